@@ -1,0 +1,2 @@
+//! The `rialto` command.
+fn main() {}

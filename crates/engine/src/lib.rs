@@ -1,0 +1,1 @@
+//! The streaming core: deltas, operators, time, state and circuits.

@@ -1,0 +1,1 @@
+//! A project as running jobs: catalog, step loop, views for readers.

@@ -1,0 +1,1 @@
+//! Flink SQL: parse, catalog, functions, plan; a logical plan becomes a circuit.
