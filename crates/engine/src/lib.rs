@@ -1,1 +1,21 @@
 //! The streaming core: deltas, operators, time, state and circuits.
+//!
+//! Everything that flows is a [`Delta`]: an Arrow batch plus one signed weight a row. A [`Circuit`]
+//! moves in steps: a step takes a cut of its sources, pushes it through every operator once, in
+//! order, and publishes all outputs together. Between steps nothing is half done.
+//!
+//! This crate knows no SQL text, no connector and no server.
+
+pub mod delta;
+pub mod error;
+pub mod operator;
+pub mod sink;
+pub mod source;
+pub mod time;
+
+pub use delta::{Delta, Deltas};
+pub use error::{EngineError, Result};
+pub use operator::{Operator, StepContext};
+pub use sink::Sink;
+pub use source::{DeadLetter, Poll, Position, Reader, Source};
+pub use time::{Progress, Watermark};
