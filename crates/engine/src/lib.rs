@@ -8,6 +8,8 @@
 
 pub mod delta;
 pub mod error;
+pub mod expr;
+pub mod key;
 pub mod operator;
 pub mod sink;
 pub mod source;
