@@ -6,8 +6,10 @@
 //!
 //! This crate knows no SQL text, no connector and no server.
 
+pub mod circuit;
 pub mod delta;
 pub mod error;
+pub mod executor;
 pub mod expr;
 pub mod key;
 pub mod operator;
@@ -15,8 +17,10 @@ pub mod sink;
 pub mod source;
 pub mod time;
 
+pub use circuit::{Circuit, CircuitBuilder, NodeId, OutputId, Partitioning, SourceId};
 pub use delta::{Delta, Deltas};
 pub use error::{EngineError, Result};
+pub use executor::{Executor, StepReport};
 pub use operator::{Operator, StepContext};
 pub use sink::Sink;
 pub use source::{DeadLetter, Poll, Position, Reader, Source};

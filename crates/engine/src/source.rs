@@ -2,6 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 
+use crate::expr::Expression;
 use crate::{Delta, Result};
 
 /// Where a reader stands, as data that can be kept and given back to [`Reader::seek`].
@@ -57,4 +58,37 @@ pub struct DeadLetter {
     pub reason: String,
     /// The record as it was.
     pub bytes: Vec<u8>,
+}
+
+/// What the engine does with a reader's rows before they enter the circuit.
+#[derive(Debug, Clone, Default)]
+pub struct SourceInput {
+    /// Computed columns: the columns of the table, from those that the reader produces.
+    pub projection: Option<Projection>,
+    /// Event time, where the table declares it.
+    pub watermark: Option<WatermarkStrategy>,
+}
+
+/// Expressions and the schema of their results.
+#[derive(Debug, Clone)]
+pub struct Projection {
+    /// One expression a column.
+    pub expressions: Vec<Expression>,
+    /// The columns that they produce.
+    pub schema: SchemaRef,
+}
+
+/// How a table's watermark follows its rows.
+#[derive(Debug, Clone)]
+pub struct WatermarkStrategy {
+    /// The table's event-time column.
+    pub column: usize,
+    /// The watermark that a row implies (`ts - INTERVAL '5' SECOND`), over the table's columns.
+    pub expression: Expression,
+    /// After this long without a row, a reader no longer holds the table's watermark back.
+    pub idle_timeout_ms: Option<i64>,
+    /// A row whose time lies further ahead of the clock than this does not move the watermark.
+    pub ahead_max_ms: Option<i64>,
+    /// A reader whose watermark is further ahead of the slowest reader of the table waits.
+    pub drift_max_ms: Option<i64>,
 }

@@ -1,5 +1,11 @@
 //! Operators: one file each, all of the same shape.
 
+pub mod aggregate;
+pub mod emission;
+pub mod filter_project;
+pub mod union;
+pub mod values;
+
 use crate::{Delta, Deltas, Progress, Result, Watermark};
 
 /// What an operator may know of the step it is in. It never reads a clock of its own.

@@ -1,0 +1,123 @@
+//! The shape of a computation: nodes and edges, from which every shard builds its own instances.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::source::{Source, SourceInput};
+use crate::{Operator, Result};
+
+/// A node of a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub usize);
+
+/// A source of a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub usize);
+
+/// An output of a circuit: what a view or a sink takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OutputId(pub usize);
+
+/// Which shard a row goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Partitioning {
+    /// The shard that owns the hash of these columns: equal values meet.
+    Hash(Vec<usize>),
+    /// All rows meet in the first shard.
+    Single,
+}
+
+/// Makes one shard's instance of an operator.
+pub type MakeOperator = Arc<dyn Fn() -> Result<Box<dyn Operator>> + Send + Sync>;
+
+pub(crate) enum NodeKind {
+    Source(SourceId),
+    Operator(MakeOperator),
+    Exchange(Partitioning),
+    Output(OutputId),
+}
+
+pub(crate) struct Node {
+    pub name: String,
+    pub kind: NodeKind,
+    pub inputs: Vec<NodeId>,
+}
+
+/// Puts a circuit together, inputs before the nodes that read them.
+#[derive(Default)]
+pub struct CircuitBuilder {
+    circuit: Circuit,
+}
+
+impl CircuitBuilder {
+    /// An empty circuit.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn push(&mut self, name: impl Into<String>, kind: NodeKind, inputs: Vec<NodeId>) -> NodeId {
+        let id = NodeId(self.circuit.nodes.len());
+        debug_assert!(inputs.iter().all(|input| *input < id), "inputs come before their readers");
+        self.circuit.nodes.push(Node { name: name.into(), kind, inputs });
+        id
+    }
+
+    /// A table's input.
+    pub fn source(
+        &mut self,
+        name: impl Into<String>,
+        source: Box<dyn Source>,
+        input: SourceInput,
+    ) -> NodeId {
+        let id = SourceId(self.circuit.sources.len());
+        let name = name.into();
+        self.circuit.sources.push((name.clone(), source, input));
+        self.push(name, NodeKind::Source(id), vec![])
+    }
+
+    /// An operator; `make` is called once a shard.
+    pub fn operator(
+        &mut self,
+        name: impl Into<String>,
+        inputs: Vec<NodeId>,
+        make: impl Fn() -> Result<Box<dyn Operator>> + Send + Sync + 'static,
+    ) -> NodeId {
+        self.push(name, NodeKind::Operator(Arc::new(make)), inputs)
+    }
+
+    /// Brings the rows that belong together to one shard.
+    pub fn exchange(&mut self, input: NodeId, partitioning: Partitioning) -> NodeId {
+        self.push("exchange", NodeKind::Exchange(partitioning), vec![input])
+    }
+
+    /// Makes a node's changes an output of the circuit.
+    pub fn output(&mut self, name: impl Into<String>, input: NodeId) -> OutputId {
+        let id = OutputId(self.circuit.outputs);
+        self.circuit.outputs += 1;
+        self.push(name, NodeKind::Output(id), vec![input]);
+        id
+    }
+
+    /// The finished circuit.
+    pub fn build(self) -> Circuit {
+        self.circuit
+    }
+}
+
+/// A finished circuit, ready to be run by an [`crate::Executor`].
+#[derive(Default)]
+pub struct Circuit {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) sources: Vec<(String, Box<dyn Source>, SourceInput)>,
+    pub(crate) outputs: usize,
+}
+
+impl fmt::Debug for Circuit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (id, node) in self.nodes.iter().enumerate() {
+            let inputs: Vec<usize> = node.inputs.iter().map(|i| i.0).collect();
+            writeln!(f, "{id}: {} {inputs:?}", node.name)?;
+        }
+        Ok(())
+    }
+}

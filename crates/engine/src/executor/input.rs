@@ -1,0 +1,198 @@
+//! Sources within a step: polling readers, computed columns, and the table's watermark.
+
+use std::sync::{Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+
+use crate::circuit::Circuit;
+use crate::expr::{evaluate, project};
+use crate::source::{DeadLetter, Poll, Reader, SourceInput, WatermarkStrategy};
+use crate::{Delta, EngineError, Result, Watermark};
+
+/// Where one reader stands in event time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ReaderTime {
+    watermark: Watermark,
+    idle: bool,
+    ended: bool,
+}
+
+/// Every reader's time, of every source; shared by the shards and read between polls.
+#[derive(Debug)]
+pub(super) struct InputTable {
+    times: Vec<Mutex<Vec<ReaderTime>>>,
+    declared: Vec<bool>,
+}
+
+impl InputTable {
+    /// `readers` says how many readers each source has.
+    pub fn new(circuit: &Circuit, readers: &[usize]) -> Self {
+        let start = ReaderTime { watermark: Watermark::MIN, idle: false, ended: false };
+        let times = readers.iter().map(|&n| Mutex::new(vec![start; n])).collect();
+        let declared = circuit.sources.iter().map(|(_, _, i)| i.watermark.is_some()).collect();
+        Self { times, declared }
+    }
+
+    fn with<R>(&self, source: usize, f: impl FnOnce(&mut Vec<ReaderTime>) -> R) -> R {
+        f(&mut self.times[source].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The least watermark of the readers other than `reader` that hold the table back.
+    fn others(&self, source: usize, reader: usize) -> Watermark {
+        self.with(source, |times| {
+            let others = times.iter().enumerate().filter(|(i, t)| *i != reader && !t.ended);
+            others.filter(|(_, t)| !t.idle).map(|(_, t)| t.watermark).min()
+        })
+        .unwrap_or(Watermark::MAX)
+    }
+
+    /// The table's watermark: the least of its readers, those that ended or idle left out. Where
+    /// every reader idles, it stays.
+    pub fn watermark(&self, source: usize, before: Watermark) -> Watermark {
+        let after = self.with(source, |times| {
+            if times.iter().all(|t| t.ended) {
+                return Watermark::MAX;
+            }
+            let active = times.iter().filter(|t| !t.ended && !t.idle);
+            active.map(|t| t.watermark).min().unwrap_or(before)
+        });
+        let held = if self.declared[source] || after == Watermark::MAX { after } else { before };
+        held.max(before)
+    }
+
+    /// Whether every reader of every source has ended.
+    pub fn ended(&self) -> bool {
+        (0..self.times.len()).all(|s| self.with(s, |times| times.iter().all(|t| t.ended)))
+    }
+}
+
+/// A reader, and what is done with its rows.
+pub(super) struct ReaderInput {
+    id: usize,
+    reader: Box<dyn Reader>,
+    input: SourceInput,
+    time: ReaderTime,
+    last_row_ms: Option<i64>,
+}
+
+impl ReaderInput {
+    pub fn new(id: usize, reader: Box<dyn Reader>, input: SourceInput) -> Self {
+        let time = ReaderTime { watermark: Watermark::MIN, idle: false, ended: false };
+        Self { id, reader, input, time, last_row_ms: None }
+    }
+
+    /// Polls once and moves the reader's time. Readers that ended, or that wait for slower ones,
+    /// give nothing.
+    pub fn poll(
+        &mut self,
+        source: usize,
+        table: &InputTable,
+        clock_ms: i64,
+        rows_max: usize,
+    ) -> Result<Option<Delta>> {
+        let others = table.others(source, self.id);
+        if self.time.ended || self.is_ahead(others) {
+            return Ok(None);
+        }
+        let polled = self.reader.poll(rows_max)?;
+        let rows = match polled {
+            Poll::Rows(rows) => {
+                self.last_row_ms = Some(clock_ms);
+                self.time.idle = false;
+                Some(self.prepare(rows, others, clock_ms)?)
+            }
+            Poll::Idle => {
+                let since = *self.last_row_ms.get_or_insert(clock_ms);
+                let timeout = self.input.watermark.as_ref().and_then(|w| w.idle_timeout_ms);
+                self.time.idle = timeout.is_some_and(|t| clock_ms - since >= t);
+                None
+            }
+            Poll::End => {
+                self.time.ended = true;
+                None
+            }
+        };
+        Ok(rows)
+    }
+
+    /// Makes the reader's new time known. Called once all of the step's polls have read the old
+    /// times, so that what a row is judged against does not depend on the order of the polls.
+    pub fn publish(&self, source: usize, table: &InputTable) {
+        table.with(source, |times| times[self.id] = self.time);
+    }
+
+    pub fn take_dead_letters(&mut self) -> Vec<DeadLetter> {
+        self.reader.take_dead_letters()
+    }
+
+    fn is_ahead(&self, others: Watermark) -> bool {
+        let drift = self.input.watermark.as_ref().and_then(|w| w.drift_max_ms);
+        let limit = drift.map(|d| others.0.saturating_add(d));
+        limit.is_some_and(|limit| others > Watermark::MIN && self.time.watermark.0 > limit)
+    }
+
+    fn prepare(&mut self, rows: Delta, others: Watermark, clock_ms: i64) -> Result<Delta> {
+        let rows = match &self.input.projection {
+            Some(p) => rows.with_batch(project(&p.expressions, &p.schema, rows.batch())?),
+            None => rows,
+        };
+        let Some(strategy) = &self.input.watermark else { return Ok(rows) };
+        let mut running = self.time.watermark;
+        let arrival = advance(strategy, &rows, &mut running, others, clock_ms)?;
+        self.time.watermark = running;
+        Ok(rows.with_arrival(arrival))
+    }
+}
+
+/// Moves `running` over the rows in order; answers the watermark before each row where some row is
+/// behind it.
+fn advance(
+    strategy: &WatermarkStrategy,
+    rows: &Delta,
+    running: &mut Watermark,
+    others: Watermark,
+    clock_ms: i64,
+) -> Result<Option<Int64Array>> {
+    let times = epoch_ms(rows.column(strategy.column))?;
+    let marks = epoch_ms(&evaluate(&strategy.expression, rows.batch())?)?;
+    let ahead = strategy.ahead_max_ms.map_or(i64::MAX, |max| clock_ms.saturating_add(max));
+    let start = *running;
+    let step = |row: usize, running: &mut Watermark| -> (i64, bool) {
+        let before = (*running).min(others).0;
+        if times.is_null(row) {
+            return (before, false);
+        }
+        if marks.is_valid(row) && times.value(row) <= ahead {
+            *running = (*running).max(Watermark(marks.value(row)));
+        }
+        (before, times.value(row) <= before)
+    };
+    let mut behind = false;
+    for row in 0..times.len() {
+        behind |= step(row, running).1;
+    }
+    if !behind {
+        return Ok(None);
+    }
+    let mut again = start;
+    Ok(Some(Int64Array::from_iter_values((0..times.len()).map(|row| step(row, &mut again).0))))
+}
+
+/// A timestamp column in epoch milliseconds.
+pub(crate) fn epoch_ms(column: &ArrayRef) -> Result<Int64Array> {
+    let millis = match column.data_type() {
+        DataType::Timestamp(TimeUnit::Millisecond, _) => column.clone(),
+        DataType::Timestamp(_, zone) => {
+            cast(column, &DataType::Timestamp(TimeUnit::Millisecond, zone.clone()))?
+        }
+        DataType::Int64 => column.clone(),
+        other => {
+            let text = format!("an event-time column must be a TIMESTAMP, not {other}");
+            return Err(EngineError::Internal(text));
+        }
+    };
+    let plain = cast(&millis, &DataType::Int64)?;
+    Ok(plain.as_primitive::<Int64Type>().clone())
+}

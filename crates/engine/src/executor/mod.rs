@@ -1,0 +1,212 @@
+//! Runs a circuit step by step, one worker a shard.
+
+mod exchange;
+mod input;
+
+pub(crate) use input::epoch_ms;
+mod worker;
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier};
+use std::thread::JoinHandle;
+
+use crate::circuit::Circuit;
+use crate::source::DeadLetter;
+use crate::{Deltas, EngineError, OutputId, Result, Watermark};
+
+use exchange::Mailbox;
+use input::{InputTable, ReaderInput};
+use worker::{StepCommand, Worker, WorkerReport};
+
+/// The greatest number of rows that a reader gives to one step.
+pub const STEP_ROWS_MAX: usize = 32_768;
+
+/// What happened in a step.
+#[derive(Debug, Default)]
+pub struct StepReport {
+    /// The number of the step, from 1.
+    pub step: u64,
+    /// How many rows the sources gave.
+    pub rows: u64,
+    /// The change of each output, by [`OutputId`].
+    pub outputs: Vec<Deltas>,
+    /// The watermark of each source.
+    pub watermarks: Vec<Watermark>,
+    /// Rows that came too late, with the name of the operator that found them so.
+    pub late: Vec<(String, Deltas)>,
+    /// Records that could not be decoded, with the name of their source.
+    pub dead_letters: Vec<(String, DeadLetter)>,
+    /// Whether all sources have ended: no further step will change anything.
+    pub ended: bool,
+}
+
+impl StepReport {
+    /// The change of one output.
+    pub fn take_output(&mut self, output: OutputId) -> Deltas {
+        std::mem::take(&mut self.outputs[output.0])
+    }
+}
+
+/// A circuit in motion.
+///
+/// With one shard everything runs on the caller's thread. With more, each shard has a thread of its
+/// own that runs the same nodes in the same order; they meet at exchanges and at the step's end.
+pub struct Executor {
+    mode: Mode,
+    names: Vec<String>,
+    source_names: Vec<String>,
+    step: u64,
+    failed: bool,
+}
+
+enum Mode {
+    Inline(Box<Worker>),
+    Threads(Vec<WorkerThread>),
+}
+
+struct WorkerThread {
+    commands: Option<Sender<StepCommand>>,
+    reports: Receiver<WorkerReport>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Executor {
+    /// Builds every shard's instances and opens the sources.
+    pub fn new(circuit: &Circuit, shards: usize) -> Result<Self> {
+        let shards = shards.max(1);
+        let barrier = Arc::new(Barrier::new(shards));
+        let mailboxes = Mailbox::for_circuit(circuit, shards);
+        let (mut readers, counts) = open_readers(circuit, shards)?;
+        let table = Arc::new(InputTable::new(circuit, &counts));
+        let mut workers = Vec::with_capacity(shards);
+        for (shard, readers) in readers.drain(..).enumerate() {
+            let shared = (Arc::clone(&table), Arc::clone(&barrier), mailboxes.clone());
+            workers.push(Worker::new(circuit, shard, shards, readers, shared)?);
+        }
+        let mode = match workers.pop() {
+            Some(worker) if workers.is_empty() => Mode::Inline(Box::new(worker)),
+            last => {
+                workers.extend(last);
+                Mode::Threads(workers.into_iter().map(spawn).collect::<Result<_>>()?)
+            }
+        };
+        Ok(Self {
+            mode,
+            names: circuit.nodes.iter().map(|n| n.name.clone()).collect(),
+            source_names: circuit.sources.iter().map(|(name, ..)| name.clone()).collect(),
+            step: 0,
+            failed: false,
+        })
+    }
+
+    /// Takes what the sources have ready and pushes it through every operator once.
+    ///
+    /// `clock_ms` is the step's one reading of the clock, in epoch milliseconds. After an error the
+    /// circuit cannot go on: its state may be half changed.
+    pub fn step(&mut self, clock_ms: i64) -> Result<StepReport> {
+        self.step_rows(clock_ms, STEP_ROWS_MAX)
+    }
+
+    /// As [`Executor::step`], with a bound on the rows that each reader gives.
+    pub fn step_rows(&mut self, clock_ms: i64, rows_max: usize) -> Result<StepReport> {
+        if self.failed {
+            return Err(EngineError::Internal("a step after a failed one".into()));
+        }
+        self.step += 1;
+        let command = StepCommand { step: self.step, clock_ms, rows_max };
+        let reports = match &mut self.mode {
+            Mode::Inline(worker) => vec![worker.step(&command)],
+            Mode::Threads(threads) => run_step(threads, &command)?,
+        };
+        self.merge(reports)
+    }
+
+    fn merge(&mut self, reports: Vec<WorkerReport>) -> Result<StepReport> {
+        let mut merged = StepReport { step: self.step, ended: true, ..StepReport::default() };
+        let mut error = None;
+        for report in reports {
+            // A peer that only stopped because another failed says so with an internal error;
+            // prefer the cause.
+            if let Some(found) = report.error
+                && (error.is_none() || matches!(error, Some(EngineError::Internal(_))))
+            {
+                error = Some(found);
+            }
+            merged.rows += report.rows;
+            merged.ended &= report.ended;
+            merged.watermarks = report.watermarks;
+            merged.outputs.resize_with(report.outputs.len(), Vec::new);
+            for (all, mut deltas) in merged.outputs.iter_mut().zip(report.outputs) {
+                all.append(&mut deltas);
+            }
+            for (node, deltas) in report.late {
+                merged.late.push((self.names[node].clone(), deltas));
+            }
+            for (source, letter) in report.dead_letters {
+                merged.dead_letters.push((self.source_names[source].clone(), letter));
+            }
+        }
+        match error {
+            Some(error) => {
+                self.failed = true;
+                Err(error)
+            }
+            None => Ok(merged),
+        }
+    }
+}
+
+fn run_step(threads: &[WorkerThread], command: &StepCommand) -> Result<Vec<WorkerReport>> {
+    let gone = || EngineError::Internal("a worker thread is gone".into());
+    for thread in threads {
+        let commands = thread.commands.as_ref().ok_or_else(gone)?;
+        commands.send(command.clone()).map_err(|_| gone())?;
+    }
+    threads.iter().map(|t| t.reports.recv().map_err(|_| gone())).collect()
+}
+
+fn spawn(mut worker: Worker) -> Result<WorkerThread> {
+    let (commands, inbox) = channel::<StepCommand>();
+    let (outbox, reports) = channel();
+    let handle = std::thread::Builder::new()
+        .name(format!("shard-{}", worker.shard()))
+        .spawn(move || {
+            while let Ok(command) = inbox.recv() {
+                if outbox.send(worker.step(&command)).is_err() {
+                    break;
+                }
+            }
+        })
+        .map_err(|e| EngineError::Internal(format!("cannot start a worker thread: {e}")))?;
+    Ok(WorkerThread { commands: Some(commands), reports, handle: Some(handle) })
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        if let Mode::Threads(threads) = &mut self.mode {
+            threads.iter_mut().for_each(|t| drop(t.commands.take()));
+            for thread in threads {
+                // A worker catches its operators' panics, so a failed join has nothing to add.
+                let _ = thread.handle.take().map(JoinHandle::join);
+            }
+        }
+    }
+}
+
+/// For each shard and source, the readers that are the shard's.
+type DealtReaders = Vec<Vec<Vec<ReaderInput>>>;
+
+/// The readers of every source, dealt to the shards in turn, and how many each source has.
+fn open_readers(circuit: &Circuit, shards: usize) -> Result<(DealtReaders, Vec<usize>)> {
+    let mut dealt: DealtReaders = Vec::new();
+    dealt.resize_with(shards, || Vec::from_iter(circuit.sources.iter().map(|_| Vec::new())));
+    let mut counts = Vec::with_capacity(circuit.sources.len());
+    for (id, (_, source, input)) in circuit.sources.iter().enumerate() {
+        let readers = source.readers(shards)?;
+        counts.push(readers.len());
+        for (i, reader) in readers.into_iter().enumerate() {
+            dealt[i % shards][id].push(ReaderInput::new(i, reader, input.clone()));
+        }
+    }
+    Ok((dealt, counts))
+}

@@ -1,0 +1,268 @@
+//! One shard's instances of all nodes, and its part of a step.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Barrier};
+
+use crate::circuit::{Circuit, NodeKind, Partitioning};
+use crate::operator::StepContext;
+use crate::source::DeadLetter;
+use crate::{Deltas, EngineError, NodeId, Operator, Progress, Result, Watermark};
+
+use super::exchange::{Mailbox, partition, without_empty};
+use super::input::{InputTable, ReaderInput};
+
+#[derive(Debug, Clone)]
+pub(super) struct StepCommand {
+    pub step: u64,
+    pub clock_ms: i64,
+    pub rows_max: usize,
+}
+
+/// One worker's part of a [`super::StepReport`].
+#[derive(Debug, Default)]
+pub(super) struct WorkerReport {
+    pub rows: u64,
+    pub outputs: Vec<Deltas>,
+    pub watermarks: Vec<Watermark>,
+    pub late: Vec<(usize, Deltas)>,
+    pub dead_letters: Vec<(usize, DeadLetter)>,
+    pub ended: bool,
+    pub error: Option<EngineError>,
+}
+
+type Shared = (Arc<InputTable>, Arc<Barrier>, Vec<Option<Arc<Mailbox>>>);
+
+pub(super) struct Worker {
+    shard: usize,
+    shards: usize,
+    nodes: Vec<WorkerNode>,
+    readers: Vec<Vec<ReaderInput>>,
+    table: Arc<InputTable>,
+    barrier: Arc<Barrier>,
+    outputs: usize,
+    /// The watermark of every node's output: of the last step for nodes still to run.
+    watermarks: Vec<Watermark>,
+    /// The same when the step began.
+    watermarks_before: Vec<Watermark>,
+}
+
+struct WorkerNode {
+    name: String,
+    inputs: Vec<NodeId>,
+    work: Work,
+    /// How many nodes read this one.
+    readers: usize,
+}
+
+enum Work {
+    Source(usize),
+    Operator(Box<dyn Operator>),
+    Exchange(Partitioning, Arc<Mailbox>),
+    Output(usize),
+}
+
+impl Worker {
+    pub fn new(
+        circuit: &Circuit,
+        shard: usize,
+        shards: usize,
+        readers: Vec<Vec<ReaderInput>>,
+        (table, barrier, mailboxes): Shared,
+    ) -> Result<Self> {
+        let mut nodes: Vec<WorkerNode> = Vec::with_capacity(circuit.nodes.len());
+        for (node, mailbox) in circuit.nodes.iter().zip(mailboxes) {
+            let work = match (&node.kind, mailbox) {
+                (NodeKind::Source(id), _) => Work::Source(id.0),
+                (NodeKind::Operator(make), _) => Work::Operator(make()?),
+                (NodeKind::Exchange(p), Some(mailbox)) => Work::Exchange(p.clone(), mailbox),
+                (NodeKind::Exchange(_), None) => {
+                    return Err(EngineError::Internal("an exchange without mailbox".into()));
+                }
+                (NodeKind::Output(id), _) => Work::Output(id.0),
+            };
+            for input in &node.inputs {
+                nodes[input.0].readers += 1;
+            }
+            let (name, inputs) = (node.name.clone(), node.inputs.clone());
+            nodes.push(WorkerNode { name, inputs, work, readers: 0 });
+        }
+        let watermarks = vec![Watermark::MIN; nodes.len()];
+        let watermarks_before = watermarks.clone();
+        let outputs = circuit.outputs;
+        Ok(Self {
+            shard,
+            shards,
+            nodes,
+            readers,
+            table,
+            barrier,
+            outputs,
+            watermarks,
+            watermarks_before,
+        })
+    }
+
+    pub fn shard(&self) -> usize {
+        self.shard
+    }
+
+    /// This shard's part of a step. Whatever fails, the worker still meets its peers at every
+    /// barrier: a peer must never wait for ever.
+    pub fn step(&mut self, command: &StepCommand) -> WorkerReport {
+        let mut report = WorkerReport::default();
+        report.outputs.resize_with(self.outputs, Vec::new);
+        self.watermarks_before.copy_from_slice(&self.watermarks);
+        let polled = self.poll(command, &mut report);
+        let mut values: Vec<Option<Deltas>> = vec![None; self.nodes.len()];
+        let mut unread: Vec<usize> = self.nodes.iter().map(|n| n.readers).collect();
+        let mut source_rows = polled;
+        for id in 0..self.nodes.len() {
+            let inputs: Vec<Deltas> = self.nodes[id]
+                .inputs
+                .iter()
+                .map(|input| {
+                    unread[input.0] -= 1;
+                    let value = &mut values[input.0];
+                    let last = unread[input.0] == 0;
+                    if last { value.take() } else { value.clone() }.unwrap_or_default()
+                })
+                .collect();
+            let value = self.run_node(id, inputs, &mut source_rows, command, &mut report);
+            values[id] = Some(value);
+        }
+        report.ended = self.table.ended();
+        report
+    }
+
+    /// Polls this shard's readers and agrees with the peers on each table's watermark.
+    fn poll(&mut self, command: &StepCommand, report: &mut WorkerReport) -> Vec<Deltas> {
+        let mut polled = vec![Deltas::new(); self.readers.len()];
+        for (source, readers) in self.readers.iter_mut().enumerate() {
+            for reader in readers.iter_mut() {
+                match reader.poll(source, &self.table, command.clock_ms, command.rows_max) {
+                    Ok(Some(rows)) => {
+                        report.rows += rows.num_rows() as u64;
+                        polled[source].push(rows);
+                    }
+                    Ok(None) => {}
+                    Err(error) => keep_first(&mut report.error, error),
+                }
+                let letters = reader.take_dead_letters();
+                report.dead_letters.extend(letters.into_iter().map(|l| (source, l)));
+            }
+        }
+        self.meet();
+        for (source, readers) in self.readers.iter().enumerate() {
+            readers.iter().for_each(|reader| reader.publish(source, &self.table));
+        }
+        self.meet();
+        polled
+    }
+
+    /// Waits until all shards are here.
+    fn meet(&self) {
+        if self.shards > 1 {
+            self.barrier.wait();
+        }
+    }
+
+    fn run_node(
+        &mut self,
+        id: usize,
+        inputs: Vec<Deltas>,
+        source_rows: &mut [Deltas],
+        command: &StepCommand,
+        report: &mut WorkerReport,
+    ) -> Deltas {
+        let before = self.watermarks[id];
+        if let Work::Source(source) = self.nodes[id].work {
+            let after = self.table.watermark(source, before);
+            self.watermarks[id] = after;
+            report.watermarks.push(after);
+            return without_empty(std::mem::take(&mut source_rows[source]));
+        }
+        let progress: Vec<Progress> = self.nodes[id]
+            .inputs
+            .iter()
+            .map(|i| Progress { before: self.watermarks_before[i.0], after: self.watermarks[i.0] })
+            .collect();
+        let (value, after) = self.run_inner(id, inputs, &progress, command, report);
+        self.watermarks[id] = after.max(before);
+        match value {
+            Ok(deltas) => without_empty(deltas),
+            Err(error) => {
+                keep_first(&mut report.error, error);
+                Vec::new()
+            }
+        }
+    }
+
+    fn run_inner(
+        &mut self,
+        id: usize,
+        mut inputs: Vec<Deltas>,
+        progress: &[Progress],
+        command: &StepCommand,
+        report: &mut WorkerReport,
+    ) -> (Result<Deltas>, Watermark) {
+        let (shard, shards) = (self.shard, self.shards);
+        let node = &mut self.nodes[id];
+        let after: Vec<Watermark> = progress.iter().map(|p| p.after).collect();
+        let failed = report.error.is_some();
+        match &mut node.work {
+            Work::Source(_) => (Ok(Vec::new()), Watermark::MIN),
+            Work::Output(output) => {
+                report.outputs[*output] = inputs.pop().unwrap_or_default();
+                (Ok(Vec::new()), after[0])
+            }
+            Work::Exchange(partitioning, mailbox) => {
+                let rows = inputs.pop().unwrap_or_default();
+                if shards == 1 {
+                    return (Ok(rows), after[0]);
+                }
+                let cut = partition(rows, partitioning, shards);
+                let (parts, error) = match cut {
+                    Ok(parts) => (parts, None),
+                    Err(error) => (vec![Vec::new(); shards], Some(error)),
+                };
+                for (to, part) in parts.into_iter().enumerate() {
+                    mailbox.put(shard, to, part);
+                }
+                self.barrier.wait();
+                (error.map_or_else(|| Ok(mailbox.take(shard)), Err), after[0])
+            }
+            Work::Operator(operator) => {
+                let output = operator.watermark(&after);
+                if failed {
+                    return (Ok(Vec::new()), output);
+                }
+                let mut late = Deltas::new();
+                let mut context = StepContext {
+                    step: command.step,
+                    clock_ms: command.clock_ms,
+                    shard,
+                    shards,
+                    inputs: progress,
+                    late: &mut late,
+                };
+                let result = catch_unwind(AssertUnwindSafe(|| operator.step(inputs, &mut context)));
+                if !late.is_empty() {
+                    report.late.push((id, late));
+                }
+                let result = result.unwrap_or_else(|panic| {
+                    Err(EngineError::Internal(format!("{}: {}", node.name, panic_text(&*panic))))
+                });
+                (result, output)
+            }
+        }
+    }
+}
+
+fn keep_first(kept: &mut Option<EngineError>, error: EngineError) {
+    kept.get_or_insert(error);
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".into())
+}
