@@ -1,0 +1,5 @@
+//! From text to statements.
+
+pub mod ast;
+
+pub use ast::*;
