@@ -6,22 +6,20 @@
 //! there already, or which name is nearest.
 
 mod alter;
+mod change;
 mod like;
+mod lookup;
 mod show;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::error::{Result, SqlError};
-use crate::parser::{
-    AlterTable, AlterView, CreateCatalog, CreateDatabase, CreateFunction, CreateMaterializedView,
-    CreateModel, CreateTable, CreateView, DropDatabase, DropObject, OnConflict, QualifiedName,
-    QueryText, Use,
-};
+use crate::parser::QueryText;
 
 pub use crate::parser::{
     ColumnDef, ColumnKind, Distribution, OptionEntry, Options, PrimaryKey, ViewColumn, Watermark,
 };
+pub use lookup::nearest;
 pub use show::like_matches;
 
 /// The catalog that is there from the start.
@@ -107,7 +105,7 @@ pub struct ViewDef {
 /// A function that was created by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionDef {
-    /// Its name: full, or (a system function) of one part.
+    /// Its full name.
     pub path: ObjectPath,
     /// The class or module that holds it.
     pub identifier: String,

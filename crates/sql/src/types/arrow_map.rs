@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, IntervalUnit as ArrowInterval, TimeUnit};
 
-use super::{
-    FlinkType, IntervalFields, IntervalUnit, RowField, TIME_PRECISION_MAX, TypeKind,
-};
+use super::{FlinkType, IntervalFields, IntervalUnit, RowField, TIME_PRECISION_MAX, TypeKind};
 use crate::error::{Result, SqlError};
 
 /// The metadata key of an Arrow field under which the declared Flink type stands.
@@ -38,12 +36,13 @@ impl FlinkType {
             TypeKind::IntervalYearMonth(_) => DataType::Interval(ArrowInterval::YearMonth),
             TypeKind::IntervalDayTime(_) => DataType::Interval(ArrowInterval::MonthDayNano),
             TypeKind::Array(item) => DataType::List(Arc::new(item.bare_field("item"))),
-            TypeKind::Multiset(item) => {
-                map_type(item, &FlinkType::new(TypeKind::Int).not_null())
-            }
+            TypeKind::Multiset(item) => map_type(item, &FlinkType::new(TypeKind::Int).not_null()),
             TypeKind::Map(key, value) => map_type(key, value),
             TypeKind::Row(fields) => DataType::Struct(
-                fields.iter().map(|f| f.data_type.bare_field(&f.name)).collect::<Fields>(),
+                fields
+                    .iter()
+                    .map(|f| f.data_type.bare_field(&f.name))
+                    .collect::<Fields>(),
             ),
             TypeKind::Null => DataType::Null,
         }
@@ -53,12 +52,15 @@ impl FlinkType {
     /// would lose it.
     pub fn to_field(&self, name: &str) -> Field {
         let field = self.bare_field(name);
-        let lossless = FlinkType::from_data_type(field.data_type())
-            .is_ok_and(|back| back.kind == self.kind);
+        let lossless =
+            FlinkType::from_data_type(field.data_type()).is_ok_and(|back| back.kind == self.kind);
         if lossless {
             return field;
         }
-        field.with_metadata(HashMap::from([(TYPE_METADATA_KEY.into(), self.kind.to_string())]))
+        field.with_metadata(HashMap::from([(
+            TYPE_METADATA_KEY.into(),
+            self.kind.to_string(),
+        )]))
     }
 
     fn bare_field(&self, name: &str) -> Field {
@@ -117,14 +119,16 @@ impl FlinkType {
                 TypeKind::Array(Box::new(FlinkType::from_field(item)?))
             }
             DataType::Map(entries, _) => return map_of(entries),
-            DataType::Struct(fields) => TypeKind::Row(
-                fields.iter().map(|f| row_field(f)).collect::<Result<_>>()?,
-            ),
+            DataType::Struct(fields) => {
+                TypeKind::Row(fields.iter().map(|f| row_field(f)).collect::<Result<_>>()?)
+            }
             DataType::Dictionary(_, value) => return FlinkType::from_data_type(value),
             DataType::RunEndEncoded(_, values) => return FlinkType::from_field(values),
             DataType::Null => TypeKind::Null,
             other => {
-                return Err(SqlError::new(format!("there is no Flink type for values of {other}")));
+                return Err(SqlError::new(format!(
+                    "there is no Flink type for values of {other}"
+                )));
             }
         }))
     }
@@ -165,13 +169,19 @@ fn map_of(entries: &Field) -> Result<FlinkType> {
             let value = FlinkType::from_field(&fields[1])?;
             Ok(TypeKind::Map(Box::new(key), Box::new(value)).into())
         }
-        other => Err(SqlError::new(format!("there is no Flink type for a map of {other}"))),
+        other => Err(SqlError::new(format!(
+            "there is no Flink type for a map of {other}"
+        ))),
     }
 }
 
 fn row_field(field: &Field) -> Result<RowField> {
     let data_type = FlinkType::from_field(field)?;
-    Ok(RowField { name: field.name().clone(), data_type, comment: None })
+    Ok(RowField {
+        name: field.name().clone(),
+        data_type,
+        comment: None,
+    })
 }
 
 fn decimal_of(precision: u8, scale: i8) -> Result<FlinkType> {

@@ -28,9 +28,9 @@ impl FlinkType {
             TypeKind::String => DataType::String(None),
             TypeKind::Boolean => DataType::Boolean,
             TypeKind::Binary(n) => DataType::Binary(Some(u64::from(*n))),
-            TypeKind::VarBinary(n) => {
-                DataType::Varbinary(Some(BinaryLength::IntegerLength { length: u64::from(*n) }))
-            }
+            TypeKind::VarBinary(n) => DataType::Varbinary(Some(BinaryLength::IntegerLength {
+                length: u64::from(*n),
+            })),
             TypeKind::Bytes => DataType::Bytes(None),
             TypeKind::Decimal(p, s) => DataType::Decimal(ExactNumberInfo::PrecisionAndScale(
                 u64::from(*p),
@@ -44,9 +44,7 @@ impl FlinkType {
             TypeKind::Double => DataType::Double(number),
             TypeKind::Date => DataType::Date,
             TypeKind::Time(p) => DataType::Time(Some(u64::from(*p)), TimezoneInfo::None),
-            TypeKind::Timestamp(p) => {
-                DataType::Timestamp(Some(u64::from(*p)), TimezoneInfo::None)
-            }
+            TypeKind::Timestamp(p) => DataType::Timestamp(Some(u64::from(*p)), TimezoneInfo::None),
             TypeKind::TimestampLtz(p) => custom(LTZ, vec![p.to_string()]),
             TypeKind::IntervalYearMonth(f) | TypeKind::IntervalDayTime(f) => {
                 custom(INTERVAL, vec![f.to_string()])
@@ -142,7 +140,10 @@ fn custom(name: &str, modifiers: Vec<String>) -> DataType {
 }
 
 fn character_length(length: u32) -> CharacterLength {
-    CharacterLength::IntegerLength { length: u64::from(length), unit: None }
+    CharacterLength::IntegerLength {
+        length: u64::from(length),
+        unit: None,
+    }
 }
 
 fn length_of(length: Option<&CharacterLength>, default: u64) -> u64 {
@@ -159,7 +160,9 @@ fn decimal(info: &ExactNumberInfo) -> Result<FlinkType> {
         ExactNumberInfo::Precision(p) => FlinkType::decimal(*p, 0),
         ExactNumberInfo::PrecisionAndScale(p, s) => match u64::try_from(*s) {
             Ok(s) => FlinkType::decimal(*p, s),
-            Err(_) => Err(SqlError::new(format!("DECIMAL({p}, {s}) has a negative scale"))),
+            Err(_) => Err(SqlError::new(format!(
+                "DECIMAL({p}, {s}) has a negative scale"
+            ))),
         },
     }
 }
