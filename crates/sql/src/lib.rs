@@ -1,1 +1,6 @@
 //! Flink SQL: parse, catalog, functions, plan; a logical plan becomes a circuit.
+
+pub mod catalog;
+pub mod error;
+pub mod parser;
+pub mod types;

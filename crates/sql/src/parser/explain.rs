@@ -1,0 +1,63 @@
+//! `EXPLAIN`.
+
+use sqlparser::tokenizer::Token;
+
+use super::ast::{Explain, ExplainDetail, ParsedStatement, Statement};
+use super::cursor::{Parsed, eat_word, eat_words, expect_word, expected_error, peek_words, refuse};
+use super::statement::StatementParser;
+
+impl StatementParser<'_> {
+    /// `EXPLAIN [PLAN FOR | detail, …] statement`.
+    pub(super) fn explain(&mut self) -> Parsed<Statement> {
+        expect_word(&mut self.p, "EXPLAIN")?;
+        let mut details = Vec::new();
+        if !eat_words(&mut self.p, &["PLAN", "FOR"]) {
+            while let Some(detail) = self.explain_detail() {
+                details.push(detail);
+                if !self.p.consume_token(&Token::Comma) {
+                    break;
+                }
+            }
+        }
+        let statement = if peek_words(&self.p, &["STATEMENT", "SET"]) {
+            let start = self.start();
+            let statement = self.statement_set()?;
+            let (text, span) = self.since(start);
+            ParsedStatement {
+                statement,
+                text,
+                span,
+            }
+        } else if self.can_be_explained() {
+            self.statement()?
+        } else {
+            return Err(refuse(
+                expected_error(&self.p, "a query, INSERT or a statement set")
+                    .with_hint("EXPLAIN takes PLAN FOR, CHANGELOG_MODE, ESTIMATED_COST, PLAN_ADVICE or JSON_EXECUTION_PLAN before it"),
+            ));
+        };
+        Ok(Statement::Explain(Explain {
+            details,
+            statement: Box::new(statement),
+        }))
+    }
+
+    fn explain_detail(&mut self) -> Option<ExplainDetail> {
+        [
+            ("ESTIMATED_COST", ExplainDetail::EstimatedCost),
+            ("CHANGELOG_MODE", ExplainDetail::ChangelogMode),
+            ("PLAN_ADVICE", ExplainDetail::PlanAdvice),
+            ("JSON_EXECUTION_PLAN", ExplainDetail::JsonExecutionPlan),
+        ]
+        .into_iter()
+        .find_map(|(word, detail)| eat_word(&mut self.p, word).then_some(detail))
+    }
+
+    fn can_be_explained(&self) -> bool {
+        let words = [
+            "SELECT", "WITH", "VALUES", "INSERT", "EXECUTE", "BEGIN", "CREATE", "TABLE",
+        ];
+        words.iter().any(|word| peek_words(&self.p, &[word]))
+            || self.p.peek_token_ref().token == Token::LParen
+    }
+}
