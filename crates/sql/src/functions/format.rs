@@ -143,10 +143,19 @@ pub(crate) fn write_instant(out: &mut String, dtype: &DataType, t: Instant, styl
             let c = t.civil();
             time::write_date(out, &c);
             out.push(' ');
-            time::write_time(out, &c, style.precision.unwrap_or(precision_of(*unit)));
+            // The precision is the least number of digits; more come where they are not zero.
+            let least = style.precision.unwrap_or(precision_of(*unit));
+            time::write_time(out, &c, least.max(significant_digits(t.nanos)));
         }
         _ => {}
     }
+}
+
+/// Digits of the fraction up to the last that is not zero.
+fn significant_digits(nanos: u32) -> u8 {
+    (0..=9u8)
+        .find(|d| nanos % 10u32.pow(9 - u32::from(*d)) == 0)
+        .unwrap_or(9)
 }
 
 fn write_interval(out: &mut String, array: &dyn Array, row: usize) {

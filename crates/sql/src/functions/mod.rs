@@ -15,8 +15,19 @@ mod aggregate;
 pub(crate) mod call;
 pub(crate) mod cast;
 mod format;
+mod math;
+mod misc;
 mod number;
 pub(crate) mod operators;
+mod pattern;
+mod printf;
+mod regexp;
+mod string;
+mod temporal;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 pub(crate) mod typing;
 
@@ -92,9 +103,23 @@ pub fn scalar_functions(settings: &SessionSettings) -> Vec<Arc<ScalarUDF>> {
         .collect()
 }
 
+/// The definition of one function.
+pub(crate) fn definition(name: &str) -> Option<call::Def> {
+    definitions().into_iter().find(|d| d.name == name)
+}
+
 /// Every function, group after group.
 fn definitions() -> Vec<call::Def> {
-    vec![]
+    [
+        math::defs(),
+        string::defs(),
+        regexp::defs(),
+        misc::defs(),
+        temporal::defs(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// All aggregate functions: names, signatures and result types, for planning.

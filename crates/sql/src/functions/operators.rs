@@ -114,7 +114,7 @@ fn finish(call: &Call, array: ArrayRef) -> Result<ColumnarValue> {
     Ok(ColumnarValue::Array(array))
 }
 
-fn arith(op: ArithOp, call: &Call) -> Result<ArrayRef> {
+pub(super) fn arith(op: ArithOp, call: &Call) -> Result<ArrayRef> {
     let (left, right) = (call.dtype(0), call.dtype(1));
     match &call.ret {
         DataType::Decimal128(_, _) => decimal_arith(op, call),
