@@ -1,0 +1,240 @@
+//! A small harness for tests: plans `SELECT <expression>`, evaluates it over one row and
+//! answers the text that a printed result would show.
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::{DFSchema, Result, TableReference, plan_err};
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion_expr::{
+    AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion_optimizer::analyzer::AnalyzerRule;
+use datafusion_optimizer::analyzer::type_coercion::TypeCoercion;
+use datafusion_physical_expr::create_physical_expr;
+use datafusion_sql::planner::{ParserOptions, SqlToRel};
+use datafusion_sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, TimezoneInfo};
+use datafusion_sql::sqlparser::dialect::GenericDialect;
+use datafusion_sql::sqlparser::parser::Parser;
+
+use super::cast::TYPE_METADATA_KEY;
+use super::{FunctionRegistry, SessionSettings, StepClock, format_field_value};
+use crate::semantics::{FlinkExprPlanner, apply};
+
+#[derive(Debug)]
+struct Context {
+    functions: FunctionRegistry,
+    planners: Vec<Arc<dyn ExprPlanner>>,
+    options: ConfigOptions,
+}
+
+#[derive(Debug)]
+struct Types;
+
+impl TypePlanner for Types {
+    fn plan_type_field(&self, sql: &SqlType) -> Result<Option<FieldRef>> {
+        let declared = |t: DataType, text: String| {
+            let meta = [(TYPE_METADATA_KEY.to_string(), text)].into();
+            Some(Arc::new(Field::new("", t, true).with_metadata(meta)))
+        };
+        let plain = |t: DataType| Some(Arc::new(Field::new("", t, true)));
+        let unit = |p: u64| match p {
+            0..=3 => TimeUnit::Millisecond,
+            4..=6 => TimeUnit::Microsecond,
+            _ => TimeUnit::Nanosecond,
+        };
+        Ok(match sql {
+            SqlType::String(_) => plain(DataType::Utf8),
+            SqlType::Bytes(_) => plain(DataType::Binary),
+            SqlType::Char(Some(_)) | SqlType::Varchar(Some(_)) => {
+                declared(DataType::Utf8, sql.to_string())
+            }
+            SqlType::Timestamp(p, TimezoneInfo::None) => {
+                let p = p.unwrap_or(6);
+                let t = DataType::Timestamp(unit(p), None);
+                if [3, 6, 9].contains(&p) {
+                    plain(t)
+                } else {
+                    declared(t, format!("TIMESTAMP({p})"))
+                }
+            }
+            SqlType::Custom(name, args) if name.to_string() == "TIMESTAMP_LTZ" => {
+                let p = args.first().and_then(|a| a.parse().ok()).unwrap_or(6);
+                plain(DataType::Timestamp(unit(p), Some("UTC".into())))
+            }
+            SqlType::Time(_, _) => plain(DataType::Time32(TimeUnit::Millisecond)),
+            SqlType::Float(_) => plain(DataType::Float32),
+            SqlType::Decimal(ExactNumberInfo::None) => plain(DataType::Decimal128(10, 0)),
+            _ => None,
+        })
+    }
+}
+
+impl ContextProvider for Context {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        plan_err!("no table {name}")
+    }
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.functions.scalar(name)
+    }
+    fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
+    }
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.functions.aggregate(name)
+    }
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.functions.window(name)
+    }
+    fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
+        None
+    }
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &self.planners
+    }
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::new(Types))
+    }
+    fn options(&self) -> &ConfigOptions {
+        &self.options
+    }
+    fn udf_names(&self) -> Vec<String> {
+        self.functions.scalar_names()
+    }
+    fn higher_order_function_names(&self) -> Vec<String> {
+        vec![]
+    }
+    fn udaf_names(&self) -> Vec<String> {
+        self.functions.aggregate_names()
+    }
+    fn udwf_names(&self) -> Vec<String> {
+        self.functions.window_names()
+    }
+}
+
+/// The session of the tests: UTC, 2024-03-05 06:07:08.009.
+pub(crate) fn utc() -> SessionSettings {
+    SessionSettings {
+        clock: StepClock::at(1_709_618_828_009),
+        ..SessionSettings::default()
+    }
+}
+
+/// Plans a query through semantics and type coercion.
+pub(crate) fn plan(sql: &str, settings: &SessionSettings) -> Result<LogicalPlan> {
+    let context = Context {
+        functions: FunctionRegistry::new(settings),
+        planners: vec![Arc::new(FlinkExprPlanner::new(settings))],
+        options: ConfigOptions::default(),
+    };
+    let options = ParserOptions::new()
+        .with_parse_float_as_decimal(true)
+        .with_enable_ident_normalization(false);
+    let statements = Parser::parse_sql(&GenericDialect {}, sql)
+        .map_err(|e| datafusion_common::DataFusionError::External(Box::new(e)))?;
+    let statement = statements
+        .into_iter()
+        .next()
+        .ok_or_else(|| datafusion_common::DataFusionError::Plan("no statement".to_string()))?;
+    let plan = SqlToRel::new_with_options(&context, options).sql_statement_to_plan(statement)?;
+    let plan = apply(plan, settings)?;
+    TypeCoercion::new().analyze(plan, &context.options)
+}
+
+/// The text of the expression's value and the name of its type.
+pub(crate) fn try_eval(expr: &str, settings: &SessionSettings) -> Result<(String, String)> {
+    let plan = plan(&format!("SELECT {expr}"), settings)?;
+    let LogicalPlan::Projection(projection) = &plan else {
+        return plan_err!("not a projection: {plan}");
+    };
+    let schema = DFSchema::empty();
+    let physical = create_physical_expr(
+        &projection.expr[0],
+        &schema,
+        &ExecutionProps::new(),
+        &PhysicalPlanningContext::default(),
+    )?;
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?;
+    let array = physical.evaluate(&batch)?.into_array(1)?;
+    let field = plan.schema().field(0);
+    assert_eq!(
+        field.data_type(),
+        array.data_type(),
+        "planned and real type of {expr}"
+    );
+    assert!(
+        field.is_nullable() || !array.is_null(0),
+        "{expr} was planned as NOT NULL"
+    );
+    let declared = field.metadata().get(TYPE_METADATA_KEY).map(String::as_str);
+    let text = format_field_value(&array, 0, declared, settings);
+    Ok((text, super::typing::type_name(field.data_type())))
+}
+
+/// Checks `(expression, text)` cases in UTC.
+#[track_caller]
+pub(crate) fn check(cases: &[(&str, &str)]) {
+    check_in(&utc(), cases);
+}
+
+/// Checks `(expression, text)` cases in a session.
+#[track_caller]
+pub(crate) fn check_in(settings: &SessionSettings, cases: &[(&str, &str)]) {
+    let mut wrong = Vec::new();
+    for (expr, expected) in cases {
+        match try_eval(expr, settings) {
+            Ok((text, _)) if text == *expected => {}
+            Ok((text, _)) => wrong.push(format!("{expr}\n     is {text}\n not is {expected}")),
+            Err(e) => wrong.push(format!("{expr}\n  fails {}", e.strip_backtrace())),
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Checks `(expression, type)` cases.
+#[track_caller]
+pub(crate) fn check_types(cases: &[(&str, &str)]) {
+    let mut wrong = Vec::new();
+    for (expr, expected) in cases {
+        match try_eval(expr, &utc()) {
+            Ok((_, t)) if t == *expected => {}
+            Ok((_, t)) => wrong.push(format!("{expr} has type {t}, not {expected}")),
+            Err(e) => wrong.push(format!("{expr} fails {}", e.strip_backtrace())),
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Checks that expressions fail with a message that holds the text.
+#[track_caller]
+pub(crate) fn check_errors(cases: &[(&str, &str)]) {
+    for (expr, expected) in cases {
+        match try_eval(expr, &utc()) {
+            Ok((text, _)) => panic!("{expr} should fail, but is {text}"),
+            Err(e) => {
+                let e = e.strip_backtrace();
+                assert!(
+                    e.contains(expected),
+                    "{expr} fails with: {e}, not with: {expected}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What the functions answer, group by group.
+
+mod numbers;
