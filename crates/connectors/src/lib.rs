@@ -1,1 +1,22 @@
-//! Sources, sinks and formats.
+//! Sources, sinks and formats: one file or folder each.
+//!
+//! A connector is given a table as plain data, a [`TableSpec`], and the world that it may touch, an
+//! [`Environment`]; it answers a [`Source`] or a [`Sink`]. It knows no SQL text and no runtime.
+//! `registry.rs` is the one place where a connector is listed.
+
+pub mod changelog;
+pub mod error;
+pub mod options;
+pub mod spec;
+
+mod blackhole;
+mod print;
+mod registry;
+
+pub use changelog::{RowKind, changes};
+pub use error::{ConnectorError, Result};
+pub use registry::{
+    Capabilities, capabilities, connector_names, metadata_type, sink, source, validate,
+};
+pub use rialto_engine::{Sink, Source};
+pub use spec::{Changelog, Environment, FormatValue, Output, TableSpec};
