@@ -60,6 +60,7 @@ final class Referee {
     }
 
     /** Runs a query and applies its changelog; rows come back sorted bytewise. */
+    @SuppressWarnings("try") // close() may be interrupted, which ends the run: fine
     Answer query(String sql) throws Exception {
         TableResultInternal result = (TableResultInternal) tables.executeSql(sql);
         List<DataType> types = result.getResolvedSchema().getColumnDataTypes();

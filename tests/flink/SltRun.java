@@ -25,6 +25,7 @@ import java.util.stream.Stream;
  */
 public final class SltRun {
     private static final long FAILURE_LINES = 12;
+    private static final int MESSAGE_LENGTH = 600;
 
     private boolean complete;
     private boolean markErrors;
@@ -211,8 +212,11 @@ public final class SltRun {
         List<String> lines = new ArrayList<>();
         for (Throwable cause = error; cause != null; cause = cause.getCause()) {
             String line = cause.toString();
-            if (!lines.contains(line)) {
-                lines.add(line.length() > 600 ? line.substring(0, 600) + " ..." : line);
+            boolean said = lines.stream().anyMatch(earlier -> earlier.contains(line));
+            if (!said && line.length() > MESSAGE_LENGTH) {
+                lines.add(line.substring(0, MESSAGE_LENGTH) + " ...");
+            } else if (!said) {
+                lines.add(line);
             }
         }
         return String.join("\n", lines);
