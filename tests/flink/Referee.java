@@ -1,0 +1,126 @@
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.table.api.EnvironmentSettings;
+import org.apache.flink.table.api.TableEnvironment;
+import org.apache.flink.table.api.internal.TableResultInternal;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.types.DataType;
+import org.apache.flink.table.utils.print.RowDataToStringConverter;
+import org.apache.flink.types.RowKind;
+import org.apache.flink.util.CloseableIterator;
+
+/** One fresh Flink catalog that runs statements and gives the collapsed rows of queries. */
+final class Referee {
+    private static final long STATEMENT_SECONDS = 120;
+    private static final Pattern SET =
+            Pattern.compile("(?is)SET\\s+'([^']+)'\\s*=\\s*'([^']*)'");
+    private static final Pattern RESET = Pattern.compile("(?is)RESET(\\s+'([^']+)')?");
+    private static final Pattern QUERY =
+            Pattern.compile("(?is)^\\s*(SELECT|WITH|VALUES|\\(|SHOW|DESC|EXPLAIN).*");
+
+    /** The final rows of a query and one type letter a column. */
+    record Answer(String types, List<String> rows) {}
+
+    private final TableEnvironment tables;
+
+    Referee() {
+        Configuration configuration = new Configuration();
+        configuration.setString("execution.target", SharedCluster.NAME);
+        configuration.setString("parallelism.default", "1");
+        configuration.setString("table.local-time-zone", "UTC");
+        // Every row moves the watermark: what is late then depends on the input alone.
+        configuration.setString("pipeline.auto-watermark-interval", "0 ms");
+        tables =
+                TableEnvironment.create(
+                        EnvironmentSettings.newInstance()
+                                .inStreamingMode()
+                                .withConfiguration(configuration)
+                                .build());
+    }
+
+    /** Runs a statement to its end; an INSERT waits for its job. */
+    void execute(String sql) throws Exception {
+        Matcher set = SET.matcher(sql);
+        Matcher reset = RESET.matcher(sql);
+        if (set.matches()) {
+            tables.getConfig().set(set.group(1), set.group(2));
+        } else if (reset.matches() && reset.group(2) != null) {
+            tables.getConfig().getConfiguration().removeKey(reset.group(2));
+        } else if (QUERY.matcher(sql).matches()) {
+            query(sql);
+        } else {
+            tables.executeSql(sql).await(STATEMENT_SECONDS, TimeUnit.SECONDS);
+        }
+    }
+
+    /** Runs a query and applies its changelog; rows come back sorted bytewise. */
+    @SuppressWarnings("try") // close() may be interrupted, which ends the run: fine
+    Answer query(String sql) throws Exception {
+        TableResultInternal result = (TableResultInternal) tables.executeSql(sql);
+        List<DataType> types = result.getResolvedSchema().getColumnDataTypes();
+        StringBuilder letters = new StringBuilder();
+        types.forEach(type -> letters.append(letter(type)));
+        RowDataToStringConverter converter = result.getRowDataToStringConverter();
+        Map<String, Integer> counts = new TreeMap<>(Referee::compareBytes);
+        try (CloseableIterator<RowData> rows = result.collectInternal()) {
+            while (rows.hasNext()) {
+                RowData row = rows.next();
+                RowKind kind = row.getRowKind();
+                boolean adds = kind == RowKind.INSERT || kind == RowKind.UPDATE_AFTER;
+                counts.merge(render(row, converter), adds ? 1 : -1, Integer::sum);
+            }
+        }
+        List<String> lines = new ArrayList<>();
+        counts.forEach(
+                (line, count) -> {
+                    if (count < 0) {
+                        throw new IllegalStateException("retracted but never added: " + line);
+                    }
+                    for (int i = 0; i < count; i++) {
+                        lines.add(line);
+                    }
+                });
+        return new Answer(letters.toString(), lines);
+    }
+
+    private static int compareBytes(String left, String right) {
+        return java.util.Arrays.compareUnsigned(
+                left.getBytes(java.nio.charset.StandardCharsets.UTF_8),
+                right.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+    }
+
+    private static char letter(DataType type) {
+        switch (type.getLogicalType().getTypeRoot()) {
+            case TINYINT:
+            case SMALLINT:
+            case INTEGER:
+            case BIGINT:
+                return 'I';
+            case FLOAT:
+            case DOUBLE:
+                return 'R';
+            default:
+                return 'T';
+        }
+    }
+
+    private static String render(RowData row, RowDataToStringConverter converter) {
+        String[] values = converter.convert(row);
+        for (int i = 0; i < values.length; i++) {
+            if (row.isNullAt(i)) {
+                values[i] = "NULL";
+                continue;
+            }
+            String text = values[i].replaceAll(" +$", "");
+            text = text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r");
+            values[i] = text.isEmpty() ? "(empty)" : text;
+        }
+        return String.join("\t", values);
+    }
+}
