@@ -13,6 +13,7 @@ pub mod key;
 pub mod operator;
 pub mod sink;
 pub mod source;
+pub mod store;
 pub mod time;
 
 pub use delta::{Delta, Deltas};
