@@ -15,6 +15,7 @@ pub mod key;
 pub mod operator;
 pub mod sink;
 pub mod source;
+pub mod store;
 pub mod time;
 
 pub use circuit::{Circuit, CircuitBuilder, NodeId, OutputId, Partitioning, SourceId};
