@@ -1,5 +1,16 @@
 //! Operators: one file each, all of the same shape.
 
+mod emission;
+mod event_time;
+mod order;
+mod rows;
+#[cfg(test)]
+mod testing_rank;
+pub mod window_assign;
+
+pub use emission::Emission;
+pub use order::SortColumn;
+
 use crate::{Delta, Deltas, Progress, Result, Watermark};
 
 /// What an operator may know of the step it is in. It never reads a clock of its own.
