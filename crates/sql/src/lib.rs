@@ -4,5 +4,6 @@ pub mod catalog;
 pub mod error;
 pub mod functions;
 pub mod parser;
+pub mod planner;
 pub mod semantics;
 pub mod types;

@@ -1,10 +1,20 @@
 //! Operators: one file each, all of the same shape.
 
 pub mod aggregate;
-pub mod emission;
+mod emission;
+mod event_time;
 pub mod filter_project;
+pub mod join;
+mod order;
+mod rows;
+#[cfg(test)]
+mod testing_rank;
 pub mod union;
 pub mod values;
+pub mod window_assign;
+
+pub use emission::Emission;
+pub use order::SortColumn;
 
 use crate::{Delta, Deltas, Progress, Result, Watermark};
 

@@ -29,7 +29,7 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use crate::executor::epoch_ms;
 use crate::expr::record_batch;
 use crate::key::KeyTable;
-use crate::operator::emission::Emission;
+use crate::operator::Emission;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
 
 use accumulator::{Accumulator, Update};

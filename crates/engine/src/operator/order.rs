@@ -1,0 +1,176 @@
+//! The order of rows: `ORDER BY` columns as keys that compare as machine words or bytes.
+//!
+//! # Ties
+//! Rows with equal order keys need a second order, or the answer would be a matter of luck. Where
+//! the input is insert-only, the row that arrived first comes first: nothing else needs to be
+//! kept. Where it retracts, arrival says little (an updated row would move), so the bytes of the
+//! whole row decide: the answer then depends on the content of the input alone.
+
+use std::cmp::Ordering;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::buffer::NullBuffer;
+use arrow::compute::{SortOptions, cast};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
+use arrow_row::{RowConverter, Rows, SortField};
+
+use crate::Result;
+
+/// One column of an `ORDER BY`. Flink's NULL is the lowest value: `nulls_first` is the opposite
+/// of `descending`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortColumn {
+    /// The index of the column in the input.
+    pub column: usize,
+    /// Its direction and where its nulls go.
+    pub options: SortOptions,
+}
+
+impl SortColumn {
+    /// Lowest first, nulls before all else.
+    pub fn ascending(column: usize) -> Self {
+        Self { column, options: SortOptions { descending: false, nulls_first: true } }
+    }
+
+    /// Greatest first, nulls after all else.
+    pub fn descending(column: usize) -> Self {
+        Self { column, options: SortOptions { descending: true, nulls_first: false } }
+    }
+}
+
+/// A kept order key. Keys of one encoder compare as their rows do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    /// A null that comes before all values.
+    NullFirst,
+    /// A single integer, date or timestamp; differences of keys are differences of values.
+    Fixed(u64),
+    /// Anything else, as row bytes.
+    Bytes(Box<[u8]>),
+    /// A null that comes after all values.
+    NullLast,
+}
+
+/// Makes keys of the rows of batches.
+#[derive(Debug)]
+pub(crate) struct KeyEncoder {
+    columns: Vec<usize>,
+    kind: EncoderKind,
+}
+
+#[derive(Debug)]
+enum EncoderKind {
+    Nothing,
+    Fixed(SortOptions),
+    Rows(RowConverter),
+}
+
+/// Whether one column of this type has keys of the kind [`Key::Fixed`].
+pub(crate) fn is_fixed(data_type: &DataType) -> bool {
+    use DataType::{Date32, Int8, Int16, Int32, Int64, Timestamp};
+    matches!(data_type, Int8 | Int16 | Int32 | Int64 | Date32 | Timestamp(..))
+}
+
+impl KeyEncoder {
+    /// An encoder for these columns of rows of `schema`.
+    pub(crate) fn new(schema: &SchemaRef, order: &[SortColumn]) -> Result<Self> {
+        let columns = order.iter().map(|s| s.column).collect();
+        let data_type = |s: &SortColumn| schema.field(s.column).data_type().clone();
+        let kind = match order {
+            [] => EncoderKind::Nothing,
+            [one] if is_fixed(&data_type(one)) => EncoderKind::Fixed(one.options),
+            _ => {
+                let field = |s| SortField::new_with_options(data_type(s), s.options);
+                EncoderKind::Rows(RowConverter::new(order.iter().map(field).collect())?)
+            }
+        };
+        Ok(Self { columns, kind })
+    }
+
+    /// The keys of the rows of a batch with these columns.
+    pub(crate) fn encode(&self, columns: &[ArrayRef]) -> Result<Keys> {
+        Ok(match &self.kind {
+            EncoderKind::Nothing => Keys::Nothing,
+            EncoderKind::Fixed(options) => {
+                let integers = cast(&columns[self.columns[0]], &DataType::Int64)?;
+                let integers = integers.as_primitive::<Int64Type>();
+                Keys::Fixed(FixedKeys::new(integers, *options))
+            }
+            EncoderKind::Rows(converter) => {
+                let columns: Vec<ArrayRef> =
+                    self.columns.iter().map(|&c| columns[c].clone()).collect();
+                Keys::Rows(converter.convert_columns(&columns)?)
+            }
+        })
+    }
+}
+
+/// The keys of a batch.
+pub(crate) enum Keys {
+    Nothing,
+    Fixed(FixedKeys),
+    Rows(Rows),
+}
+
+pub(crate) struct FixedKeys {
+    values: Vec<u64>,
+    nulls: Option<NullBuffer>,
+    null: Key,
+}
+
+impl FixedKeys {
+    fn new(integers: &Int64Array, options: SortOptions) -> Self {
+        const SIGN: u64 = 1 << 63;
+        let flip = if options.descending { !SIGN } else { SIGN };
+        let values = integers.values().iter().map(|&v| (v as u64) ^ flip).collect();
+        let null = if options.nulls_first { Key::NullFirst } else { Key::NullLast };
+        let nulls = integers.nulls().filter(|n| n.null_count() > 0).cloned();
+        Self { values, nulls, null }
+    }
+
+    #[inline]
+    fn is_null(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_some_and(|n| n.is_null(row))
+    }
+}
+
+impl Keys {
+    /// The key of one row, to be kept.
+    #[inline]
+    pub(crate) fn key(&self, row: usize) -> Key {
+        match self {
+            Self::Nothing => Key::NullFirst,
+            Self::Fixed(keys) if keys.is_null(row) => keys.null.clone(),
+            Self::Fixed(keys) => Key::Fixed(keys.values[row]),
+            Self::Rows(rows) => Key::Bytes(rows.row(row).data().into()),
+        }
+    }
+
+    /// How the key of one row compares with a kept one.
+    #[inline]
+    pub(crate) fn compare(&self, row: usize, key: &Key) -> Ordering {
+        match (self, key) {
+            (Self::Fixed(keys), Key::Fixed(other)) if keys.nulls.is_none() => {
+                keys.values[row].cmp(other)
+            }
+            (Self::Rows(rows), Key::Bytes(bytes)) => rows.row(row).data().cmp(bytes),
+            _ => self.key(row).cmp(key),
+        }
+    }
+}
+
+/// The bytes of whole rows: equal rows have equal bytes.
+pub(crate) struct RowBytes {
+    converter: RowConverter,
+}
+
+impl RowBytes {
+    pub(crate) fn new(schema: &SchemaRef) -> Result<Self> {
+        let field = |f: &arrow::datatypes::FieldRef| SortField::new(f.data_type().clone());
+        Ok(Self { converter: RowConverter::new(schema.fields().iter().map(field).collect())? })
+    }
+
+    pub(crate) fn encode(&self, columns: &[ArrayRef]) -> Result<Rows> {
+        Ok(self.converter.convert_columns(columns)?)
+    }
+}

@@ -1,0 +1,272 @@
+//! Rows kept by number: columnar chunks, gathered by id.
+//!
+//! An operator keeps small ids in its own structures and the rows here. Chunks of few rows are
+//! merged with their neighbours (each row is copied a logarithmic number of times), chunks that
+//! are mostly dead are rewritten, so that memory follows the live rows.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
+use arrow::compute::{interleave, take};
+use arrow::datatypes::SchemaRef;
+
+use crate::Result;
+use crate::expr::record_batch;
+
+/// No row: gathers as null where that is allowed.
+pub(crate) const NO_ROW: u32 = u32::MAX;
+
+const CHUNK_ROWS_MAX: usize = 16_384;
+const DEAD: (u32, u32) = (u32::MAX, u32::MAX);
+
+/// Rows of one schema under ids that stay valid until they are removed.
+#[derive(Debug)]
+pub(crate) struct RowStore {
+    schema: SchemaRef,
+    chunks: Vec<Option<Chunk>>,
+    free_chunks: Vec<u32>,
+    /// Chunks in the order of their making that may still be merged.
+    tail: Vec<u32>,
+    locations: Vec<(u32, u32)>,
+    free_ids: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    columns: Vec<ArrayRef>,
+    ids: Vec<u32>,
+    live: usize,
+}
+
+impl RowStore {
+    pub(crate) fn new(schema: SchemaRef) -> Self {
+        Self {
+            schema,
+            chunks: Vec::new(),
+            free_chunks: Vec::new(),
+            tail: Vec::new(),
+            locations: Vec::new(),
+            free_ids: Vec::new(),
+        }
+    }
+
+    /// The columns of the rows.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.locations.len() - self.free_ids.len()
+    }
+
+    /// One more than the greatest id.
+    pub(crate) fn capacity(&self) -> usize {
+        self.locations.len()
+    }
+
+    /// Keeps the rows of `batch`; their ids are appended to `ids`, in order.
+    pub(crate) fn append(&mut self, batch: &RecordBatch, ids: &mut Vec<u32>) -> Result<()> {
+        let rows = batch.num_rows();
+        if rows == 0 {
+            return Ok(());
+        }
+        let number = self.free_chunk();
+        let first = ids.len();
+        for row in 0..rows as u32 {
+            let id = self.free_ids.pop().unwrap_or(self.locations.len() as u32);
+            if id as usize == self.locations.len() {
+                self.locations.push((number, row));
+            } else {
+                self.locations[id as usize] = (number, row);
+            }
+            ids.push(id);
+        }
+        let chunk =
+            Chunk { columns: batch.columns().to_vec(), ids: ids[first..].to_vec(), live: rows };
+        self.chunks[number as usize] = Some(chunk);
+        self.tail.push(number);
+        self.merge_tail()
+    }
+
+    /// Forgets a row. Its id may be given to another.
+    pub(crate) fn remove(&mut self, id: u32) -> Result<()> {
+        let (number, _) = std::mem::replace(&mut self.locations[id as usize], DEAD);
+        debug_assert_ne!(number, DEAD.0, "row {id} was removed twice");
+        self.free_ids.push(id);
+        let Some(chunk) = self.chunks[number as usize].as_mut() else { return Ok(()) };
+        chunk.live -= 1;
+        if chunk.live == 0 {
+            self.chunks[number as usize] = None;
+            self.free_chunks.push(number);
+            self.tail.retain(|&n| n != number);
+        } else if chunk.live * 3 < chunk.ids.len() && chunk.ids.len() >= 64 {
+            let merged = self.merged(&[number])?;
+            self.place(number, merged);
+        }
+        Ok(())
+    }
+
+    /// The rows with these ids, in this order.
+    pub(crate) fn gather(&self, ids: &[u32]) -> Result<RecordBatch> {
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        record_batch(&self.schema, self.gather_columns(ids, &all)?, ids.len())
+    }
+
+    /// Some columns of the rows with these ids. [`NO_ROW`] gathers as null.
+    pub(crate) fn gather_columns(&self, ids: &[u32], columns: &[usize]) -> Result<Vec<ArrayRef>> {
+        let mut used: Vec<u32> = Vec::new();
+        let mut place = vec![u32::MAX; self.chunks.len()];
+        let mut nulls = false;
+        let mut at = Vec::with_capacity(ids.len());
+        for &id in ids {
+            if id == NO_ROW {
+                nulls = true;
+                at.push((usize::MAX, 0));
+                continue;
+            }
+            let (number, row) = self.locations[id as usize];
+            let slot = &mut place[number as usize];
+            if *slot == u32::MAX {
+                *slot = used.len() as u32;
+                used.push(number);
+            }
+            at.push((*slot as usize, row as usize));
+        }
+        for (chunk, _) in at.iter_mut().filter(|(chunk, _)| *chunk == usize::MAX) {
+            *chunk = used.len();
+        }
+        let chunks: Vec<&Chunk> =
+            used.iter().filter_map(|&n| self.chunks[n as usize].as_ref()).collect();
+        columns.iter().map(|&c| self.gather_column(&chunks, nulls, &at, c)).collect()
+    }
+
+    fn gather_column(
+        &self,
+        chunks: &[&Chunk],
+        nulls: bool,
+        at: &[(usize, usize)],
+        column: usize,
+    ) -> Result<ArrayRef> {
+        if let ([chunk], false) = (chunks, nulls) {
+            let rows = UInt32Array::from_iter_values(at.iter().map(|&(_, row)| row as u32));
+            return Ok(take(&chunk.columns[column], &rows, None)?);
+        }
+        let null = new_null_array(self.schema.field(column).data_type(), 1);
+        let mut arrays: Vec<&dyn Array> =
+            chunks.iter().map(|c| c.columns[column].as_ref()).collect();
+        if nulls || arrays.is_empty() {
+            arrays.push(null.as_ref());
+        }
+        Ok(interleave(&arrays, at)?)
+    }
+
+    fn free_chunk(&mut self) -> u32 {
+        if let Some(number) = self.free_chunks.pop() {
+            return number;
+        }
+        self.chunks.push(None);
+        self.chunks.len() as u32 - 1
+    }
+
+    /// Merges the newest chunks while the last is at least half of the one before it.
+    fn merge_tail(&mut self) -> Result<()> {
+        let length =
+            |store: &Self, n: u32| store.chunks[n as usize].as_ref().map_or(0, |c| c.ids.len());
+        while let [.., before, last] = self.tail[..] {
+            let (a, b) = (length(self, before), length(self, last));
+            if b * 2 < a || a + b > CHUNK_ROWS_MAX {
+                break;
+            }
+            self.tail.pop();
+            let merged = self.merged(&[before, last])?;
+            self.chunks[last as usize] = None;
+            self.free_chunks.push(last);
+            self.place(before, merged);
+        }
+        // What is large enough, or lies below such a chunk, will not be merged any more.
+        if let [.., last] = self.tail[..]
+            && length(self, last) * 2 > CHUNK_ROWS_MAX
+        {
+            self.tail.clear();
+        }
+        Ok(())
+    }
+
+    /// The live rows of some chunks as one chunk.
+    fn merged(&self, numbers: &[u32]) -> Result<Chunk> {
+        let mut ids = Vec::new();
+        for &number in numbers {
+            let Some(chunk) = self.chunks[number as usize].as_ref() else { continue };
+            let live =
+                |&(row, &id): &(usize, &u32)| self.locations[id as usize] == (number, row as u32);
+            ids.extend(chunk.ids.iter().enumerate().filter(live).map(|(_, &id)| id));
+        }
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let columns = self.gather_columns(&ids, &all)?;
+        Ok(Chunk { columns, live: ids.len(), ids })
+    }
+
+    fn place(&mut self, number: u32, chunk: Chunk) {
+        for (row, &id) in chunk.ids.iter().enumerate() {
+            self.locations[id as usize] = (number, row as u32);
+        }
+        self.chunks[number as usize] = Some(chunk);
+    }
+}
+
+/// The rows of `batch` at `indices`, or the batch itself where that is all of it.
+pub(crate) fn take_rows(batch: &RecordBatch, indices: Vec<u32>) -> Result<RecordBatch> {
+    let all = indices.len() == batch.num_rows()
+        && indices.iter().enumerate().all(|(at, &row)| at == row as usize);
+    if all {
+        return Ok(batch.clone());
+    }
+    Ok(arrow::compute::take_record_batch(batch, &UInt32Array::from(indices))?)
+}
+
+/// `batch` with more columns on its right, as rows of `schema`.
+pub(crate) fn widen(
+    schema: &SchemaRef,
+    batch: &RecordBatch,
+    more: impl IntoIterator<Item = ArrayRef>,
+) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().cloned().chain(more).collect();
+    record_batch(&Arc::clone(schema), columns, batch.num_rows())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+
+    use super::*;
+
+    #[test]
+    fn rows_keep_their_ids_through_merges_and_removals() {
+        let schema = Arc::new(Schema::new(vec![Field::new("v", DataType::Int64, true)]));
+        let mut store = RowStore::new(Arc::clone(&schema));
+        let mut kept: Vec<(u32, i64)> = Vec::new();
+        let mut state = 7_u64;
+        for value in 0..3_000_i64 {
+            let length = 1 + value % 3;
+            let values = Int64Array::from_iter_values((0..length).map(|i| value * 10 + i));
+            let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(values)]).unwrap();
+            let mut ids = Vec::new();
+            store.append(&batch, &mut ids).unwrap();
+            kept.extend(ids.iter().zip(0..).map(|(&id, i)| (id, value * 10 + i)));
+            while kept.len() > 500 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let (id, _) = kept.swap_remove((state >> 33) as usize % kept.len());
+                store.remove(id).unwrap();
+            }
+        }
+        let ids: Vec<u32> = kept.iter().map(|k| k.0).collect();
+        let rows = store.gather(&ids).unwrap();
+        let values = rows.column(0).as_primitive::<Int64Type>().values().to_vec();
+        assert_eq!(values, kept.iter().map(|k| k.1).collect::<Vec<_>>());
+        assert_eq!((store.len(), store.capacity() < 600), (500, true));
+        let held: usize = store.chunks.iter().flatten().map(|c| c.ids.len()).sum();
+        assert!(held < 2_500, "dead rows are given up, but {held} rows are held for 500");
+    }
+}

@@ -1,0 +1,149 @@
+//! From a query to a plan that can be run.
+//!
+//! [`Planner`] binds a parsed query to the catalog and answers DataFusion's logical plan with
+//! Flink's meaning ([`crate::semantics`]), optimised by a chosen list of rules. Time, windows,
+//! versions and patterns, which DataFusion does not know, are nodes of our own ([`nodes`]).
+
+mod context;
+pub mod nodes;
+mod optimize;
+mod relation;
+mod rewrite;
+mod unnest;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use datafusion_common::DFSchema;
+use datafusion_expr::{Expr, LogicalPlan};
+use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use sqlparser::ast::{self, Ident, SelectItem, Statement, VisitMut, VisitorMut};
+
+use crate::catalog::{Catalog, ColumnKind, TableDef};
+use crate::error::{Result, SqlError};
+use crate::functions::SessionSettings;
+use crate::parser::{ExprText, QueryText};
+use crate::semantics;
+use crate::types::FlinkType;
+
+pub use context::{TableRef, table_of};
+
+/// What a session has declared and set.
+#[derive(Debug, Clone, Default)]
+pub struct Session {
+    /// Tables, views, functions and models.
+    pub catalog: Catalog,
+    /// Time zone and clock.
+    pub settings: SessionSettings,
+    /// The keys that `SET` has set.
+    pub config: BTreeMap<String, String>,
+}
+
+/// Binds queries to a session.
+#[derive(Debug)]
+pub struct Planner<'a> {
+    session: &'a Session,
+}
+
+impl<'a> Planner<'a> {
+    /// A planner for what the session knows now.
+    pub fn new(session: &'a Session) -> Self {
+        Self { session }
+    }
+
+    /// The optimised logical plan of a query.
+    pub fn plan(&self, query: &QueryText) -> Result<LogicalPlan> {
+        let bound = self.bind(query).map_err(|e| locate(e, query))?;
+        optimize::optimize(bound).map_err(|e| locate(e.into(), query))
+    }
+
+    /// The logical plan as the query says it, with Flink's types, not optimised. This is what the
+    /// batch referee runs.
+    pub fn bind(&self, query: &QueryText) -> Result<LogicalPlan> {
+        let mut ast = query.query.clone();
+        name_columns(&mut ast);
+        let context = context::Context::new(self.session, 0);
+        let planner = SqlToRel::new_with_options(&context, parser_options());
+        let plan = planner.sql_statement_to_plan(Statement::Query(ast))?;
+        Ok(rewrite::finish(plan, &self.session.settings)?)
+    }
+
+    /// The columns of a query.
+    pub fn columns(&self, query: &QueryText) -> Result<Vec<(String, FlinkType)>> {
+        let plan = self.bind(query).map_err(|e| locate(e, query))?;
+        let fields = plan.schema().fields();
+        fields.iter().map(|f| Ok((f.name().clone(), FlinkType::from_field(f)?))).collect()
+    }
+
+    /// An expression over the columns of `schema`: a computed column, a watermark.
+    pub fn expression(&self, text: &ExprText, schema: &DFSchema) -> Result<Expr> {
+        let bind = || -> Result<Expr> {
+            let context = context::Context::new(self.session, 0);
+            let planner = SqlToRel::new_with_options(&context, parser_options());
+            let ast = text.expr.clone();
+            let expr = planner.sql_to_expr(ast, schema, &mut PlannerContext::new())?;
+            let expr = semantics::apply_to_expr(expr, schema, &self.session.settings)?;
+            Ok(optimize::coerce(expr, schema)?)
+        };
+        bind().map_err(|e| if e.span.is_some() { e } else { e.with_span(text.span) })
+    }
+
+    /// Finds the types of a table's computed columns, in the order of their declaration.
+    pub fn resolve_table(&self, table: &mut TableDef) -> Result<()> {
+        for at in 0..table.columns.len() {
+            if let ColumnKind::Computed(text) = &table.columns[at].kind
+                && table.columns[at].data_type.is_none()
+            {
+                let schema = context::declared_schema(table)?;
+                let expr = self.expression(text, &schema)?;
+                let (_, field) = datafusion_expr::ExprSchemable::to_field(&expr, &schema)?;
+                table.columns[at].data_type = Some(FlinkType::from_field(&field)?);
+            }
+        }
+        if let Some(watermark) = &table.watermark {
+            let schema = context::declared_schema(table)?;
+            self.expression(&watermark.expression, &schema)?;
+        }
+        Ok(())
+    }
+}
+
+fn parser_options() -> ParserOptions {
+    ParserOptions {
+        parse_float_as_decimal: true,
+        enable_ident_normalization: false,
+        support_varchar_with_length: true,
+        enable_options_value_normalization: false,
+        collect_spans: true,
+        map_string_types_to_utf8view: false,
+        // Flink holds null for the lowest value: first when ascending.
+        default_null_ordering: datafusion_sql::planner::NullOrdering::NullsMin,
+    }
+}
+
+fn locate(error: SqlError, query: &QueryText) -> SqlError {
+    if error.span.is_some() { error } else { error.with_span(query.span) }
+}
+
+/// Gives select items without a name the one that Flink gives them: `EXPR$0` by position.
+fn name_columns(query: &mut ast::Query) {
+    struct Names;
+    impl VisitorMut for Names {
+        type Break = ();
+        fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<()> {
+            for (at, item) in select.projection.iter_mut().enumerate() {
+                let unnamed = |e: &ast::Expr| {
+                    !matches!(e, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_))
+                };
+                if let SelectItem::UnnamedExpr(expr) = item
+                    && unnamed(expr)
+                {
+                    let alias = Ident::with_quote('`', format!("EXPR${at}"));
+                    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+                }
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let _ = query.visit(&mut Names);
+}

@@ -1,0 +1,62 @@
+//! Rewrites of a plan between binding and optimising.
+
+use std::sync::Arc;
+
+use datafusion_common::Result;
+use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_expr::expr::AggregateFunction;
+use datafusion_expr::logical_plan::Subquery;
+use datafusion_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+
+use crate::functions::SessionSettings;
+use crate::semantics;
+
+/// What every plan from SQL goes through: arrays joined laterally, then Flink's types.
+pub(super) fn finish(plan: LogicalPlan, settings: &SessionSettings) -> Result<LogicalPlan> {
+    let plan = super::unnest::join_arrays(plan)?;
+    semantics::apply(plan, settings)
+}
+
+/// A scalar subquery answers one row; the join that takes its place would silently take several.
+/// An aggregate that fails on a second row keeps the promise.
+pub(super) fn single_values(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let guard = |expr: Expr| match expr {
+        Expr::ScalarSubquery(subquery) if needs_guard(&subquery) => {
+            let column = Expr::Column(subquery.subquery.schema().columns()[0].clone());
+            let name = column.schema_name().to_string();
+            let single = Expr::AggregateFunction(AggregateFunction::new_udf(
+                crate::functions::single_value(),
+                vec![column],
+                false,
+                None,
+                vec![],
+                None,
+            ));
+            let guarded = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
+                .aggregate(Vec::<Expr>::new(), vec![single.alias(name)])?
+                .build()?;
+            let subquery = Subquery { subquery: Arc::new(guarded), ..subquery };
+            Ok(Transformed::yes(Expr::ScalarSubquery(subquery)))
+        }
+        other => Ok(Transformed::no(other)),
+    };
+    let rewritten = plan.transform_up_with_subqueries(|plan| {
+        plan.map_expressions(|expr| expr.transform_up(guard))
+    })?;
+    Ok(rewritten.data)
+}
+
+/// Whether the subquery can answer several rows as far as its shape tells.
+fn needs_guard(subquery: &Subquery) -> bool {
+    fn one_row(plan: &LogicalPlan) -> bool {
+        match plan {
+            LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+            LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => {
+                plan.inputs().iter().all(|p| one_row(p))
+            }
+            LogicalPlan::EmptyRelation(empty) => empty.produce_one_row,
+            _ => false,
+        }
+    }
+    subquery.outer_ref_columns.is_empty() && !one_row(&subquery.subquery)
+}
