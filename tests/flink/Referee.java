@@ -1,7 +1,10 @@
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -9,6 +12,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.table.api.EnvironmentSettings;
 import org.apache.flink.table.api.TableEnvironment;
 import org.apache.flink.table.api.internal.TableResultInternal;
+import org.apache.flink.table.catalog.Catalog;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.utils.print.RowDataToStringConverter;
@@ -27,31 +31,47 @@ final class Referee {
     /** The final rows of a query and one type letter a column. */
     record Answer(String types, List<String> rows) {}
 
-    private final TableEnvironment tables;
+    private static final String RUNTIME_MODE = "execution.runtime-mode";
 
+    private final TableEnvironment streaming = environment(false);
+    private final TableEnvironment batch = environment(true);
+    private TableEnvironment tables = streaming;
+    private long nextPlace;
+
+    @SuppressWarnings("deprecation") // the replacement wants a factory, not a catalog
     Referee() {
+        // Both modes see the same tables; a file chooses with SET 'execution.runtime-mode'.
+        String name = streaming.getCurrentCatalog();
+        Catalog catalog = streaming.getCatalog(name).orElseThrow();
+        batch.registerCatalog("shared", catalog);
+        batch.useCatalog("shared");
+    }
+
+    private static TableEnvironment environment(boolean inBatchMode) {
         Configuration configuration = new Configuration();
         configuration.setString("execution.target", SharedCluster.NAME);
         configuration.setString("parallelism.default", "1");
         configuration.setString("table.local-time-zone", "UTC");
         // Every row moves the watermark: what is late then depends on the input alone.
         configuration.setString("pipeline.auto-watermark-interval", "0 ms");
-        tables =
-                TableEnvironment.create(
-                        EnvironmentSettings.newInstance()
-                                .inStreamingMode()
-                                .withConfiguration(configuration)
-                                .build());
+        EnvironmentSettings.Builder settings =
+                EnvironmentSettings.newInstance().withConfiguration(configuration);
+        return TableEnvironment.create(
+                (inBatchMode ? settings.inBatchMode() : settings.inStreamingMode()).build());
     }
 
     /** Runs a statement to its end; an INSERT waits for its job. */
     void execute(String sql) throws Exception {
         Matcher set = SET.matcher(sql);
         Matcher reset = RESET.matcher(sql);
-        if (set.matches()) {
-            tables.getConfig().set(set.group(1), set.group(2));
+        if (set.matches() && set.group(1).equals(RUNTIME_MODE)) {
+            tables = set.group(2).equalsIgnoreCase("batch") ? batch : streaming;
+        } else if (set.matches()) {
+            streaming.getConfig().set(set.group(1), set.group(2));
+            batch.getConfig().set(set.group(1), set.group(2));
         } else if (reset.matches() && reset.group(2) != null) {
-            tables.getConfig().getConfiguration().removeKey(reset.group(2));
+            streaming.getConfig().getConfiguration().removeKey(reset.group(2));
+            batch.getConfig().getConfiguration().removeKey(reset.group(2));
         } else if (QUERY.matcher(sql).matches()) {
             query(sql);
         } else {
@@ -59,7 +79,10 @@ final class Referee {
         }
     }
 
-    /** Runs a query and applies its changelog; rows come back sorted bytewise. */
+    /**
+     * Runs a query and applies its changelog. Rows come back in the order they were first added,
+     * which means something only for an ordered query in batch mode.
+     */
     @SuppressWarnings("try") // close() may be interrupted, which ends the run: fine
     Answer query(String sql) throws Exception {
         TableResultInternal result = (TableResultInternal) tables.executeSql(sql);
@@ -67,32 +90,30 @@ final class Referee {
         StringBuilder letters = new StringBuilder();
         types.forEach(type -> letters.append(letter(type)));
         RowDataToStringConverter converter = result.getRowDataToStringConverter();
-        Map<String, Integer> counts = new TreeMap<>(Referee::compareBytes);
+        Map<String, Deque<Long>> changes = new LinkedHashMap<>();
         try (CloseableIterator<RowData> rows = result.collectInternal()) {
             while (rows.hasNext()) {
                 RowData row = rows.next();
                 RowKind kind = row.getRowKind();
                 boolean adds = kind == RowKind.INSERT || kind == RowKind.UPDATE_AFTER;
-                counts.merge(render(row, converter), adds ? 1 : -1, Integer::sum);
+                apply(changes, render(row, converter), adds);
             }
         }
         List<String> lines = new ArrayList<>();
-        counts.forEach(
-                (line, count) -> {
-                    if (count < 0) {
-                        throw new IllegalStateException("retracted but never added: " + line);
-                    }
-                    for (int i = 0; i < count; i++) {
-                        lines.add(line);
-                    }
-                });
+        changes.forEach((line, times) -> times.forEach(time -> lines.add(time + " " + line)));
+        lines.sort(Comparator.comparingLong(line -> Long.parseLong(line.split(" ", 2)[0])));
+        lines.replaceAll(line -> line.split(" ", 2)[1]);
         return new Answer(letters.toString(), lines);
     }
 
-    private static int compareBytes(String left, String right) {
-        return java.util.Arrays.compareUnsigned(
-                left.getBytes(java.nio.charset.StandardCharsets.UTF_8),
-                right.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+    /** Adds a row with its place in the order, or takes its oldest copy away again. */
+    private void apply(Map<String, Deque<Long>> changes, String line, boolean adds) {
+        Deque<Long> places = changes.computeIfAbsent(line, key -> new ArrayDeque<>());
+        if (adds) {
+            places.add(nextPlace++);
+        } else if (places.poll() == null) {
+            throw new IllegalStateException("retracted but never added: " + line);
+        }
     }
 
     private static char letter(DataType type) {

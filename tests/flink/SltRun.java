@@ -1,9 +1,11 @@
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -175,22 +177,27 @@ public final class SltRun {
     }
 
     private String compare(SltFile.Block block, Referee.Answer answer) {
+        List<String> expected = new ArrayList<>(block.expected);
+        List<String> rows = new ArrayList<>(answer.rows());
+        if (block.sort.equals("rowsort")) {
+            expected.sort(SltRun::compareBytes);
+            rows.sort(SltRun::compareBytes);
+        }
         if (complete) {
             block.types = answer.types();
-            block.expected = answer.rows();
+            block.expected = rows;
             return null;
         }
-        List<String> expected = new ArrayList<>(block.expected);
-        if (block.sort.equals("rowsort")) {
-            expected.sort(Comparator.naturalOrder());
-        }
-        List<String> rows = new ArrayList<>(answer.rows());
-        rows.sort(Comparator.naturalOrder());
         if (expected.equals(rows) && block.types.equals(answer.types())) {
             return null;
         }
         return "expected " + block.types + ":\n" + String.join("\n", expected)
                 + "\nFlink gives " + answer.types() + ":\n" + String.join("\n", rows);
+    }
+
+    private static int compareBytes(String left, String right) {
+        return Arrays.compareUnsigned(
+                left.getBytes(StandardCharsets.UTF_8), right.getBytes(StandardCharsets.UTF_8));
     }
 
     private String judgeError(SltFile.Block block, Throwable error) {
