@@ -6,4 +6,5 @@ pub mod functions;
 pub mod parser;
 pub mod planner;
 pub mod semantics;
+pub mod step;
 pub mod types;

@@ -17,7 +17,7 @@ use sqlparser::ast::Statement;
 use crate::catalog::{Relation, TableDef, ViewDef};
 use crate::error::SqlError;
 use crate::functions::FunctionRegistry;
-use crate::parser::QualifiedName;
+use crate::parser::{QualifiedName, Use};
 use crate::semantics::FlinkExprPlanner;
 use crate::types::FlinkType;
 
@@ -119,7 +119,8 @@ impl<'a> Context<'a> {
         // A view's names are looked up where it was created.
         let mut session = self.session.clone();
         let (catalog, database) = view.home.clone();
-        session.catalog.set_current(&catalog, &database);
+        let home = QualifiedName { parts: vec![catalog, database], span: None };
+        session.catalog.use_place(&Use::Database(home)).map_err(external)?;
         let context = Context::new(&session, self.depth + 1);
         let mut ast = view.query.query.clone();
         name_columns(&mut ast);

@@ -147,3 +147,39 @@ fn name_columns(query: &mut ast::Query) {
     }
     let _ = query.visit(&mut Names);
 }
+
+impl Planner<'_> {
+    /// The value of a configuration key.
+    pub(crate) fn config(&self, key: &str) -> Option<&str> {
+        self.session.config.get(key).map(String::as_str)
+    }
+
+    /// A computed column over what a table's connector reads. A computed column that refers to
+    /// another takes its expression in.
+    pub(crate) fn computed(
+        &self,
+        table: &TableDef,
+        text: &ExprText,
+        read: &DFSchema,
+    ) -> Result<Expr> {
+        use datafusion_common::tree_node::{Transformed, TreeNode};
+        let declared = context::declared_schema(table)?;
+        let expr = self.expression(text, &declared)?;
+        let mut failed = None;
+        let inlined = expr.transform_up(|e| {
+            let Expr::Column(column) = &e else { return Ok(Transformed::no(e)) };
+            let computed = table.column(&column.name).map(|c| &c.kind);
+            match computed {
+                Some(ColumnKind::Computed(inner)) => match self.computed(table, inner, read) {
+                    Ok(inner) => Ok(Transformed::yes(inner)),
+                    Err(error) => {
+                        failed = Some(error);
+                        Ok(Transformed::no(e))
+                    }
+                },
+                _ => Ok(Transformed::no(e)),
+            }
+        })?;
+        failed.map_or(Ok(inlined.data), Err)
+    }
+}

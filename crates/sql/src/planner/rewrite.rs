@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion_common::Result;
+use datafusion_common::{Result, internal_err};
 use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::logical_plan::Subquery;
@@ -20,12 +20,16 @@ pub(super) fn finish(plan: LogicalPlan, settings: &SessionSettings) -> Result<Lo
 /// A scalar subquery answers one row; the join that takes its place would silently take several.
 /// An aggregate that fails on a second row keeps the promise.
 pub(super) fn single_values(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let functions = crate::functions::aggregate_functions();
+    let Some(single_value) = functions.into_iter().find(|f| f.name() == "SINGLE_VALUE") else {
+        return internal_err!("the aggregate SINGLE_VALUE is missing");
+    };
     let guard = |expr: Expr| match expr {
         Expr::ScalarSubquery(subquery) if needs_guard(&subquery) => {
             let column = Expr::Column(subquery.subquery.schema().columns()[0].clone());
             let name = column.schema_name().to_string();
             let single = Expr::AggregateFunction(AggregateFunction::new_udf(
-                crate::functions::single_value(),
+                Arc::clone(&single_value),
                 vec![column],
                 false,
                 None,

@@ -1,0 +1,370 @@
+//! A circuit from step plans. What several outputs share is built once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion_common::DFSchema;
+use rialto_engine::operator::aggregate::Aggregate;
+use rialto_engine::operator::filter_project::{FilterProject, SelectColumns};
+use rialto_engine::operator::join::Join;
+use rialto_engine::operator::top_n::TopN;
+use rialto_engine::operator::union::Union;
+use rialto_engine::operator::values::Values;
+use rialto_engine::operator::window_assign::WindowAssign;
+use rialto_engine::source::{Projection, SourceInput, WatermarkStrategy};
+use rialto_engine::{Circuit, CircuitBuilder, Delta, EngineError, NodeId, OutputId, Source};
+
+use crate::catalog::{ColumnKind, ObjectPath, TableDef};
+use crate::error::{Result, SqlError};
+use crate::planner::{Planner, Session};
+
+use super::{StepNode, StepPlan};
+
+/// What the plan reads of a table, for the connector that opens it.
+#[derive(Debug, Clone)]
+pub struct ScanTable<'a> {
+    /// The table, with its options.
+    pub table: &'a TableDef,
+    /// All its physical columns.
+    pub physical: SchemaRef,
+    /// Which of them are needed, in order.
+    pub projection: Vec<usize>,
+    /// The metadata columns that are needed: the connector's key and the column; they follow.
+    pub metadata: Vec<(String, Field)>,
+}
+
+/// Opens tables. The runtime implements it with the connectors.
+pub trait Connect {
+    /// Opens a table for reading.
+    fn source(&self, scan: &ScanTable<'_>) -> Result<Box<dyn Source>>;
+}
+
+/// A circuit with an output for each plan, in order.
+pub fn build(
+    plans: &[Arc<StepPlan>],
+    session: &Session,
+    connect: &dyn Connect,
+) -> Result<(Circuit, Vec<OutputId>)> {
+    let mut build = Build {
+        session,
+        connect,
+        circuit: CircuitBuilder::new(),
+        scans: HashMap::new(),
+        sources: HashMap::new(),
+        nodes: HashMap::new(),
+    };
+    for plan in plans {
+        build.collect(plan);
+    }
+    let mut outputs = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let node = build.node(plan)?;
+        outputs.push(build.circuit.output("output", node));
+    }
+    Ok((build.circuit.build(), outputs))
+}
+
+/// Scans of one table with the same options share a source.
+type ScanKey = (ObjectPath, Vec<(String, String)>);
+
+struct Build<'a> {
+    session: &'a Session,
+    connect: &'a dyn Connect,
+    circuit: CircuitBuilder,
+    /// The columns of each table that some plan reads.
+    scans: HashMap<ScanKey, Vec<usize>>,
+    sources: HashMap<ScanKey, NodeId>,
+    /// Plans that have been built, by address.
+    nodes: HashMap<*const StepPlan, NodeId>,
+}
+
+fn scan_key(table: &TableDef) -> ScanKey {
+    let options = table.options.iter().map(|o| (o.key.clone(), o.value.clone())).collect();
+    (table.path.clone(), options)
+}
+
+impl Build<'_> {
+    fn collect(&mut self, plan: &StepPlan) {
+        if let StepNode::Scan { table, columns } = &plan.node {
+            let all = self.scans.entry(scan_key(table)).or_default();
+            for &column in columns {
+                if !all.contains(&column) {
+                    all.push(column);
+                }
+            }
+            all.sort_unstable();
+        }
+        plan.inputs.iter().for_each(|input| self.collect(input));
+    }
+
+    fn node(&mut self, plan: &Arc<StepPlan>) -> Result<NodeId> {
+        if let Some(&node) = self.nodes.get(&Arc::as_ptr(plan)) {
+            return Ok(node);
+        }
+        let inputs =
+            plan.inputs.iter().map(|i| self.node(i)).collect::<Result<Vec<NodeId>>>()?;
+        let node = self.operator(plan, inputs)?;
+        self.nodes.insert(Arc::as_ptr(plan), node);
+        Ok(node)
+    }
+
+    fn operator(&mut self, plan: &Arc<StepPlan>, inputs: Vec<NodeId>) -> Result<NodeId> {
+        let name = plan.node.name();
+        let schema = Arc::clone(&plan.schema);
+        Ok(match &plan.node {
+            StepNode::Scan { table, columns } => self.scan(table, columns, schema)?,
+            StepNode::Values(batch) => {
+                let rows = Delta::insert_only(batch.clone());
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(Values { rows: Some(rows.clone()) }))
+                })
+            }
+            StepNode::FilterProject { condition, projection } => {
+                let projection = projection
+                    .clone()
+                    .map(|expressions| Projection { expressions, schema });
+                let operator = FilterProject { condition: condition.clone(), projection };
+                self.circuit.operator(name, inputs, move || Ok(Box::new(operator.clone())))
+            }
+            StepNode::Select(columns) => {
+                let operator = SelectColumns { columns: columns.clone(), schema };
+                self.circuit.operator(name, inputs, move || Ok(Box::new(operator.clone())))
+            }
+            StepNode::Exchange(partitioning) => {
+                self.circuit.exchange(inputs[0], partitioning.clone())
+            }
+            StepNode::WindowAssign { time, windows } => {
+                let input = Arc::clone(&plan.inputs[0].schema);
+                let (time, windows) = (*time, *windows);
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(WindowAssign::new(windows, time, &input)?))
+                })
+            }
+            StepNode::Aggregate(spec) => {
+                let spec = spec.clone();
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(Aggregate::new(spec.as_ref().clone())?))
+                })
+            }
+            StepNode::Join(spec) => {
+                let spec = spec.clone();
+                self.circuit.operator(name, inputs, move || Ok(Box::new(Join::new(&spec)?)))
+            }
+            StepNode::TopN(spec) => {
+                let spec = spec.clone();
+                let input = Arc::clone(&plan.inputs[0].schema);
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(TopN::new(spec.as_ref().clone(), &input)?))
+                })
+            }
+            StepNode::Union => {
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(Union { schema: Arc::clone(&schema) }))
+                })
+            }
+        })
+    }
+
+    /// A table's source, and the columns of this scan out of all that are read of it.
+    fn scan(&mut self, table: &TableDef, columns: &[usize], schema: SchemaRef) -> Result<NodeId> {
+        let key = scan_key(table);
+        let all = self.scans.get(&key).cloned().unwrap_or_else(|| columns.to_vec());
+        let node = match self.sources.get(&key) {
+            Some(&node) => node,
+            None => {
+                let node = self.source(table, &all)?;
+                self.sources.insert(key, node);
+                node
+            }
+        };
+        if all == columns {
+            return Ok(node);
+        }
+        let columns: Vec<usize> =
+            columns.iter().filter_map(|c| all.iter().position(|a| a == c)).collect();
+        let operator = SelectColumns { columns, schema };
+        Ok(self.circuit.operator("Select", vec![node], move || Ok(Box::new(operator.clone()))))
+    }
+
+    /// Opens a table so that it gives `columns` of its declaration (in order), and its watermark.
+    fn source(&mut self, table: &TableDef, columns: &[usize]) -> Result<NodeId> {
+        let planner = Planner::new(self.session);
+        let layout = Layout::new(table, columns, &planner)?;
+        let source = self.connect.source(&layout.scan)?;
+        let input = layout.input(&planner)?;
+        Ok(self.circuit.source(table.path.object.clone(), source, input))
+    }
+}
+
+/// How a table's declared columns come from what its connector reads.
+struct Layout<'a> {
+    scan: ScanTable<'a>,
+    columns: Vec<usize>,
+    /// What the connector produces: physical and metadata columns by name.
+    read: DFSchema,
+}
+
+impl<'a> Layout<'a> {
+    fn new(table: &'a TableDef, columns: &[usize], planner: &Planner<'_>) -> Result<Self> {
+        // The watermark is computed whether its column is read or not.
+        let mut columns = columns.to_vec();
+        if let Some(watermark) = &table.watermark
+            && let Some(at) = table.columns.iter().position(|c| c.name == watermark.column)
+            && !columns.contains(&at)
+        {
+            columns.push(at);
+        }
+        let mut needed: Vec<String> = Vec::new();
+        for &at in &columns {
+            needs(table, at, planner, &mut needed)?;
+        }
+        if let Some(watermark) = &table.watermark {
+            for name in column_names(&watermark.expression.expr) {
+                if let Some(at) = table.columns.iter().position(|c| c.name == name) {
+                    needs(table, at, planner, &mut needed)?;
+                }
+            }
+        }
+        let mut physical = Vec::new();
+        let mut projection = Vec::new();
+        let mut metadata = Vec::new();
+        for column in &table.columns {
+            let Some(data_type) = &column.data_type else { continue };
+            let wanted = needed.contains(&column.name);
+            match &column.kind {
+                ColumnKind::Physical => {
+                    if wanted {
+                        projection.push(physical.len());
+                    }
+                    physical.push(data_type.to_field(&column.name).with_nullable(true));
+                }
+                ColumnKind::Metadata { key, .. } if wanted => {
+                    let key = key.clone().unwrap_or_else(|| column.name.clone());
+                    let field = data_type.to_field(&column.name).with_nullable(true);
+                    metadata.push((key, field));
+                }
+                ColumnKind::Metadata { .. } | ColumnKind::Computed(_) => {}
+            }
+        }
+        let mut fields: Vec<Field> = projection.iter().map(|&p| physical[p].clone()).collect();
+        fields.extend(metadata.iter().map(|(_, field)| field.clone()));
+        let name = datafusion_common::TableReference::bare(table.path.object.clone());
+        let read = DFSchema::try_from_qualified_schema(name, &Schema::new(fields))?;
+        let physical = Arc::new(Schema::new(physical));
+        Ok(Self { scan: ScanTable { table, physical, projection, metadata }, columns, read })
+    }
+
+    /// Computed columns and the watermark over what the connector reads.
+    fn input(&self, planner: &Planner<'_>) -> Result<SourceInput> {
+        let table = self.scan.table;
+        let mut expressions = Vec::with_capacity(self.columns.len());
+        let mut fields = Vec::with_capacity(self.columns.len());
+        for &at in &self.columns {
+            let column = &table.columns[at];
+            let expr = self.expr(at, planner)?;
+            expressions.push(super::lower::bind(&expr, &self.read)?);
+            let data_type = column.data_type.as_ref().ok_or_else(|| {
+                SqlError::new(format!("the type of column '{}' is not known", column.name))
+            })?;
+            fields.push(Field::new(&column.name, data_type.to_arrow(), true));
+        }
+        let schema = Arc::new(Schema::new(fields));
+        let watermark = self.watermark(&schema, planner)?;
+        Ok(SourceInput { projection: Some(Projection { expressions, schema }), watermark })
+    }
+
+    /// A declared column as an expression over what is read.
+    fn expr(&self, at: usize, planner: &Planner<'_>) -> Result<datafusion_expr::Expr> {
+        let table = self.scan.table;
+        let column = &table.columns[at];
+        match &column.kind {
+            ColumnKind::Computed(text) => planner.computed(table, text, &self.read),
+            _ => {
+                let name = datafusion_common::Column::new_unqualified(&column.name);
+                Ok(datafusion_expr::Expr::Column(name))
+            }
+        }
+    }
+
+    fn watermark(
+        &self,
+        schema: &SchemaRef,
+        planner: &Planner<'_>,
+    ) -> Result<Option<WatermarkStrategy>> {
+        let table = self.scan.table;
+        let Some(watermark) = &table.watermark else { return Ok(None) };
+        let name = datafusion_common::TableReference::bare(table.path.object.clone());
+        let columns = DFSchema::try_from_qualified_schema(name, schema)?;
+        // The watermark may be over any declared column; those that are not read are not there.
+        let expr = planner.expression(&watermark.expression, &columns)?;
+        let column = schema
+            .index_of(&watermark.column)
+            .map_err(|_| SqlError::new(format!("there is no column '{}'", watermark.column)))?;
+        let duration = |key: &str| -> Result<Option<i64>> {
+            match table.options.get(key) {
+                Some(text) => super::lower::duration_ms(key, text).map(Some),
+                None => Ok(None),
+            }
+        };
+        let global = self.session_idle(planner)?;
+        Ok(Some(WatermarkStrategy {
+            column,
+            expression: super::lower::bind(&expr, &columns)?,
+            idle_timeout_ms: duration("scan.watermark.idle-timeout")?.or(global),
+            ahead_max_ms: duration("rialto.watermark.max-ahead")?,
+            drift_max_ms: duration("scan.watermark.alignment.max-drift")?,
+        }))
+    }
+
+    fn session_idle(&self, planner: &Planner<'_>) -> Result<Option<i64>> {
+        let key = "table.exec.source.idle-timeout";
+        match planner.config(key) {
+            Some(text) => Ok(Some(super::lower::duration_ms(key, text)?).filter(|&ms| ms > 0)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The columns that a connector must read for a declared column.
+fn needs(
+    table: &TableDef,
+    at: usize,
+    planner: &Planner<'_>,
+    needed: &mut Vec<String>,
+) -> Result<()> {
+    let column = &table.columns[at];
+    if let ColumnKind::Computed(text) = &column.kind {
+        for name in column_names(&text.expr) {
+            if let Some(at) = table.columns.iter().position(|c| c.name == name) {
+                needs(table, at, planner, needed)?;
+            }
+        }
+    } else if !needed.contains(&column.name) {
+        needed.push(column.name.clone());
+    }
+    Ok(())
+}
+
+/// The names of columns in an expression; a superset is harmless.
+fn column_names(expr: &sqlparser::ast::Expr) -> Vec<String> {
+    use std::ops::ControlFlow;
+    let mut names = Vec::new();
+    let _ = sqlparser::ast::visit_expressions(expr, |e| {
+        match e {
+            sqlparser::ast::Expr::Identifier(name) => names.push(name.value.clone()),
+            sqlparser::ast::Expr::CompoundIdentifier(parts) => {
+                names.extend(parts.iter().map(|p| p.value.clone()));
+            }
+            _ => {}
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    names
+}
+
+impl From<EngineError> for SqlError {
+    fn from(error: EngineError) -> Self {
+        SqlError::new(error.to_string())
+    }
+}

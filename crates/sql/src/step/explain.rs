@@ -1,0 +1,116 @@
+//! What `EXPLAIN` prints of a step plan.
+
+use std::fmt::Write;
+
+use rialto_engine::Partitioning;
+use rialto_engine::expr::Expression;
+
+use super::{Role, StepNode, StepPlan};
+
+/// The plan as an indented tree, the last operator first: what each does, whether its output is
+/// insert-only (`[I]`) or takes rows back (`[I,U,D]`), its key, its event times and what it keeps.
+pub fn explain(plan: &StepPlan) -> String {
+    let mut text = String::new();
+    write_node(plan, 0, &mut text);
+    text
+}
+
+fn write_node(plan: &StepPlan, depth: usize, text: &mut String) {
+    let mode = if plan.traits.insert_only { "[I]" } else { "[I,U,D]" };
+    let _ = write!(text, "{:depth$}{}", "", describe(plan), depth = depth * 2);
+    let _ = write!(text, ", changelogMode={mode}");
+    if let Some(key) = &plan.traits.key {
+        let _ = write!(text, ", key=[{}]", names(plan, key));
+    }
+    let timed = |role: Role| role.is_event_time();
+    let times: Vec<usize> =
+        (0..plan.traits.roles.len()).filter(|&c| timed(plan.traits.roles[c])).collect();
+    if !times.is_empty() {
+        let _ = write!(text, ", rowtime=[{}]", names(plan, &times));
+    }
+    if let Some(state) = state(plan) {
+        let _ = write!(text, ", state={state}");
+    }
+    text.push('\n');
+    for input in &plan.inputs {
+        write_node(input, depth + 1, text);
+    }
+}
+
+fn names(plan: &StepPlan, columns: &[usize]) -> String {
+    let name = |&c: &usize| plan.schema.field(c).name().clone();
+    columns.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn list(expressions: &[Expression]) -> String {
+    expressions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn describe(plan: &StepPlan) -> String {
+    let name = plan.node.name();
+    let input = |at: usize, columns: &[usize]| names(&plan.inputs[at], columns);
+    let body = match &plan.node {
+        StepNode::Scan { table, columns } => {
+            let column = |&c: &usize| table.columns[c].name.clone();
+            let columns = columns.iter().map(column).collect::<Vec<_>>().join(", ");
+            let watermark = match &table.watermark {
+                Some(w) => format!(", watermark=[{} AS {}]", w.column, w.expression.text),
+                None => String::new(),
+            };
+            format!("table=[{}], columns=[{columns}]{watermark}", table.path.object)
+        }
+        StepNode::Values(batch) => format!("rows={}", batch.num_rows()),
+        StepNode::FilterProject { condition, projection } => {
+            let condition = condition.as_ref().map(|c| format!("where=[{c}]"));
+            let projection = projection.as_ref().map(|p| format!("select=[{}]", list(p)));
+            condition.into_iter().chain(projection).collect::<Vec<_>>().join(", ")
+        }
+        StepNode::Select(columns) => format!("select=[{}]", input(0, columns)),
+        StepNode::Exchange(Partitioning::Hash(keys)) => format!("hash=[{}]", input(0, keys)),
+        StepNode::Exchange(Partitioning::Single) => "single".into(),
+        StepNode::WindowAssign { time, windows } => {
+            format!("time=[{}], windows={windows:?}", input(0, &[*time]))
+        }
+        StepNode::Aggregate(spec) => {
+            let calls: Vec<String> = spec.calls.iter().map(|c| c.output.name().clone()).collect();
+            let calls = calls.join(", ");
+            format!("groupBy=[{}], select=[{calls}], emit={:?}", input(0, &spec.keys), spec.emission)
+        }
+        StepNode::Join(spec) => {
+            let left = input(0, &spec.left_keys);
+            let right = input(1, &spec.right_keys);
+            let filter = spec.filter.as_ref().map(|f| format!(", where=[{f}]")).unwrap_or_default();
+            format!("kind={:?}, on=[({left}) = ({right})]{filter}", spec.kind)
+        }
+        StepNode::TopN(spec) => {
+            let by = input(0, &spec.partition);
+            let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
+            let last = spec.last.map_or("unbounded".into(), |n| n.to_string());
+            let range = format!("{}..{last}", spec.first);
+            format!(
+                "rank={:?} {range}, partitionBy=[{by}], orderBy=[{}]",
+                spec.function,
+                input(0, &order)
+            )
+        }
+        StepNode::Union => String::new(),
+    };
+    if body.is_empty() { name.into() } else { format!("{name}({body})") }
+}
+
+/// What an operator keeps between steps, and until when.
+fn state(plan: &StepPlan) -> Option<String> {
+    Some(match &plan.node {
+        StepNode::Aggregate(spec) if spec.window.is_some() => "groups, until their window ends".into(),
+        StepNode::Aggregate(_) => "groups, kept".into(),
+        StepNode::Join(spec) => match spec.retention {
+            Some(retention) => format!("rows of both sides, {retention:?}"),
+            None => "rows of both sides, kept".into(),
+        },
+        StepNode::TopN(spec) => match (spec.input_insert_only, spec.last) {
+            (true, Some(n)) => format!("first {n} rows of each partition"),
+            _ => "all rows of each partition".into(),
+        },
+        _ => return None,
+    })
+}

@@ -1,0 +1,437 @@
+//! From a logical plan to a step plan.
+//!
+//! One method a logical node; families that need more room have a file of their own. Each answers a
+//! step plan whose columns stand in the order of the logical node's.
+
+mod aggregate;
+mod join;
+mod rank;
+mod scan;
+mod unnest;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion_common::{DFSchema, ScalarValue};
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::logical_plan::{FetchType, SkipType};
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::{Expr, LogicalPlan, SortExpr};
+use datafusion_physical_expr::create_physical_expr;
+use rialto_engine::Partitioning;
+use rialto_engine::expr::Expression;
+use rialto_engine::operator::{Emission, SortColumn};
+
+use crate::catalog::ObjectPath;
+use crate::error::{Result, SqlError};
+use crate::planner::nodes::{UnnestNode, VersionNode, WindowKind, WindowNode};
+
+use super::{Order, Role, StepNode, StepPlan, Traits};
+
+/// A query's step plan, and the order in which its rows are shown.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// What keeps the answer.
+    pub plan: Arc<StepPlan>,
+    /// The order of a final `ORDER BY`; empty: none.
+    pub order: Order,
+}
+
+/// Lowers logical plans for one job.
+#[derive(Debug, Default)]
+pub struct Lowering {
+    /// When event-time operators give their results.
+    pub emission: Emission,
+    /// The materialized views that may be read, already lowered.
+    pub views: HashMap<ObjectPath, Arc<StepPlan>>,
+}
+
+type Plan = Arc<StepPlan>;
+
+impl Lowering {
+    /// Lowers a whole query. A final `ORDER BY` without a limit only orders what is shown.
+    pub fn query(&self, plan: &LogicalPlan) -> Result<Query> {
+        match plan {
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
+                let input = self.lower(&sort.input)?;
+                let (input, order) = self.sort_columns(input, &sort.expr, &sort.input)?;
+                let width = sort.input.schema().fields().len();
+                if input.schema.fields().len() == width {
+                    return Ok(Query { plan: input, order });
+                }
+                Err(SqlError::not_supported("ORDER BY an expression that is not a column")
+                    .with_hint("select the expression under a name and order by that name"))
+            }
+            LogicalPlan::Limit(limit) => {
+                let order = match limit.input.as_ref() {
+                    LogicalPlan::Sort(sort) => {
+                        let input = self.lower(&sort.input)?;
+                        self.sort_columns(input, &sort.expr, &sort.input)?.1
+                    }
+                    _ => Vec::new(),
+                };
+                Ok(Query { plan: self.lower(plan)?, order })
+            }
+            LogicalPlan::Projection(projection) => {
+                // A projection above a sort keeps the order of the columns that it keeps.
+                let inner = self.query(&projection.input)?;
+                let map: HashMap<usize, usize> = projection
+                    .expr
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(to, e)| Some((column_of(e, projection.input.schema())?, to)))
+                    .collect();
+                let moved: Option<Order> = inner
+                    .order
+                    .iter()
+                    .map(|s| Some(SortColumn { column: *map.get(&s.column)?, ..*s }))
+                    .collect();
+                Ok(Query { plan: self.lower(plan)?, order: moved.unwrap_or_default() })
+            }
+            LogicalPlan::SubqueryAlias(alias) => self.query(&alias.input),
+            _ => Ok(Query { plan: self.lower(plan)?, order: Vec::new() }),
+        }
+    }
+
+    /// Lowers a node and all below it.
+    pub fn lower(&self, plan: &LogicalPlan) -> Result<Plan> {
+        match plan {
+            LogicalPlan::TableScan(scan) => self.scan(scan),
+            LogicalPlan::SubqueryAlias(alias) => self.lower(&alias.input),
+            LogicalPlan::Subquery(subquery) => self.lower(&subquery.subquery),
+            LogicalPlan::Projection(p) => {
+                let input = self.lower(&p.input)?;
+                self.project(input, &p.expr, p.input.schema(), plan.schema().as_arrow())
+            }
+            LogicalPlan::Filter(filter) => self.filter(filter),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
+            LogicalPlan::Join(join) => self.join(join),
+            LogicalPlan::Window(window) => self.window_functions(window),
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.lower(&sort.input),
+            LogicalPlan::Sort(sort) => {
+                let fetch = sort.fetch.map(|n| n as u64);
+                self.first_rows(&sort.input, &sort.expr, 0, fetch)
+            }
+            LogicalPlan::Limit(limit) => self.limit(limit),
+            LogicalPlan::Union(union) => {
+                let inputs = union.inputs.iter().map(|i| self.lower(i)).collect::<Result<_>>()?;
+                Ok(union_all(inputs, plan.schema().as_arrow()))
+            }
+            LogicalPlan::EmptyRelation(empty) => {
+                let schema = loose(empty.schema.as_arrow());
+                let rows = usize::from(empty.produce_one_row);
+                values(schema, Vec::new(), rows)
+            }
+            LogicalPlan::Values(v) => self.values(v),
+            LogicalPlan::Extension(extension) => {
+                let node = extension.node.as_any();
+                if let Some(window) = node.downcast_ref::<WindowNode>() {
+                    self.window(window)
+                } else if let Some(unnest) = node.downcast_ref::<UnnestNode>() {
+                    self.unnest(unnest)
+                } else if let Some(version) = node.downcast_ref::<VersionNode>() {
+                    Err(SqlError::new("FOR SYSTEM_TIME AS OF stands outside of a join")
+                        .with_detail(format!("it reads a version as of {}", version.as_of))
+                        .with_hint("write: probe JOIN t FOR SYSTEM_TIME AS OF probe.time ON …"))
+                } else {
+                    Err(not_supported(plan))
+                }
+            }
+            other => Err(not_supported(other)),
+        }
+    }
+
+    fn filter(&self, filter: &datafusion_expr::logical_plan::Filter) -> Result<Plan> {
+        if let Some(top_n) = self.top_n(filter)? {
+            return Ok(top_n);
+        }
+        let input = self.lower(&filter.input)?;
+        self.keep(input, &filter.predicate, filter.input.schema())
+    }
+
+    /// The rows for which the predicate is true.
+    fn keep(&self, input: Plan, predicate: &Expr, schema: &DFSchema) -> Result<Plan> {
+        let condition = Some(physical(predicate, schema)?);
+        let node = StepNode::FilterProject { condition, projection: None };
+        let (schema, traits) = (Arc::clone(&input.schema), input.traits.clone());
+        Ok(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
+    }
+
+    /// Computes columns; picks them where nothing is computed; merges with a filter below.
+    fn project(
+        &self,
+        input: Plan,
+        exprs: &[Expr],
+        from: &DFSchema,
+        to: &Schema,
+    ) -> Result<Plan> {
+        let columns: Vec<Option<usize>> = exprs.iter().map(|e| column_of(e, from)).collect();
+        let traits = project_traits(&input.traits, &columns);
+        let schema = loose(to);
+        if let Some(columns) = columns.iter().copied().collect::<Option<Vec<usize>>>() {
+            let same = columns.iter().copied().eq(0..input.schema.fields().len());
+            if same && schema == input.schema {
+                return Ok(input);
+            }
+            let (node, inputs) = (StepNode::Select(columns), vec![input]);
+            return Ok(Arc::new(StepPlan { node, inputs, schema, traits }));
+        }
+        let projection = exprs.iter().map(|e| physical(e, from)).collect::<Result<Vec<_>>>()?;
+        let (condition, input) = match &input.node {
+            StepNode::FilterProject { condition, projection: None } => {
+                (condition.clone(), Arc::clone(&input.inputs[0]))
+            }
+            _ => (None, input),
+        };
+        let node = StepNode::FilterProject { condition, projection: Some(projection) };
+        Ok(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
+    }
+
+    fn limit(&self, limit: &datafusion_expr::logical_plan::Limit) -> Result<Plan> {
+        let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
+            (limit.get_skip_type()?, limit.get_fetch_type()?)
+        else {
+            return Err(SqlError::not_supported("LIMIT or OFFSET that is not a number"));
+        };
+        let fetch = fetch.map(|n| n as u64);
+        match limit.input.as_ref() {
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
+                self.first_rows(&sort.input, &sort.expr, skip as u64, fetch)
+            }
+            other => self.first_rows(other, &[], skip as u64, fetch),
+        }
+    }
+
+    fn values(&self, values_node: &datafusion_expr::logical_plan::Values) -> Result<Plan> {
+        let schema = loose(values_node.schema.as_arrow());
+        let empty = DFSchema::empty();
+        let options = RecordBatchOptions::new().with_row_count(Some(1));
+        let none = Arc::new(Schema::empty());
+        let one = RecordBatch::try_new_with_options(none, vec![], &options)
+            .map_err(|e| SqlError::new(e.to_string()))?;
+        let mut columns: Vec<Vec<ScalarValue>> = vec![Vec::new(); schema.fields().len()];
+        for row in &values_node.values {
+            for (expr, column) in row.iter().zip(&mut columns) {
+                let array = physical(expr, &empty)?.evaluate(&one)?.into_array(1)?;
+                column.push(ScalarValue::try_from_array(&array, 0)?);
+            }
+        }
+        let columns = columns
+            .into_iter()
+            .zip(schema.fields())
+            .map(|(values, field)| {
+                let array = ScalarValue::iter_to_array(values)?;
+                Ok(arrow::compute::cast(&array, field.data_type())?)
+            })
+            .collect::<datafusion_common::Result<Vec<ArrayRef>>>()?;
+        values(schema, columns, values_node.values.len())
+    }
+
+    fn window(&self, window: &WindowNode) -> Result<Plan> {
+        let input = self.lower(&window.input)?;
+        let time = column_of(&window.time, window.input.schema())
+            .ok_or_else(|| SqlError::new("the time of a window must be a column"))?;
+        let timed = input.traits.roles[time].is_event_time();
+        let schema = loose(window_schema_of(window).as_arrow());
+        let mut traits = input.traits.clone();
+        // Rows are multiplied or moved: only the input's key together with the window is a key.
+        let width = input.schema.fields().len();
+        traits.key = traits.key.map(|mut k| {
+            k.push(width + 1);
+            k
+        });
+        let role = |role| if timed { role } else { Role::None };
+        traits.roles.extend([
+            role(Role::WindowStart),
+            role(Role::WindowEnd),
+            role(Role::WindowTime),
+        ]);
+        match window.kind {
+            WindowKind::Aligned(windows) => {
+                let node = StepNode::WindowAssign { time, windows };
+                Ok(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
+            }
+            WindowKind::Session { gap } => {
+                rank::session(input, window, time, gap, schema, traits, self.emission)
+            }
+        }
+    }
+
+    /// The columns to sort by; expressions are appended as further columns.
+    fn sort_columns(
+        &self,
+        input: Plan,
+        order: &[SortExpr],
+        logical: &LogicalPlan,
+    ) -> Result<(Plan, Order)> {
+        let exprs: Vec<Expr> = order.iter().map(|s| s.expr.clone()).collect();
+        let (input, columns) = self.append(input, &exprs, logical.schema())?;
+        let columns = columns.into_iter().zip(order).map(|(column, s)| SortColumn {
+            column,
+            options: SortOptions { descending: !s.asc, nulls_first: s.nulls_first },
+        });
+        Ok((input, columns.collect()))
+    }
+
+    /// The input with a column for each expression that is not one yet, and where they are.
+    fn append(&self, input: Plan, exprs: &[Expr], schema: &DFSchema) -> Result<(Plan, Vec<usize>)> {
+        let mut fields: Vec<Field> =
+            input.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+        let width = fields.len();
+        let mut positions = Vec::with_capacity(exprs.len());
+        let mut computed: Vec<Expression> = Vec::new();
+        for expr in exprs {
+            if let Some(column) = column_of(expr, schema) {
+                positions.push(column);
+                continue;
+            }
+            let expression = physical(expr, schema)?;
+            let data_type = expression.data_type(schema.as_arrow())?;
+            positions.push(width + computed.len());
+            fields.push(Field::new(format!("$expr{}", computed.len()), data_type, true));
+            computed.push(expression);
+        }
+        if computed.is_empty() {
+            return Ok((input, positions));
+        }
+        let mut projection: Vec<Expression> = (0..width).map(|c| column(&input.schema, c)).collect();
+        projection.extend(computed);
+        let mut traits = input.traits.clone();
+        traits.roles.resize(fields.len(), Role::None);
+        let schema = Arc::new(Schema::new(fields));
+        let node = StepNode::FilterProject { condition: None, projection: Some(projection) };
+        Ok((Arc::new(StepPlan { node, inputs: vec![input], schema, traits }), positions))
+    }
+}
+
+fn window_schema_of(window: &WindowNode) -> &DFSchema {
+    use datafusion_expr::UserDefinedLogicalNodeCore;
+    window.schema()
+}
+
+fn not_supported(plan: &LogicalPlan) -> SqlError {
+    SqlError::not_supported(format!("this part of the query: {}", plan.display()))
+}
+
+/// A reference to a column of the input by position.
+fn column(schema: &SchemaRef, at: usize) -> Expression {
+    Arc::new(datafusion_physical_expr::expressions::Column::new(schema.field(at).name(), at))
+}
+
+/// An expression bound to the columns of its input.
+fn physical(expr: &Expr, schema: &DFSchema) -> Result<Expression> {
+    let properties = ExecutionProps::new();
+    Ok(create_physical_expr(expr, schema, &properties, &PhysicalPlanningContext::default())?)
+}
+
+/// The position of the column that an expression is, under whatever name.
+fn column_of(expr: &Expr, schema: &DFSchema) -> Option<usize> {
+    match expr {
+        Expr::Alias(alias) => column_of(&alias.expr, schema),
+        Expr::Column(column) => schema.maybe_index_of_column(column),
+        _ => None,
+    }
+}
+
+/// The same columns, all nullable and without metadata: what flows through a circuit. What SQL says
+/// of nullability is for the planner; a batch must not be refused for it.
+fn loose(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// What is known of columns after a projection.
+fn project_traits(input: &Traits, columns: &[Option<usize>]) -> Traits {
+    let moved = |from: &Vec<usize>| -> Option<Vec<usize>> {
+        from.iter().map(|c| columns.iter().position(|p| p == &Some(*c))).collect()
+    };
+    Traits {
+        insert_only: input.insert_only,
+        key: input.key.as_ref().and_then(moved),
+        roles: columns.iter().map(|c| c.map_or(Role::None, |c| input.roles[c])).collect(),
+        partitioning: input.partitioning.as_ref().and_then(moved),
+    }
+}
+
+/// Brings rows with equal values of `keys` to one shard, unless they are there already.
+fn exchange(input: Plan, keys: &[usize]) -> Plan {
+    let there = |p: &Vec<usize>| !p.is_empty() && p.iter().all(|c| keys.contains(c));
+    if input.traits.partitioning.as_ref().is_some_and(there) {
+        return input;
+    }
+    exchange_exactly(input, keys)
+}
+
+/// Brings rows with equal values of `keys`, in this order, to the shard of their hash.
+fn exchange_exactly(input: Plan, keys: &[usize]) -> Plan {
+    if input.traits.partitioning.as_deref() == Some(keys) && !keys.is_empty() {
+        return input;
+    }
+    let partitioning = match keys {
+        [] => Partitioning::Single,
+        keys => Partitioning::Hash(keys.to_vec()),
+    };
+    let mut traits = input.traits.clone();
+    traits.partitioning = Some(keys.to_vec()).filter(|k| !k.is_empty());
+    let schema = Arc::clone(&input.schema);
+    let node = StepNode::Exchange(partitioning);
+    Arc::new(StepPlan { node, inputs: vec![input], schema, traits })
+}
+
+/// The position of a window's end among some columns.
+fn window_end(traits: &Traits, columns: &[usize]) -> Option<usize> {
+    columns.iter().position(|&c| traits.roles[c] == Role::WindowEnd)
+}
+
+fn values(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<Plan> {
+    let batch = rialto_engine::expr::record_batch(&schema, columns, rows)
+        .map_err(|e| SqlError::new(e.to_string()))?;
+    let roles = vec![Role::None; schema.fields().len()];
+    let traits = Traits { insert_only: true, roles, ..Traits::default() };
+    Ok(Arc::new(StepPlan { node: StepNode::Values(batch), inputs: vec![], schema, traits }))
+}
+
+/// The rows of all inputs; roles are kept where all agree.
+fn union_all(inputs: Vec<Plan>, schema: &Schema) -> Plan {
+    let schema = loose(schema);
+    let role = |at: usize| {
+        let first = inputs.first().map_or(Role::None, |i| i.traits.roles[at]);
+        let same = inputs.iter().all(|i| i.traits.roles[at] == first);
+        if same { first } else { Role::None }
+    };
+    let traits = Traits {
+        insert_only: inputs.iter().all(|i| i.traits.insert_only),
+        key: None,
+        roles: (0..schema.fields().len()).map(role).collect(),
+        partitioning: None,
+    };
+    Arc::new(StepPlan { node: StepNode::Union, inputs, schema, traits })
+}
+
+/// An expression of a table's declaration, bound to what is read.
+pub(super) fn bind(expr: &Expr, schema: &DFSchema) -> Result<Expression> {
+    physical(expr, schema)
+}
+
+/// A duration such as `5 s`, `500 ms`, `1 min`, `2 h`, `1 d`, in milliseconds.
+pub(super) fn duration_ms(key: &str, text: &str) -> Result<i64> {
+    let trimmed = text.trim();
+    let digits = trimmed.len() - trimmed.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = trimmed.split_at(digits);
+    let scale = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => 1,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1_000,
+        "m" | "min" | "minute" | "minutes" => 60_000,
+        "h" | "hour" | "hours" => 3_600_000,
+        "d" | "day" | "days" => 86_400_000,
+        _ => 0,
+    };
+    match number.parse::<i64>() {
+        Ok(n) if scale > 0 => Ok(n.saturating_mul(scale)),
+        _ => Err(SqlError::new(format!("'{text}' is not a duration, as '{key}' wants it"))
+            .with_hint("write for example '5 s', '500 ms', '1 min' or '2 h'")),
+    }
+}

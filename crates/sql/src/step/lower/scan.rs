@@ -1,0 +1,60 @@
+//! Tables and materialized views as inputs.
+
+use std::sync::Arc;
+
+use datafusion_expr::logical_plan::TableScan;
+
+use crate::catalog::{Relation, TableDef};
+use crate::error::{Result, SqlError};
+use crate::planner::table_of;
+
+use super::{Lowering, Plan, loose};
+use crate::step::{Role, StepNode, StepPlan, Traits};
+
+impl Lowering {
+    pub(super) fn scan(&self, scan: &TableScan) -> Result<Plan> {
+        let table = table_of(&scan.source)
+            .ok_or_else(|| SqlError::new(format!("'{}' cannot be read", scan.table_name)))?;
+        let all: Vec<usize> = (0..table.schema.fields().len()).collect();
+        let columns = scan.projection.clone().unwrap_or(all);
+        let schema = loose(scan.projected_schema.as_arrow());
+        match &table.relation {
+            Relation::Table(def) => {
+                let traits = scan_traits(def, &columns);
+                let node = StepNode::Scan { table: def.clone(), columns };
+                Ok(Arc::new(StepPlan { node, inputs: vec![], schema, traits }))
+            }
+            Relation::View(view) => {
+                let plan = self.views.get(&view.path).ok_or_else(|| {
+                    SqlError::new(format!("the view '{}' is not running", view.path.object))
+                        .with_hint("create it earlier in the same project")
+                })?;
+                let columns: Vec<Option<usize>> = columns.into_iter().map(Some).collect();
+                let traits = super::project_traits(&plan.traits, &columns);
+                let node = StepNode::Select(columns.into_iter().flatten().collect());
+                Ok(Arc::new(StepPlan { node, inputs: vec![Arc::clone(plan)], schema, traits }))
+            }
+        }
+    }
+}
+
+fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
+    let time = table.watermark.as_ref().map(|w| w.column.as_str());
+    let role = |&c: &usize| match time == Some(table.columns[c].name.as_str()) {
+        true => Role::Rowtime,
+        false => Role::None,
+    };
+    let position = |name: &String| {
+        columns.iter().position(|&c| table.columns[c].name == *name)
+    };
+    let key: Option<Vec<usize>> = match table.key_columns() {
+        [] => None,
+        names => names.iter().map(position).collect(),
+    };
+    Traits {
+        insert_only: true,
+        key,
+        roles: columns.iter().map(role).collect(),
+        partitioning: None,
+    }
+}

@@ -1,0 +1,140 @@
+//! The step plan: what a circuit will do, as data.
+//!
+//! A logical plan says *what* the answer is; a [`StepPlan`] says with which operators it is kept
+//! right: where rows are exchanged, what is insert-only, which columns are a key, when state may
+//! go. `EXPLAIN` prints it, [`build`] makes a circuit of it.
+
+mod build;
+mod explain;
+mod lower;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use rialto_engine::Partitioning;
+use rialto_engine::expr::Expression;
+use rialto_engine::operator::SortColumn;
+use rialto_engine::operator::aggregate::AggregateSpec;
+use rialto_engine::operator::join::JoinSpec;
+use rialto_engine::operator::top_n::TopNSpec;
+use rialto_engine::operator::window_assign::Windows;
+
+use crate::catalog::TableDef;
+
+pub use build::{Connect, ScanTable, build};
+pub use explain::explain;
+pub use lower::{Lowering, Query};
+
+/// An operator with its inputs.
+#[derive(Debug)]
+pub struct StepPlan {
+    /// What it does.
+    pub node: StepNode,
+    /// What it reads.
+    pub inputs: Vec<Arc<StepPlan>>,
+    /// The columns of its output.
+    pub schema: SchemaRef,
+    /// What is known of its output.
+    pub traits: Traits,
+}
+
+/// What an operator's output is known to be.
+#[derive(Debug, Clone, Default)]
+pub struct Traits {
+    /// No row is ever taken back.
+    pub insert_only: bool,
+    /// Columns of which no two rows that are there at once have equal values.
+    pub key: Option<Vec<usize>>,
+    /// What a column means for time; one a column.
+    pub roles: Vec<Role>,
+    /// Rows with equal values of these columns are in the same shard; `None`: anywhere.
+    pub partitioning: Option<Vec<usize>>,
+}
+
+/// What a column means for time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// Nothing.
+    #[default]
+    None,
+    /// The event time that the watermark speaks of.
+    Rowtime,
+    /// The inclusive start of a row's window.
+    WindowStart,
+    /// The exclusive end of a row's window.
+    WindowEnd,
+    /// The last moment of a row's window; an event time.
+    WindowTime,
+}
+
+impl Role {
+    /// Whether the watermark bounds the column.
+    pub fn is_event_time(self) -> bool {
+        matches!(self, Self::Rowtime | Self::WindowTime)
+    }
+}
+
+/// What an operator does.
+#[derive(Debug)]
+pub enum StepNode {
+    /// Reads columns (by position in the declaration) of a table.
+    Scan {
+        /// The table.
+        table: Box<TableDef>,
+        /// Which of its columns.
+        columns: Vec<usize>,
+    },
+    /// Gives rows that the query spells out.
+    Values(RecordBatch),
+    /// Keeps rows and computes columns.
+    FilterProject {
+        /// Which rows.
+        condition: Option<Expression>,
+        /// Which columns; none: those of the input.
+        projection: Option<Vec<Expression>>,
+    },
+    /// Picks columns of the input.
+    Select(Vec<usize>),
+    /// Brings rows together.
+    Exchange(Partitioning),
+    /// Adds the columns of a row's windows.
+    WindowAssign {
+        /// The time column.
+        time: usize,
+        /// Which windows.
+        windows: Windows,
+    },
+    /// Groups.
+    Aggregate(Box<AggregateSpec>),
+    /// Joins two inputs.
+    Join(Box<JoinSpec>),
+    /// Keeps the first rows of every partition.
+    TopN(Box<TopNSpec>),
+    /// Appends its inputs.
+    Union,
+}
+
+impl StepNode {
+    /// The operator's name, as `EXPLAIN` and metrics show it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Scan { .. } => "Scan",
+            Self::Values(_) => "Values",
+            Self::FilterProject { projection: None, .. } => "Filter",
+            Self::FilterProject { condition: None, .. } => "Project",
+            Self::FilterProject { .. } => "FilterProject",
+            Self::Select(_) => "Select",
+            Self::Exchange(_) => "Exchange",
+            Self::WindowAssign { .. } => "WindowAssign",
+            Self::Aggregate(spec) if spec.window.is_some() => "WindowAggregate",
+            Self::Aggregate(_) => "Aggregate",
+            Self::Join(_) => "Join",
+            Self::TopN(_) => "TopN",
+            Self::Union => "Union",
+        }
+    }
+}
+
+/// The order in which rows are shown.
+pub type Order = Vec<SortColumn>;
