@@ -6,6 +6,7 @@ mod order;
 mod rows;
 #[cfg(test)]
 mod testing_rank;
+pub mod top_n;
 pub mod window_assign;
 
 pub use emission::Emission;
