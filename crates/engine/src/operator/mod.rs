@@ -8,6 +8,7 @@ mod order;
 mod rows;
 #[cfg(test)]
 mod testing_rank;
+pub mod top_n;
 pub mod union;
 pub mod values;
 pub mod window_assign;

@@ -107,8 +107,11 @@ impl Windows {
                 let start = aligned(time, size, offset);
                 let last = start.saturating_add(size);
                 let mut end = aligned(time, step, start).saturating_add(step);
-                while end <= last {
-                    window(start, end);
+                loop {
+                    window(start, end.min(last));
+                    if end >= last {
+                        break;
+                    }
                     end = end.saturating_add(step);
                 }
             }
