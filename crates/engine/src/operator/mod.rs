@@ -1,5 +1,7 @@
 //! Operators: one file each, all of the same shape.
 
+pub mod join;
+
 use crate::{Delta, Deltas, Progress, Result, Watermark};
 
 /// What an operator may know of the step it is in. It never reads a clock of its own.
