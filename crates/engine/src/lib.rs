@@ -14,6 +14,8 @@ pub mod operator;
 pub mod sink;
 pub mod source;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod time;
 
 pub use delta::{Delta, Deltas};
