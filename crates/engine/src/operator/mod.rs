@@ -4,6 +4,7 @@ pub mod aggregate;
 mod emission;
 mod event_time;
 pub mod filter_project;
+pub mod join;
 mod order;
 mod rows;
 #[cfg(test)]

@@ -172,10 +172,8 @@ impl JoinSpec {
         if !(self.left_insert_only && self.right_insert_only) {
             return Err(invalid("final rows of an input that takes rows back".into()));
         }
-        let bounded = matches!(
-            self.retention,
-            Some(Retention::Interval { .. } | Retention::Window { .. })
-        );
+        let bounded =
+            matches!(self.retention, Some(Retention::Interval { .. } | Retention::Window { .. }));
         let waits = (0..2).any(|side| self.kind.single(side) == Single::Unmatched);
         if waits && !bounded {
             return Err(invalid("final unmatched rows of a join without a time bound".into()));
