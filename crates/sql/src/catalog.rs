@@ -209,3 +209,6 @@ pub struct Catalog {
     functions: BTreeMap<ObjectPath, FunctionDef>,
     models: BTreeMap<ObjectPath, ModelDef>,
 }
+
+#[cfg(test)]
+mod tests;

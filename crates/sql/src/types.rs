@@ -2,22 +2,22 @@
 //!
 //! | Flink | Arrow |
 //! |---|---|
-//! | `BOOLEAN`, `TINYINT` … `BIGINT`, `FLOAT`, `DOUBLE` | `Boolean`, `Int8` … `Int64`, `Float32`, `Float64` |
-//! | `DECIMAL(p, s)` | `Decimal128(p, s)` |
+//! | `BOOLEAN`, `TINYINT` … `BIGINT` | `Boolean`, `Int8` … `Int64` |
+//! | `FLOAT`, `DOUBLE`, `DECIMAL(p, s)` | `Float32`, `Float64`, `Decimal128(p, s)` |
 //! | `CHAR(n)`, `VARCHAR(n)`, `STRING` | `Utf8` |
 //! | `BINARY(n)`, `VARBINARY(n)`, `BYTES` | `Binary` |
 //! | `DATE`, `TIME(p)` | `Date32`, `Time32(Millisecond)` |
-//! | `TIMESTAMP(p)` | `Timestamp(unit, None)`: milliseconds to p = 3, microseconds to 6, nanoseconds to 9 |
-//! | `TIMESTAMP_LTZ(p)` | the same with zone `UTC`; the session's zone is a matter of casts and printing |
+//! | `TIMESTAMP(p)` | `Timestamp(unit, None)`: ms to p = 3, µs to 6, ns to 9 |
+//! | `TIMESTAMP_LTZ(p)` | the same in zone `UTC`; the session's zone is for casts and printing |
 //! | `INTERVAL YEAR … MONTH` | `Interval(YearMonth)` |
-//! | `INTERVAL DAY … SECOND` | `Interval(MonthDayNano)` with zero months, as the planner's literals are |
+//! | `INTERVAL DAY … SECOND` | `Interval(MonthDayNano)` without months |
 //! | `ARRAY<t>`, `MAP<k, v>`, `ROW<…>` | `List`, `Map`, `Struct` |
 //! | `MULTISET<t>` | `Map` of `t` to `Int32`, its count |
 //!
-//! What Arrow cannot say (a length, a precision of zero, that a map is a multiset, a `NOT NULL`
-//! deep inside) stands in the metadata of the *outermost* field under [`TYPE_METADATA_KEY`], so that
-//! `DESCRIBE` prints the declared type again. Inner fields stay bare: Arrow compares their metadata
-//! when it compares types, and two equal arrays would no longer fit together.
+//! What Arrow cannot say (a length, a precision of zero, that a map is a multiset) stands in the
+//! metadata of the *outermost* field under [`TYPE_METADATA_KEY`], so that `DESCRIBE` prints the
+//! declared type again. Inner fields stay bare: Arrow compares their metadata when it compares
+//! types, and two equal arrays would no longer fit together.
 
 mod arrow_map;
 mod sql_map;
@@ -384,3 +384,6 @@ pub fn quote_identifier(name: &str) -> String {
 pub fn quote_string(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 //! Small steps over sqlparser's `Parser`, and how its errors become ours.
 
-use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -250,10 +249,4 @@ pub fn parenthesized<T>(
 /// `(name, name, …)`.
 pub fn name_list(parser: &mut Parser<'_>, what: &str) -> Parsed<Vec<String>> {
     parenthesized(parser, |p| identifier(p, what).map(|(name, _)| name))
-}
-
-/// Whether the next token is this keyword, unquoted.
-pub fn peek_keyword(parser: &Parser<'_>, keyword: Keyword) -> bool {
-    matches!(&parser.peek_token_ref().token, Token::Word(w)
-        if w.quote_style.is_none() && w.keyword == keyword)
 }

@@ -6,6 +6,9 @@ use super::ast::{Explain, ExplainDetail, ParsedStatement, Statement};
 use super::cursor::{Parsed, eat_word, eat_words, expect_word, expected_error, peek_words, refuse};
 use super::statement::StatementParser;
 
+const DETAILS_HINT: &str = "before it may stand PLAN FOR, or CHANGELOG_MODE, ESTIMATED_COST, \
+                            PLAN_ADVICE, JSON_EXECUTION_PLAN";
+
 impl StatementParser<'_> {
     /// `EXPLAIN [PLAN FOR | detail, …] statement`.
     pub(super) fn explain(&mut self) -> Parsed<Statement> {
@@ -33,7 +36,7 @@ impl StatementParser<'_> {
         } else {
             return Err(refuse(
                 expected_error(&self.p, "a query, INSERT or a statement set")
-                    .with_hint("EXPLAIN takes PLAN FOR, CHANGELOG_MODE, ESTIMATED_COST, PLAN_ADVICE or JSON_EXECUTION_PLAN before it"),
+                    .with_hint(DETAILS_HINT),
             ));
         };
         Ok(Statement::Explain(Explain {
