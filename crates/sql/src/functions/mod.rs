@@ -119,6 +119,8 @@ fn definitions() -> Vec<call::Def> {
         regexp::defs(),
         misc::defs(),
         temporal::defs(),
+        json_functions::defs(),
+        collection::defs(),
     ]
     .into_iter()
     .flatten()
