@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use arrow::array::make_comparator;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::SortOptions;
 use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{DataType, Int32Type};
-use arrow::array::make_comparator;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use datafusion_common::{Result, exec_err, plan_err};

@@ -14,7 +14,10 @@ use datafusion_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 mod aggregate;
 pub(crate) mod call;
 pub(crate) mod cast;
+mod collection;
 mod format;
+mod json;
+mod json_functions;
 mod math;
 mod misc;
 mod number;
@@ -116,6 +119,8 @@ fn definitions() -> Vec<call::Def> {
         regexp::defs(),
         misc::defs(),
         temporal::defs(),
+        json_functions::defs(),
+        collection::defs(),
     ]
     .into_iter()
     .flatten()

@@ -1,3 +1,9 @@
 //! What the functions answer, group by group.
 
+mod casts;
+mod collections;
+mod json;
 mod numbers;
+mod plans;
+mod temporal;
+mod text;

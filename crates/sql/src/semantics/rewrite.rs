@@ -215,6 +215,7 @@ impl Rewriter<'_> {
             ("NULLIF", 2) => return self.null_if(call.args),
             ("COALESCE", n) if n > 0 && lazy(&call.args[1..]) => return self.coalesce(call.args),
             ("IFNULL", 2) if lazy(&call.args[1..]) => return self.coalesce(call.args),
+            ("JSON_OBJECT" | "JSON_ARRAY", _) => return self.with_argument_types(mark_json(call)),
             _ => {}
         }
         self.with_argument_types(call)
@@ -283,6 +284,28 @@ impl Rewriter<'_> {
             self.settings(),
         )
     }
+}
+
+/// Tells a JSON constructor which of its arguments are JSON already: the results of other
+/// constructors go in as they are, every other string is quoted.
+fn mark_json(mut call: ScalarFunction) -> ScalarFunction {
+    let marks: String = call.args[1..]
+        .iter()
+        .map(|arg| match arg {
+            Expr::ScalarFunction(f)
+                if matches!(f.func.name(), "JSON_OBJECT" | "JSON_ARRAY" | "JSON") =>
+            {
+                'r'
+            }
+            _ => 'v',
+        })
+        .collect();
+    if let Some(Expr::Literal(ScalarValue::Utf8(Some(mode)), _)) = call.args.first_mut() {
+        if !mode.contains(':') && marks.contains('r') {
+            *mode = format!("{mode}:{marks}");
+        }
+    }
+    call
 }
 
 /// Whether an argument may fail or cost, so that it must run only where it is asked for.
