@@ -6,10 +6,14 @@
 
 pub mod changelog;
 pub mod error;
+pub mod format;
 pub mod options;
 pub mod spec;
 
 mod blackhole;
+mod filesystem;
+mod generate;
+pub mod nexmark;
 mod print;
 mod registry;
 

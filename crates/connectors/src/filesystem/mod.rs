@@ -1,0 +1,129 @@
+//! `filesystem`: tables of files.
+//!
+//! - `options.rs`: the options
+//! - `paths.rs`: which files a path means, and which are allowed
+//! - `compression.rs`: plain, gzip and zstd
+//! - `queue.rs`: what is left to read, shared by the readers
+//! - `reader.rs`: splits into rows
+//! - `columns.rs`: partition and metadata columns
+//! - `sink.rs`, `part.rs`: rows into rolling part files
+//!
+//! A file is read once. What is appended to it later, or put in its place, is not seen.
+
+mod columns;
+mod compression;
+mod options;
+mod part;
+mod paths;
+mod queue;
+mod reader;
+mod sink;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::SchemaRef;
+use rialto_engine::{Reader, Sink, Source};
+
+use crate::error::Result;
+use crate::format::ReadColumns;
+use crate::options::Options;
+use crate::registry::Connector;
+use crate::spec::{Environment, TableSpec};
+use columns::Assembly;
+use options::{FileOptions, Format};
+use queue::{Queue, SPLIT_BYTES};
+use reader::{Decoding, FileReader};
+
+pub(crate) const CONNECTOR: Connector = Connector {
+    name: "filesystem",
+    validate: |spec| FileOptions::read(spec).map(drop),
+    source: Some(source),
+    sink: Some(sink),
+    accepts_changes: false,
+    metadata: columns::metadata,
+};
+
+fn source(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Source>> {
+    let options = FileOptions::read(spec)?;
+    let location = options.location(environment)?;
+    // What is missing is said before anything runs.
+    location.files()?;
+    let (columns, assembly) =
+        Assembly::new(spec, location.folder(), environment.base_dir.clone(), options.default_name)?;
+    let source = FileSource {
+        spec: spec.clone(),
+        location,
+        columns,
+        assembly: Arc::new(assembly),
+        split_bytes: SPLIT_BYTES,
+    };
+    source.decoding(&options)?;
+    Ok(Box::new(source))
+}
+
+fn sink(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Sink>> {
+    let options = FileOptions::read(spec)?;
+    let location = options.location(environment)?;
+    Ok(Box::new(sink::FileSink::new(spec, &options, location)?))
+}
+
+/// A table of files, to be read.
+struct FileSource {
+    spec: TableSpec,
+    location: paths::Location,
+    columns: ReadColumns,
+    assembly: Arc<Assembly>,
+    split_bytes: u64,
+}
+
+impl FileSource {
+    fn decoding(&self, options: &FileOptions<'_>) -> Result<Decoding> {
+        let columns = self.columns.clone();
+        Ok(match options.format {
+            Format::Text(format) => {
+                Decoding::Text((format.decoder)(&Options::new(&self.spec), columns)?)
+            }
+            Format::Parquet => Decoding::Parquet(columns),
+        })
+    }
+}
+
+impl Source for FileSource {
+    fn schema(&self) -> SchemaRef {
+        self.assembly.schema().clone()
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.spec.option("source.monitor-interval").is_none()
+    }
+
+    fn readers(&self, parallelism: usize) -> rialto_engine::Result<Vec<Box<dyn Reader>>> {
+        let options = FileOptions::read(&self.spec)?;
+        let splittable = match options.format {
+            Format::Text(format) => format.splittable,
+            Format::Parquet => false,
+        };
+        let split_bytes = splittable.then_some(self.split_bytes);
+        let queue = Queue::new(self.location.clone(), options.interval, split_bytes)?;
+        let bounded = queue.is_bounded();
+        let queue = Arc::new(Mutex::new(queue));
+        let mut readers: Vec<Box<dyn Reader>> = Vec::new();
+        for _ in 0..parallelism.max(1) {
+            readers.push(Box::new(FileReader {
+                queue: queue.clone(),
+                decoding: self.decoding(&options)?,
+                assembly: self.assembly.clone(),
+                on_error: options.on_error,
+                open: None,
+                resumed: Vec::new(),
+                done: Vec::new(),
+                dead: Vec::new(),
+                bounded,
+                buffer: Vec::new(),
+            }));
+        }
+        Ok(readers)
+    }
+}

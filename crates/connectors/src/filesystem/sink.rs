@@ -1,0 +1,316 @@
+//! Rows into rolling part files, visible by a rename when their epoch commits.
+//!
+//! Exactly once: a file belongs to one epoch. `prepare` closes every open file and writes the epoch
+//! into its hidden name, `commit` renames it. After a crash `commit` of the checkpointed epoch
+//! finds the hidden files by their names, and removes those of epochs that never were. One job
+//! writes to a table's folder at a time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::hash::{BuildHasher, Hasher};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{Schema, SchemaRef};
+use rialto_engine::{Delta, EngineError, Sink};
+
+use super::compression::Compression;
+use super::options::{FileOptions, Format};
+use super::part::{ClosedPart, Making, PartFile, leftovers};
+use super::paths::{Location, escaped};
+use crate::error::{ConnectorError, Result};
+use crate::format::cells::{Cells, Column};
+use crate::format::parquet;
+use crate::format::text::TimestampStyle;
+use crate::options::Options;
+use crate::spec::TableSpec;
+
+/// So many files are open at once; then the fullest is closed.
+const OPEN_FILES_MAX: usize = 128;
+
+/// The options of writing.
+#[derive(Debug, Clone)]
+pub(super) struct SinkOptions {
+    file_size: u64,
+    packed: Compression,
+    success_file: Option<String>,
+}
+
+impl SinkOptions {
+    pub fn read(raw: &Options<'_>) -> Result<Self> {
+        raw.duration("sink.rolling-policy.rollover-interval")?;
+        raw.duration("sink.rolling-policy.check-interval")?;
+        let packed = match raw.choice("compression", &["auto", "none", "gzip", "zstd"])? {
+            Some("gzip") => Compression::Gzip,
+            Some("zstd") => Compression::Zstd,
+            _ => Compression::None,
+        };
+        let trigger =
+            raw.choice("sink.partition-commit.trigger", &["process-time", "partition-time"])?;
+        if trigger == Some("partition-time") {
+            return Err(ConnectorError::new(format!(
+                "table '{}' commits partitions by 'partition-time', which is not supported",
+                raw.table()
+            ))
+            .hint("'process-time' commits a partition with every checkpoint"));
+        }
+        let success_file = match raw.get("sink.partition-commit.policy.kind") {
+            None => None,
+            Some(kind) if kind.trim() == "success-file" => Some(
+                raw.get("sink.partition-commit.success-file.name").unwrap_or("_SUCCESS").to_owned(),
+            ),
+            Some(kind) => {
+                return Err(raw.bad("sink.partition-commit.policy.kind", kind, "'success-file'"));
+            }
+        };
+        let file_size = raw.memory("sink.rolling-policy.file-size")?.unwrap_or(128 << 20);
+        Ok(Self { file_size, packed, success_file })
+    }
+}
+
+/// Writes a table of files.
+pub(super) struct FileSink {
+    table: String,
+    folder: PathBuf,
+    making: Making,
+    extension: String,
+    options: SinkOptions,
+    default_name: String,
+    /// The columns of the folders' names, and those of the files.
+    partition: Vec<usize>,
+    content: Vec<usize>,
+    open: BTreeMap<PathBuf, PartFile>,
+    /// Closed since the last `prepare`.
+    closed: Vec<ClosedPart>,
+    prepared: BTreeMap<u64, Vec<ClosedPart>>,
+    recovered: bool,
+    parts: u64,
+}
+
+impl FileSink {
+    pub fn new(spec: &TableSpec, options: &FileOptions<'_>, location: Location) -> Result<Self> {
+        let folder = location.folder();
+        if folder.is_file() {
+            return Err(ConnectorError::new(format!("table '{}' cannot be written", spec.name))
+                .detail(format!("its path '{}' is a file, not a folder", location.written)));
+        }
+        let fields = spec.schema.fields();
+        let place = |key: &String| fields.iter().position(|f| f.name() == key);
+        let partition: Vec<usize> = spec.partition_keys.iter().filter_map(place).collect();
+        let content: Vec<usize> =
+            (0..fields.len()).filter(|index| !partition.contains(index)).collect();
+        let schema: SchemaRef = std::sync::Arc::new(Schema::new(
+            content.iter().map(|&i| fields[i].clone()).collect::<Vec<_>>(),
+        ));
+        let mut extension = format!(".{}", options.format.name());
+        let making = match options.format {
+            Format::Text(format) => {
+                extension.push_str(match options.sink.packed {
+                    Compression::None => "",
+                    Compression::Gzip => ".gz",
+                    Compression::Zstd => ".zst",
+                });
+                let encoder = (format.encoder)(&options.raw, schema)?;
+                Making::Text { encoder, packed: options.sink.packed }
+            }
+            Format::Parquet => {
+                let compression = parquet::compression(&options.raw)?;
+                Making::Parquet { schema, compression }
+            }
+        };
+        Ok(Self {
+            table: spec.name.clone(),
+            folder,
+            making,
+            extension,
+            options: options.sink.clone(),
+            default_name: options.default_name.to_owned(),
+            partition,
+            content,
+            open: BTreeMap::new(),
+            closed: Vec::new(),
+            prepared: BTreeMap::new(),
+            recovered: false,
+            parts: 0,
+        })
+    }
+
+    fn failed(&self, reason: impl ToString) -> EngineError {
+        EngineError::sink(format!("table '{}' ({})", self.table, self.folder.display()), reason)
+    }
+
+    fn prefix(&self) -> String {
+        format!("part-{}-", escaped(&self.table))
+    }
+
+    /// The folder of each row below the table's own, by the values of the partition columns.
+    fn folders(&self, batch: &RecordBatch) -> rialto_engine::Result<Vec<PathBuf>> {
+        let mut folders = vec![self.folder.clone(); batch.num_rows()];
+        for &index in &self.partition {
+            let name = escaped(batch.schema_ref().field(index).name());
+            let column = Column::new(batch.column(index))
+                .map_err(|t| self.failed(format!("a partition cannot have the type {t}")))?;
+            for (row, folder) in folders.iter_mut().enumerate() {
+                let mut text = Vec::new();
+                if !column.is_null(row) {
+                    match &column.cells {
+                        Cells::Utf8(a) => text.extend_from_slice(a.value(row).as_bytes()),
+                        _ if column.write_plain(row, TimestampStyle::Sql, &mut text) => {}
+                        _ => return Err(self.failed(format!("'{name}' cannot name a folder"))),
+                    }
+                }
+                let text = String::from_utf8_lossy(&text);
+                let value =
+                    if text.is_empty() { self.default_name.clone() } else { escaped(&text) };
+                folder.push(format!("{name}={value}"));
+            }
+        }
+        Ok(folders)
+    }
+
+    fn append(&mut self, folder: PathBuf, rows: &RecordBatch) -> rialto_engine::Result<()> {
+        if !self.open.contains_key(&folder) {
+            if self.open.len() >= OPEN_FILES_MAX {
+                let fullest = self.open.iter().max_by_key(|(_, part)| part.size());
+                if let Some(fullest) = fullest.map(|(folder, _)| folder.clone()) {
+                    self.close(&fullest)?;
+                }
+            }
+            let name = format!("{}{}-{}{}", self.prefix(), run(), self.parts, self.extension);
+            self.parts += 1;
+            let part = PartFile::create(&folder, name, &mut self.making);
+            self.open.insert(folder.clone(), part.map_err(|e| self.failed(e))?);
+        }
+        let Some(part) = self.open.get_mut(&folder) else { return Ok(()) };
+        let result = part.write(rows, &mut self.making);
+        let full = part.size() >= self.options.file_size;
+        result.map_err(|e| self.failed(e))?;
+        if full { self.close(&folder) } else { Ok(()) }
+    }
+
+    fn close(&mut self, folder: &PathBuf) -> rialto_engine::Result<()> {
+        if let Some(part) = self.open.remove(folder) {
+            self.closed.push(part.close().map_err(|e| self.failed(e))?);
+        }
+        Ok(())
+    }
+
+    /// Deals with what earlier runs left: epochs up to `committed` are made visible, the rest goes.
+    fn recover(&mut self, committed: Option<u64>) -> std::io::Result<()> {
+        if std::mem::replace(&mut self.recovered, true) {
+            return Ok(());
+        }
+        let mine = format!("{}{}-", self.prefix(), run());
+        for left in leftovers(&self.folder, &self.prefix())? {
+            if left.name.starts_with(&mine) {
+                continue;
+            }
+            let visible = left.epoch.is_some_and(|epoch| Some(epoch) <= committed);
+            let done = if visible {
+                fs::rename(&left.path, left.folder.join(&left.name))
+                    .and_then(|()| self.mark_success(&left.folder))
+            } else {
+                fs::remove_file(&left.path)
+            };
+            match done {
+                // Another sink of this table in this process was faster.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    fn mark_success(&self, folder: &std::path::Path) -> std::io::Result<()> {
+        match &self.options.success_file {
+            Some(name) => fs::File::create(folder.join(name)).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Tells the files of this process from those of earlier ones.
+fn run() -> &'static str {
+    static RUN: OnceLock<String> = OnceLock::new();
+    RUN.get_or_init(|| {
+        let random = std::hash::RandomState::new().build_hasher().finish();
+        format!("{random:016x}")
+    })
+}
+
+impl Sink for FileSink {
+    fn write(&mut self, delta: &Delta, _: u64) -> rialto_engine::Result<()> {
+        self.recover(None).map_err(|e| self.failed(e))?;
+        let rows = appended(delta).map_err(|e| self.failed(e))?;
+        let batch = match &rows {
+            Some(indices) => take_record_batch(delta.batch(), indices)?,
+            None => delta.batch().clone(),
+        };
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let arrays: Vec<ArrayRef> = self.content.iter().map(|&i| batch.column(i).clone()).collect();
+        let schema = batch.schema_ref().project(&self.content)?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let content = RecordBatch::try_new_with_options(schema.into(), arrays, &options)?;
+        if self.partition.is_empty() {
+            return self.append(self.folder.clone(), &content);
+        }
+        let mut order: Vec<PathBuf> = Vec::new();
+        let mut groups: HashMap<PathBuf, Vec<u32>> = HashMap::new();
+        for (row, folder) in self.folders(&batch)?.into_iter().enumerate() {
+            let row = u32::try_from(row).map_err(|e| self.failed(e))?;
+            if !groups.contains_key(&folder) {
+                order.push(folder.clone());
+            }
+            groups.entry(folder).or_default().push(row);
+        }
+        for folder in order {
+            let rows = groups.remove(&folder).unwrap_or_default();
+            let part = take_record_batch(&content, &UInt32Array::from(rows))?;
+            self.append(folder, &part)?;
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self, epoch: u64) -> rialto_engine::Result<()> {
+        self.recover(None).map_err(|e| self.failed(e))?;
+        for folder in self.open.keys().cloned().collect::<Vec<_>>() {
+            self.close(&folder)?;
+        }
+        let mut closed = std::mem::take(&mut self.closed);
+        for part in &mut closed {
+            part.prepare(epoch).map_err(|e| self.failed(e))?;
+        }
+        self.prepared.entry(epoch).or_default().append(&mut closed);
+        Ok(())
+    }
+
+    fn commit(&mut self, epoch: u64) -> rialto_engine::Result<()> {
+        self.recover(Some(epoch)).map_err(|e| self.failed(e))?;
+        let later = self.prepared.split_off(&(epoch + 1));
+        let ready = std::mem::replace(&mut self.prepared, later);
+        for part in ready.into_values().flatten() {
+            part.commit()
+                .and_then(|()| self.mark_success(&part.folder))
+                .map_err(|e| self.failed(e))?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows of a delta as often as they are added; `None` where that is each of them once.
+fn appended(delta: &Delta) -> Result<Option<UInt32Array>, String> {
+    let Some(weights) = delta.weights() else { return Ok(None) };
+    if weights.iter().any(|&w| w < 0) {
+        return Err("files can only be appended to, and the input takes a row back".into());
+    }
+    let mut rows = Vec::new();
+    for (row, &weight) in weights.iter().enumerate() {
+        let row = u32::try_from(row).map_err(|e| e.to_string())?;
+        rows.extend((0..weight).map(|_| row));
+    }
+    Ok(Some(UInt32Array::from(rows)))
+}

@@ -1,0 +1,131 @@
+//! Formats: bytes to rows and rows to bytes. One file or folder each.
+//!
+//! A format knows no file and no directory: it is fed bytes and answers batches and bad records.
+
+pub(crate) mod cells;
+pub(crate) mod column;
+pub mod csv;
+pub(crate) mod field;
+pub mod json;
+pub(crate) mod parquet;
+pub(crate) mod text;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{FieldRef, SchemaRef};
+
+use crate::error::Result;
+use crate::options::Options;
+use crate::spec::TableSpec;
+
+/// After so many bytes a batch is closed, whatever the number of its rows: the offsets of Arrow's
+/// strings have 32 bits.
+pub(crate) const BATCH_BYTES_MAX: usize = 256 << 20;
+
+/// A record that could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRecord {
+    /// Where the record starts, counted from the start of the decoded input.
+    pub offset: usize,
+    /// How many lines of the input come before it.
+    pub line: u64,
+    /// Why it could not be decoded.
+    pub reason: String,
+    /// The record, without its line end.
+    pub bytes: Vec<u8>,
+}
+
+/// How far a decoder came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How many bytes of the input are done with: always whole records.
+    pub consumed: usize,
+    /// How many lines they were.
+    pub lines: u64,
+}
+
+/// Turns a stream of bytes into rows, whole records at a time.
+pub trait Decoder: Send {
+    /// Decodes records from the start of `input` until `rows_max` rows are waiting or no whole
+    /// record is left; with `last`, the end of the input ends the last record. An error is one of
+    /// the whole file: a header that does not fit.
+    fn decode(
+        &mut self,
+        input: &[u8],
+        last: bool,
+        rows_max: usize,
+        bad: &mut Vec<BadRecord>,
+    ) -> Result<Progress, String>;
+
+    /// How many rows are waiting.
+    fn rows(&self) -> usize;
+
+    /// Takes the waiting rows.
+    fn finish(&mut self) -> rialto_engine::Result<RecordBatch>;
+
+    /// Forgets what was learnt of the file before: the next input is the start of one.
+    fn start_file(&mut self) {}
+
+    /// Whether the next input has to be the start of a file, because there is a header.
+    fn needs_header(&self) -> bool {
+        false
+    }
+
+    /// How many records and fields were dropped because the format was told to ignore them.
+    fn ignored(&self) -> u64;
+}
+
+/// Turns rows into bytes.
+pub trait Encoder: Send {
+    /// Appends what stands before the first row of a file.
+    fn start(&mut self, _out: &mut Vec<u8>) {}
+
+    /// Appends rows `from..to` of a batch.
+    fn encode(
+        &mut self,
+        batch: &RecordBatch,
+        rows: std::ops::Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> rialto_engine::Result<()>;
+}
+
+/// The columns that a file holds, and which of them to read in which order.
+#[derive(Debug, Clone)]
+pub struct ReadColumns {
+    /// The columns of the file, as declared.
+    pub file: Vec<FieldRef>,
+    /// Indices into `file`: what a decoder produces.
+    pub wanted: Vec<usize>,
+}
+
+impl ReadColumns {
+    /// All columns of a schema.
+    pub fn all(schema: &SchemaRef) -> Self {
+        let file: Vec<FieldRef> = schema.fields().iter().cloned().collect();
+        Self { wanted: (0..file.len()).collect(), file }
+    }
+
+    /// The schema of what a decoder produces.
+    pub fn schema(&self) -> SchemaRef {
+        let fields: Vec<FieldRef> =
+            self.wanted.iter().map(|&i| Arc::clone(&self.file[i])).collect();
+        Arc::new(arrow::datatypes::Schema::new(fields))
+    }
+}
+
+/// All formats that are made of records of text.
+pub(crate) const TEXT_FORMATS: &[TextFormat] = &[csv::FORMAT, json::FORMAT];
+
+/// A text format by its name.
+pub(crate) struct TextFormat {
+    pub name: &'static str,
+    /// The names of its options.
+    pub options: &'static [&'static str],
+    /// Checks options and column types.
+    pub validate: fn(&TableSpec, &Options<'_>) -> Result<()>,
+    pub decoder: fn(&Options<'_>, ReadColumns) -> Result<Box<dyn Decoder>>,
+    pub encoder: fn(&Options<'_>, SchemaRef) -> Result<Box<dyn Encoder>>,
+    /// Whether every record is exactly one line, so that a file can be cut at any line end.
+    pub splittable: bool,
+}
