@@ -35,11 +35,14 @@ final class Referee {
 
     private final TableEnvironment streaming = environment(false);
     private final TableEnvironment batch = environment(true);
-    private TableEnvironment tables = streaming;
+    private final boolean alwaysBatch;
+    private TableEnvironment tables;
     private long nextPlace;
 
     @SuppressWarnings("deprecation") // the replacement wants a factory, not a catalog
-    Referee() {
+    Referee(boolean alwaysBatch) {
+        this.alwaysBatch = alwaysBatch;
+        tables = alwaysBatch ? batch : streaming;
         // Both modes see the same tables; a file chooses with SET 'execution.runtime-mode'.
         String name = streaming.getCurrentCatalog();
         Catalog catalog = streaming.getCatalog(name).orElseThrow();
@@ -65,7 +68,8 @@ final class Referee {
         Matcher set = SET.matcher(sql);
         Matcher reset = RESET.matcher(sql);
         if (set.matches() && set.group(1).equals(RUNTIME_MODE)) {
-            tables = set.group(2).equalsIgnoreCase("batch") ? batch : streaming;
+            boolean wanted = alwaysBatch || set.group(2).equalsIgnoreCase("batch");
+            tables = wanted ? batch : streaming;
         } else if (set.matches()) {
             streaming.getConfig().set(set.group(1), set.group(2));
             batch.getConfig().set(set.group(1), set.group(2));

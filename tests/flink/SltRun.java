@@ -19,16 +19,18 @@ import java.util.stream.Stream;
 /**
  * Runs sqllogictest files against a real Flink.
  *
- * <pre>SltRun [--complete [--mark-errors]] [--threads N] --data DIR FILE|DIR...</pre>
+ * <pre>SltRun [--complete [--mark-errors]] [--batch] [--threads N] --data DIR FILE|DIR...</pre>
  *
  * Without --complete the answers in the files are compared with Flink's; with it Flink's answers
  * are written into the files. --mark-errors also turns blocks that Flink refuses into error
- * blocks; read what it prints, a refusal may as well be a mistake in the test.
+ * blocks; read what it prints, a refusal may as well be a mistake in the test. --batch runs every
+ * query in batch mode: what differs then is worth a look (late rows do, and so do faults).
  */
 public final class SltRun {
     private static final long FAILURE_LINES = 12;
     private static final int MESSAGE_LENGTH = 600;
 
+    private boolean batch;
     private boolean complete;
     private boolean markErrors;
     private int threads = 2;
@@ -54,6 +56,7 @@ public final class SltRun {
     private void parse(String[] arguments) throws IOException {
         for (int i = 0; i < arguments.length; i++) {
             switch (arguments[i]) {
+                case "--batch" -> batch = true;
                 case "--complete" -> complete = true;
                 case "--mark-errors" -> markErrors = true;
                 case "--threads" -> threads = Integer.parseInt(arguments[++i]);
@@ -100,7 +103,7 @@ public final class SltRun {
         try {
             scratch = Files.createTempDirectory("slt");
             SltFile file = new SltFile(path);
-            Referee referee = new Referee();
+            Referee referee = new Referee(batch);
             for (SltFile.Block block : file.blocks) {
                 if (block.kind == SltFile.Kind.HALT) {
                     break;

@@ -4,6 +4,7 @@
 #   tests/flink/slt.sh                          check the whole corpus
 #   tests/flink/slt.sh tests/slt/joins          check a folder or a file
 #   tests/flink/slt.sh --complete FILE...       write Flink's answers into the files
+#   tests/flink/slt.sh --batch                  compare with Flink's batch mode instead
 #   tests/flink/slt.sh --complete --mark-errors FILE...   and mark what Flink refuses
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
