@@ -138,7 +138,7 @@ impl Build<'_> {
                 let input = Arc::clone(&plan.inputs[0].schema);
                 let (time, windows) = (*time, *windows);
                 self.circuit.operator(name, inputs, move || {
-                    Ok(Box::new(WindowAssign::new(windows, time, &input)?))
+                    Ok(Box::new(WindowAssign::new(&input, time, windows)?))
                 })
             }
             StepNode::Aggregate(spec) => {
@@ -155,7 +155,7 @@ impl Build<'_> {
                 let spec = spec.clone();
                 let input = Arc::clone(&plan.inputs[0].schema);
                 self.circuit.operator(name, inputs, move || {
-                    Ok(Box::new(TopN::new(spec.as_ref().clone(), &input)?))
+                    Ok(Box::new(TopN::new(&input, spec.as_ref().clone())?))
                 })
             }
             StepNode::Union => {

@@ -32,7 +32,7 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use retention::{Emission, Retention};
+pub use retention::Retention;
 pub use spec::{JoinKind, JoinSpec};
 
 use input::Input;
@@ -41,6 +41,7 @@ use side::Side;
 use spec::Single;
 
 use crate::key::KeyTable;
+use crate::operator::Emission;
 use crate::{Deltas, EngineError, Operator, Result, StepContext, Watermark};
 
 /// The operator; input 0 is the left side, input 1 the right.

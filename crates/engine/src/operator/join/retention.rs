@@ -34,18 +34,6 @@ pub enum Retention {
     },
 }
 
-/// When rows without a match are emitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Emission {
-    /// At once; taken back when a match comes. For views and sinks that take updates.
-    #[default]
-    Updates,
-    /// Only when the watermark says that nothing will change any more: an interval join emits pairs
-    /// at once and unmatched rows when their interval has passed, a window join emits everything
-    /// when its window closes. For append-only sinks.
-    Final,
-}
-
 impl Retention {
     /// The column that holds a side's time or window end.
     pub(super) fn time_column(self, side: usize) -> Option<usize> {

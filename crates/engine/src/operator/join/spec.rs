@@ -2,7 +2,8 @@
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 
-use super::retention::{Emission, Retention};
+use super::retention::Retention;
+use crate::operator::Emission;
 use crate::expr::Expression;
 use crate::{EngineError, Result};
 
