@@ -66,6 +66,8 @@ pub(crate) struct Def {
     pub ret: Ret,
     pub nulls: Nulls,
     pub volatile: bool,
+    /// A new value for every row, although the arguments are constant.
+    pub per_row: bool,
     pub eval: Eval,
 }
 
@@ -79,6 +81,7 @@ impl Def {
             ret: Ret::Is(ret),
             nulls: Nulls::Maybe,
             volatile: false,
+            per_row: false,
             eval,
         }
     }
@@ -92,6 +95,7 @@ impl Def {
             ret,
             nulls: Nulls::Maybe,
             volatile: false,
+            per_row: false,
             eval,
         }
     }
@@ -105,6 +109,7 @@ impl Def {
             ret,
             nulls: Nulls::Maybe,
             volatile: false,
+            per_row: false,
             eval,
         }
     }
@@ -350,7 +355,11 @@ impl ScalarUDFImpl for FlinkFunction {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let ret = args.return_field.data_type().clone();
-        let call = Call::new(self.def.name, args, ret, &self.settings)?;
+        let mut call = Call::new(self.def.name, args, ret, &self.settings)?;
+        if self.def.per_row {
+            call.rows = call.batch_rows;
+            call.constant = false;
+        }
         let array = (self.def.eval)(&call)?;
         if array.len() != call.rows {
             return exec_err!(

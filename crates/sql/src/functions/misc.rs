@@ -60,7 +60,7 @@ pub(super) fn defs() -> Vec<Def> {
             c.strings(|_| Ok(Some(uuid::Uuid::new_v4().to_string())))
         })
         .nulls(Nulls::Never)
-        .volatile(),
+        .per_row(),
         Def::new("TYPEOF", "Xb", Utf8, type_of),
         Def::of(
             "COALESCE",

@@ -34,6 +34,7 @@ pub(super) fn defs() -> Vec<Def> {
             ret: Ret::Of(|_, _| Ok(map_of(DataType::Utf8, DataType::Utf8))),
             nulls: Nulls::Maybe,
             volatile: false,
+            per_row: false,
             eval: str_to_map,
         },
         Def::new("$LIKE", "SSs", Boolean, |c| like(c, like_to_regex)).nulls(Nulls::Propagate),

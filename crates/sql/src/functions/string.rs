@@ -83,6 +83,7 @@ pub(super) fn defs() -> Vec<Def> {
             ret: Ret::Is(Utf8),
             nulls: Nulls::Maybe,
             volatile: false,
+            per_row: false,
             eval: super::printf::printf,
         },
     ]
