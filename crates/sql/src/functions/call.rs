@@ -122,6 +122,14 @@ impl Def {
         Def { aliases, ..self }
     }
 
+    pub fn per_row(self) -> Def {
+        Def {
+            volatile: true,
+            per_row: true,
+            ..self
+        }
+    }
+
     pub fn volatile(self) -> Def {
         Def {
             volatile: true,

@@ -10,8 +10,8 @@ use arrow::array::ArrayRef;
 
 /// The functions of this group.
 pub(super) fn defs() -> Vec<Def> {
-    use DataType::{Boolean, Int32, Utf8};
-    vec![
+    use DataType::{Int32, Utf8};
+    let mut defs = vec![
         Def::new("CHAR_LENGTH", "S", Int32, char_length)
             .aliases(&["CHARACTER_LENGTH"])
             .nulls(Nulls::Propagate),
@@ -46,6 +46,15 @@ pub(super) fn defs() -> Vec<Def> {
         Def::of("SUBSTRING", "EIi", Ret::Arg(0), substring).aliases(&["SUBSTR"]),
         Def::new("REPLACE", "SSS", Utf8, replace).nulls(Nulls::Propagate),
         Def::new("TRANSLATE", "SSS", Utf8, translate).aliases(&["TRANSLATE3"]),
+    ];
+    defs.extend(more_defs());
+    defs
+}
+
+/// Joining, padding, splitting, tests.
+fn more_defs() -> Vec<Def> {
+    use DataType::{Boolean, Int32, Utf8};
+    vec![
         Def::new("CONCAT", "S*", Utf8, concat).nulls(Nulls::Propagate),
         Def::new("CONCAT_WS", "SS*", Utf8, concat_ws),
         Def::new("LPAD", "SIS", Utf8, |c| pad(c, true)),

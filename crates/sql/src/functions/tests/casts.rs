@@ -62,7 +62,7 @@ fn to_text() {
     ]);
     check_types(&[
         ("CAST(1 AS STRING)", "STRING"),
-        ("TIMESTAMP '2024-01-01 00:00:00'", "TIMESTAMP(6)"),
+        ("CAST('2024-01-01' AS TIMESTAMP)", "TIMESTAMP(6)"),
     ]);
 }
 

@@ -36,6 +36,12 @@ fn strings() {
         ("CONCAT('a', NULL)", "<NULL>"),
         ("CONCAT_WS('~', 'AA', NULL, 'BB', '', 'CC')", "AA~BB~~CC"),
         ("CONCAT_WS(CAST(NULL AS STRING), 'a')", "<NULL>"),
+    ]);
+}
+
+#[test]
+fn more_strings() {
+    check(&[
         ("LPAD('hi', 4, '??')", "??hi"),
         ("LPAD('hi', 1, '??')", "h"),
         ("RPAD('hi', 5, 'ab')", "hiaba"),
