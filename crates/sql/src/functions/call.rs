@@ -423,6 +423,7 @@ pub(crate) struct Call<'a> {
     /// The session.
     pub settings: &'a SessionSettings,
     args: Vec<(ArrayRef, bool)>,
+    fields: Vec<FieldRef>,
 }
 
 /// Leaves the row closure with NULL if there is no value.
@@ -448,6 +449,7 @@ impl<'a> Call<'a> {
             .iter()
             .all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let batch_rows = args.number_rows;
+        let fields = args.arg_fields.clone();
         let rows = if constant { 1 } else { batch_rows };
         let args = args
             .args
@@ -465,6 +467,7 @@ impl<'a> Call<'a> {
             ret,
             settings,
             args,
+            fields,
         })
     }
 
@@ -496,6 +499,11 @@ impl<'a> Call<'a> {
             return Ok(ScalarValue::try_from_array(array, 0)?.to_array_of_size(self.rows)?);
         }
         Ok(Arc::clone(array))
+    }
+
+    /// Whether the argument can never be NULL.
+    pub fn not_null(&self, i: usize) -> bool {
+        self.fields.get(i).is_some_and(|f| !f.is_nullable())
     }
 
     /// The argument's type.

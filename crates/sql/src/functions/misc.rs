@@ -402,7 +402,10 @@ fn url_part<'a>(url: &'a str, part: &str) -> Option<&'a str> {
 }
 
 fn type_of(call: &Call) -> Result<ArrayRef> {
-    let name = type_name(call.dtype(0));
+    let mut name = type_name(call.dtype(0));
+    if call.not_null(0) {
+        name.push_str(" NOT NULL");
+    }
     call.strings(|_| Ok(Some(name.as_str())))
 }
 

@@ -100,7 +100,9 @@ fn beyond_linear(pattern: &str) -> Option<&'static str> {
                     return Some("an atomic group");
                 }
             }
-            b'*' | b'+' | b'?' | b'}' if !class && bytes.get(i + 1) == Some(&b'+') => {
+            b'*' | b'+' | b'?' | b'}'
+                if !class && bytes.get(i + 1) == Some(&b'+') && quantifies(pattern, i) =>
+            {
                 return Some("a possessive quantifier");
             }
             _ => {}
@@ -108,6 +110,19 @@ fn beyond_linear(pattern: &str) -> Option<&'static str> {
         i += 1;
     }
     None
+}
+
+/// Whether the character ends a quantifier: a brace only behind `{` and numbers.
+fn quantifies(pattern: &str, at: usize) -> bool {
+    if pattern.as_bytes()[at] != b'}' {
+        return true;
+    }
+    match pattern[..at].rfind('{') {
+        Some(open) => pattern[open + 1..at]
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b == b','),
+        None => false,
+    }
 }
 
 /// Java's `\d \w \s` are ASCII, and `\Z` is the end.
@@ -149,6 +164,12 @@ fn java_classes(pattern: &str) -> String {
                     other => {
                         out.push('\\');
                         out.push(other);
+                        if let ('p' | 'P', Some(rest)) = (other, chars.as_str().strip_prefix("{Is"))
+                        {
+                            // Java names scripts and properties with a leading Is.
+                            out.push('{');
+                            chars = rest.chars();
+                        }
                         continue;
                     }
                 };

@@ -108,20 +108,17 @@ fn char_length(call: &Call) -> Result<ArrayRef> {
     call.prims::<Int32Type>(|i| Ok(s.get(i).map(|s| s.chars().count() as i32)))
 }
 
-/// Words begin behind anything that is not a letter or digit.
+/// Words are ASCII letters and digits; anything else stands between words.
 fn initcap(s: &str) -> String {
     let mut out = String::with_capacity(s.len());
     let mut inside = false;
     for c in s.chars() {
-        if !c.is_alphanumeric() {
-            out.push(c);
-            inside = false;
-        } else if inside {
-            out.extend(c.to_lowercase());
+        out.push(if inside {
+            c.to_ascii_lowercase()
         } else {
-            out.extend(c.to_uppercase());
-            inside = true;
-        }
+            c.to_ascii_uppercase()
+        });
+        inside = c.is_ascii_alphanumeric();
     }
     out
 }

@@ -109,7 +109,7 @@ fn to_times() {
             ),
             ("HOUR(TO_TIMESTAMP_LTZ(0, 3))", "1"),
             (
-                "CAST(TIMESTAMP '1970-01-01 01:00:00' AS TIMESTAMP_LTZ(3)) = TO_TIMESTAMP_LTZ(0, 3)",
+                "TO_TIMESTAMP_LTZ(0, 3) = CAST(TIMESTAMP '1970-01-01 01:00:00' AS TIMESTAMP_LTZ(3))",
                 "TRUE",
             ),
         ],

@@ -138,7 +138,7 @@ fn hashes_and_urls() {
         ),
         ("PARSE_URL('http://f.com/p?k1=v1#R', 'REF')", "R"),
         ("CHAR_LENGTH(UUID())", "36"),
-        ("TYPEOF(1.5)", "DECIMAL(2, 1)"),
+        ("TYPEOF(1.5)", "DECIMAL(2, 1) NOT NULL"),
     ]);
 }
 
