@@ -66,6 +66,8 @@ pub(crate) struct Def {
     pub ret: Ret,
     pub nulls: Nulls,
     pub volatile: bool,
+    /// A new value for every row, although the arguments are constant.
+    pub per_row: bool,
     pub eval: Eval,
 }
 
@@ -79,6 +81,7 @@ impl Def {
             ret: Ret::Is(ret),
             nulls: Nulls::Maybe,
             volatile: false,
+            per_row: false,
             eval,
         }
     }
@@ -92,6 +95,7 @@ impl Def {
             ret,
             nulls: Nulls::Maybe,
             volatile: false,
+            per_row: false,
             eval,
         }
     }
@@ -105,6 +109,7 @@ impl Def {
             ret,
             nulls: Nulls::Maybe,
             volatile: false,
+            per_row: false,
             eval,
         }
     }
@@ -115,6 +120,14 @@ impl Def {
 
     pub fn aliases(self, aliases: &'static [&'static str]) -> Def {
         Def { aliases, ..self }
+    }
+
+    pub fn per_row(self) -> Def {
+        Def {
+            volatile: true,
+            per_row: true,
+            ..self
+        }
     }
 
     pub fn volatile(self) -> Def {
@@ -350,7 +363,11 @@ impl ScalarUDFImpl for FlinkFunction {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let ret = args.return_field.data_type().clone();
-        let call = Call::new(self.def.name, args, ret, &self.settings)?;
+        let mut call = Call::new(self.def.name, args, ret, &self.settings)?;
+        if self.def.per_row {
+            call.rows = call.batch_rows;
+            call.constant = false;
+        }
         let array = (self.def.eval)(&call)?;
         if array.len() != call.rows {
             return exec_err!(
@@ -406,6 +423,7 @@ pub(crate) struct Call<'a> {
     /// The session.
     pub settings: &'a SessionSettings,
     args: Vec<(ArrayRef, bool)>,
+    fields: Vec<FieldRef>,
 }
 
 /// Leaves the row closure with NULL if there is no value.
@@ -431,6 +449,7 @@ impl<'a> Call<'a> {
             .iter()
             .all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let batch_rows = args.number_rows;
+        let fields = args.arg_fields.clone();
         let rows = if constant { 1 } else { batch_rows };
         let args = args
             .args
@@ -448,6 +467,7 @@ impl<'a> Call<'a> {
             ret,
             settings,
             args,
+            fields,
         })
     }
 
@@ -479,6 +499,11 @@ impl<'a> Call<'a> {
             return Ok(ScalarValue::try_from_array(array, 0)?.to_array_of_size(self.rows)?);
         }
         Ok(Arc::clone(array))
+    }
+
+    /// Whether the argument can never be NULL.
+    pub fn not_null(&self, i: usize) -> bool {
+        self.fields.get(i).is_some_and(|f| !f.is_nullable())
     }
 
     /// The argument's type.

@@ -73,7 +73,13 @@ pub(super) fn defs() -> Vec<Def> {
             sets(c, SetOp::Intersect)
         }),
     ];
-    defs.extend([
+    defs.extend(map_defs());
+    defs
+}
+
+/// The functions on maps.
+fn map_defs() -> Vec<Def> {
+    vec![
         Def::of(
             "MAP_KEYS",
             "M",
@@ -93,9 +99,8 @@ pub(super) fn defs() -> Vec<Def> {
             Ret::Of(from_arrays_type),
             map_from_arrays,
         ),
-        Def::custom("MAP_UNION", same_args, arg(), map_union),
-    ]);
-    defs
+        Def::custom("MAP_UNION", same_args, Ret::Arg(0), map_union),
+    ]
 }
 
 fn first(types: &[DataType]) -> DataType {

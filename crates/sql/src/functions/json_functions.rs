@@ -457,6 +457,7 @@ fn to_json(array: &ArrayRef, row: usize, call: &Call) -> Json {
             };
             Json::Object(fields.iter().zip(columns).map(field).collect())
         }
+        T::Timestamp(_, None) => Json::Text(text().replacen(' ', "T", 1)),
         _ => Json::Text(text()),
     }
 }

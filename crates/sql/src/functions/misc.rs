@@ -18,49 +18,14 @@ use super::typing::{common_type, comparison_type, type_name};
 
 /// The functions of this group.
 pub(super) fn defs() -> Vec<Def> {
-    use DataType::{Binary, Boolean, Utf8};
-    let mut defs = vec![
-        Def::new("MD5", "E", Utf8, |c| {
-            hash(c, |b| hex::encode(md5::Md5::digest(b)))
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA1", "E", Utf8, |c| {
-            hash(c, |b| hex::encode(sha1::Sha1::digest(b)))
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA224", "E", Utf8, |c| {
-            hash(c, |b| sha2_hex(b, 224).unwrap_or_default())
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA256", "E", Utf8, |c| {
-            hash(c, |b| sha2_hex(b, 256).unwrap_or_default())
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA384", "E", Utf8, |c| {
-            hash(c, |b| sha2_hex(b, 384).unwrap_or_default())
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA512", "E", Utf8, |c| {
-            hash(c, |b| sha2_hex(b, 512).unwrap_or_default())
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA2", "EI", Utf8, sha2),
-        Def::new("TO_BASE64", "E", Utf8, |c| hash(c, |b| STANDARD.encode(b)))
-            .nulls(Nulls::Propagate),
-        Def::new("FROM_BASE64", "E", Utf8, from_base64),
-        Def::new("ENCODE", "SS", Binary, encode),
-        Def::new("DECODE", "YS", Utf8, decode),
-        Def::new("URL_ENCODE", "S", Utf8, |c| {
-            let s = c.str(0)?;
-            c.strings(|i| Ok(s.get(i).map(url_encode)))
-        }),
-        Def::new("URL_DECODE", "Si", Utf8, url_decode),
-        Def::new("PARSE_URL", "SSs", Utf8, parse_url),
+    use DataType::{Boolean, Utf8};
+    let mut defs = encoding_defs();
+    defs.extend([
         Def::new("UUID", "", Utf8, |c| {
             c.strings(|_| Ok(Some(uuid::Uuid::new_v4().to_string())))
         })
         .nulls(Nulls::Never)
-        .volatile(),
+        .per_row(),
         Def::new("TYPEOF", "Xb", Utf8, type_of),
         Def::of(
             "COALESCE",
@@ -110,7 +75,7 @@ pub(super) fn defs() -> Vec<Def> {
             c.strings(|_| Ok(Some(c.settings.catalog.as_str())))
         })
         .nulls(Nulls::Never),
-    ];
+    ]);
     for def in &mut defs {
         match def.name {
             "COALESCE" => def.args = Args::Custom(|t| unified("COALESCE", t)),
@@ -122,6 +87,49 @@ pub(super) fn defs() -> Vec<Def> {
         }
     }
     defs
+}
+
+/// Hashes, encodings and URLs.
+fn encoding_defs() -> Vec<Def> {
+    use DataType::{Binary, Utf8};
+    vec![
+        Def::new("MD5", "E", Utf8, |c| {
+            hash(c, |b| hex::encode(md5::Md5::digest(b)))
+        })
+        .nulls(Nulls::Propagate),
+        Def::new("SHA1", "E", Utf8, |c| {
+            hash(c, |b| hex::encode(sha1::Sha1::digest(b)))
+        })
+        .nulls(Nulls::Propagate),
+        Def::new("SHA224", "E", Utf8, |c| {
+            hash(c, |b| sha2_hex(b, 224).unwrap_or_default())
+        })
+        .nulls(Nulls::Propagate),
+        Def::new("SHA256", "E", Utf8, |c| {
+            hash(c, |b| sha2_hex(b, 256).unwrap_or_default())
+        })
+        .nulls(Nulls::Propagate),
+        Def::new("SHA384", "E", Utf8, |c| {
+            hash(c, |b| sha2_hex(b, 384).unwrap_or_default())
+        })
+        .nulls(Nulls::Propagate),
+        Def::new("SHA512", "E", Utf8, |c| {
+            hash(c, |b| sha2_hex(b, 512).unwrap_or_default())
+        })
+        .nulls(Nulls::Propagate),
+        Def::new("SHA2", "EI", Utf8, sha2),
+        Def::new("TO_BASE64", "E", Utf8, |c| hash(c, |b| STANDARD.encode(b)))
+            .nulls(Nulls::Propagate),
+        Def::new("FROM_BASE64", "E", Utf8, from_base64),
+        Def::new("ENCODE", "SS", Binary, encode),
+        Def::new("DECODE", "YS", Utf8, decode),
+        Def::new("URL_ENCODE", "S", Utf8, |c| {
+            let s = c.str(0)?;
+            c.strings(|i| Ok(s.get(i).map(url_encode)))
+        }),
+        Def::new("URL_DECODE", "Si", Utf8, url_decode),
+        Def::new("PARSE_URL", "SSs", Utf8, parse_url),
+    ]
 }
 
 fn common(name: &str, types: &[DataType]) -> Result<DataType> {
@@ -394,7 +402,10 @@ fn url_part<'a>(url: &'a str, part: &str) -> Option<&'a str> {
 }
 
 fn type_of(call: &Call) -> Result<ArrayRef> {
-    let name = type_name(call.dtype(0));
+    let mut name = type_name(call.dtype(0));
+    if call.not_null(0) {
+        name.push_str(" NOT NULL");
+    }
     call.strings(|_| Ok(Some(name.as_str())))
 }
 

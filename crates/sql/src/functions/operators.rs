@@ -266,6 +266,17 @@ impl Compute {
     }
 
     fn sum(&self, a: i128, b: i128) -> Option<i128> {
+        let plus = self.op == ArithOp::Plus;
+        if self.ls == self.rs {
+            let v = if plus {
+                a.checked_add(b)
+            } else {
+                a.checked_sub(b)
+            };
+            if let Some(v) = v {
+                return number::rescale(v, self.ls, self.s);
+            }
+        }
         let common = self.ls.max(self.rs);
         let x = number::widen(a, self.ls, common)?;
         let y = number::widen(b, self.rs, common)?;

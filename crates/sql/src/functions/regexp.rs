@@ -34,6 +34,7 @@ pub(super) fn defs() -> Vec<Def> {
             ret: Ret::Of(|_, _| Ok(map_of(DataType::Utf8, DataType::Utf8))),
             nulls: Nulls::Maybe,
             volatile: false,
+            per_row: false,
             eval: str_to_map,
         },
         Def::new("$LIKE", "SSs", Boolean, |c| like(c, like_to_regex)).nulls(Nulls::Propagate),
@@ -99,7 +100,9 @@ fn beyond_linear(pattern: &str) -> Option<&'static str> {
                     return Some("an atomic group");
                 }
             }
-            b'*' | b'+' | b'?' | b'}' if !class && bytes.get(i + 1) == Some(&b'+') => {
+            b'*' | b'+' | b'?' | b'}'
+                if !class && bytes.get(i + 1) == Some(&b'+') && quantifies(pattern, i) =>
+            {
                 return Some("a possessive quantifier");
             }
             _ => {}
@@ -107,6 +110,19 @@ fn beyond_linear(pattern: &str) -> Option<&'static str> {
         i += 1;
     }
     None
+}
+
+/// Whether the character ends a quantifier: a brace only behind `{` and numbers.
+fn quantifies(pattern: &str, at: usize) -> bool {
+    if pattern.as_bytes()[at] != b'}' {
+        return true;
+    }
+    match pattern[..at].rfind('{') {
+        Some(open) => pattern[open + 1..at]
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b == b','),
+        None => false,
+    }
 }
 
 /// Java's `\d \w \s` are ASCII, and `\Z` is the end.
@@ -148,6 +164,12 @@ fn java_classes(pattern: &str) -> String {
                     other => {
                         out.push('\\');
                         out.push(other);
+                        if let ('p' | 'P', Some(rest)) = (other, chars.as_str().strip_prefix("{Is"))
+                        {
+                            // Java names scripts and properties with a leading Is.
+                            out.push('{');
+                            chars = rest.chars();
+                        }
                         continue;
                     }
                 };

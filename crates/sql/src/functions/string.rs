@@ -10,8 +10,8 @@ use arrow::array::ArrayRef;
 
 /// The functions of this group.
 pub(super) fn defs() -> Vec<Def> {
-    use DataType::{Boolean, Int32, Utf8};
-    vec![
+    use DataType::{Int32, Utf8};
+    let mut defs = vec![
         Def::new("CHAR_LENGTH", "S", Int32, char_length)
             .aliases(&["CHARACTER_LENGTH"])
             .nulls(Nulls::Propagate),
@@ -46,6 +46,15 @@ pub(super) fn defs() -> Vec<Def> {
         Def::of("SUBSTRING", "EIi", Ret::Arg(0), substring).aliases(&["SUBSTR"]),
         Def::new("REPLACE", "SSS", Utf8, replace).nulls(Nulls::Propagate),
         Def::new("TRANSLATE", "SSS", Utf8, translate).aliases(&["TRANSLATE3"]),
+    ];
+    defs.extend(more_defs());
+    defs
+}
+
+/// Joining, padding, splitting, tests.
+fn more_defs() -> Vec<Def> {
+    use DataType::{Boolean, Int32, Utf8};
+    vec![
         Def::new("CONCAT", "S*", Utf8, concat).nulls(Nulls::Propagate),
         Def::new("CONCAT_WS", "SS*", Utf8, concat_ws),
         Def::new("LPAD", "SIS", Utf8, |c| pad(c, true)),
@@ -83,6 +92,7 @@ pub(super) fn defs() -> Vec<Def> {
             ret: Ret::Is(Utf8),
             nulls: Nulls::Maybe,
             volatile: false,
+            per_row: false,
             eval: super::printf::printf,
         },
     ]
@@ -98,20 +108,17 @@ fn char_length(call: &Call) -> Result<ArrayRef> {
     call.prims::<Int32Type>(|i| Ok(s.get(i).map(|s| s.chars().count() as i32)))
 }
 
-/// Words begin behind anything that is not a letter or digit.
+/// Words are ASCII letters and digits; anything else stands between words.
 fn initcap(s: &str) -> String {
     let mut out = String::with_capacity(s.len());
     let mut inside = false;
     for c in s.chars() {
-        if !c.is_alphanumeric() {
-            out.push(c);
-            inside = false;
-        } else if inside {
-            out.extend(c.to_lowercase());
+        out.push(if inside {
+            c.to_ascii_lowercase()
         } else {
-            out.extend(c.to_uppercase());
-            inside = true;
-        }
+            c.to_ascii_uppercase()
+        });
+        inside = c.is_ascii_alphanumeric();
     }
     out
 }

@@ -428,8 +428,9 @@ fn add_type(types: &[DataType], scalars: &[Option<&ScalarValue>]) -> Result<Data
 
 /// A date or time argument; text is read as a timestamp.
 fn temporal_argument(call: &Call, i: usize) -> Result<ArrayRef> {
+    // A text that cannot be read is NULL, as in Flink.
     if matches!(call.dtype(i), DataType::Utf8) {
-        return super::cast::Caster::plain(call.settings, false).cast(&call.full(i)?, &TS3);
+        return super::cast::Caster::plain(call.settings, true).cast(&call.full(i)?, &TS3);
     }
     call.full(i)
 }
@@ -471,17 +472,36 @@ fn timestamp_add(call: &Call) -> Result<ArrayRef> {
     })
 }
 
-/// Whole months from `a` to `b`.
+/// Whole months from `a` to `b`: counted on the days, one less where the day is the same and
+/// `b` is earlier in it.
 fn months_between(a: Instant, b: Instant) -> i64 {
-    if b < a {
-        return -months_between(b, a);
+    let midnight = |t: Instant| Instant {
+        secs: t.day().0 * DAY_S,
+        nanos: 0,
+    };
+    let (from, to) = (midnight(a), midnight(b));
+    let months = if to < from {
+        -months_up(to, from)
+    } else {
+        months_up(from, to)
+    };
+    let earlier = (b.day().1, b.nanos) < (a.day().1, a.nanos);
+    if earlier && add_months(from, months) == to {
+        months - 1
+    } else {
+        months
     }
-    let (ca, cb) = (a.civil(), b.civil());
-    let mut months = (cb.year - ca.year) * 12 + i64::from(cb.month) - i64::from(ca.month);
-    if add_months(a, months) > b {
-        months -= 1;
+}
+
+/// Whole months from one day to a later one.
+fn months_up(from: Instant, to: Instant) -> i64 {
+    let (a, b) = (from.civil(), to.civil());
+    let months = (b.year - a.year) * 12 + i64::from(b.month) - i64::from(a.month);
+    if add_months(from, months) > to {
+        months - 1
+    } else {
+        months
     }
-    months
 }
 
 fn timestamp_diff(call: &Call) -> Result<ArrayRef> {

@@ -17,7 +17,7 @@ use datafusion_optimizer::analyzer::AnalyzerRule;
 use datafusion_optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion_physical_expr::create_physical_expr;
 use datafusion_sql::planner::{ParserOptions, SqlToRel};
-use datafusion_sql::sqlparser::ast::{DataType as SqlType, ExactNumberInfo, TimezoneInfo};
+use datafusion_sql::sqlparser::ast::{self, DataType as SqlType, ExactNumberInfo, TimezoneInfo};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
 
@@ -136,13 +136,64 @@ pub(crate) fn plan(sql: &str, settings: &SessionSettings) -> Result<LogicalPlan>
         .with_enable_ident_normalization(false);
     let statements = Parser::parse_sql(&GenericDialect {}, sql)
         .map_err(|e| datafusion_common::DataFusionError::External(Box::new(e)))?;
-    let statement = statements
+    let mut statement = statements
         .into_iter()
         .next()
         .ok_or_else(|| datafusion_common::DataFusionError::Plan("no statement".to_string()))?;
+    prepare(&mut statement);
     let plan = SqlToRel::new_with_options(&context, options).sql_statement_to_plan(statement)?;
     let plan = apply(plan, settings)?;
     TypeCoercion::new().analyze(plan, &context.options)
+}
+
+/// What the real parser does with literals and units.
+fn prepare(statement: &mut ast::Statement) {
+    let _ = ast::visit_expressions_mut(statement, |expr| {
+        match expr {
+            ast::Expr::TypedString(t) => {
+                if let SqlType::Timestamp(p @ None, TimezoneInfo::None) = &mut t.data_type {
+                    let text = t.value.to_string();
+                    let digits = text.split_once('.').map_or(0, |(_, f)| f.len() - 1);
+                    *p = Some(digits as u64);
+                }
+            }
+            ast::Expr::Value(v) => {
+                if let ast::Value::Number(n, _) = &v.value {
+                    if n.contains(['e', 'E']) {
+                        let text = format!("CAST('{n}' AS DOUBLE)");
+                        *expr = expression(&text);
+                    }
+                }
+            }
+            ast::Expr::Floor { .. } | ast::Expr::Ceil { .. } => {
+                let text = expr.to_string();
+                if let Some((call, unit)) = text.rsplit_once(" TO ") {
+                    *expr = expression(&format!("{call}, '{}')", unit.trim_end_matches(')')));
+                }
+            }
+            ast::Expr::Function(f) if f.name.to_string().starts_with("TIMESTAMP") => {
+                let text = expr.to_string();
+                if let Some((head, rest)) = text.split_once('(') {
+                    if let Some((unit, rest)) = rest.split_once(',') {
+                        let unit = unit.trim_matches('\'');
+                        *expr = expression(&format!("{head}('{unit}',{rest}"));
+                    }
+                }
+            }
+            _ => {}
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+}
+
+fn expression(text: &str) -> ast::Expr {
+    match Parser::new(&GenericDialect {})
+        .try_with_sql(text)
+        .and_then(|mut p| p.parse_expr())
+    {
+        Ok(e) => e,
+        Err(e) => panic!("{text}: {e}"),
+    }
 }
 
 /// The text of the expression's value and the name of its type.
@@ -237,4 +288,92 @@ pub(crate) fn check_errors(cases: &[(&str, &str)]) {
             }
         }
     }
+}
+
+/// Evaluates projections, filters and `VALUES`: enough for queries about expressions.
+pub(crate) fn run(plan: &LogicalPlan) -> Result<RecordBatch> {
+    match plan {
+        LogicalPlan::EmptyRelation(_) => {
+            let options = RecordBatchOptions::new().with_row_count(Some(1));
+            Ok(RecordBatch::try_new_with_options(
+                Arc::new(Schema::empty()),
+                vec![],
+                &options,
+            )?)
+        }
+        LogicalPlan::Values(values) => {
+            let mut rows = Vec::new();
+            for row in &values.values {
+                rows.push(project(row, &one_row()?, &DFSchema::empty())?);
+            }
+            let columns = (0..values.schema.fields().len())
+                .map(|i| {
+                    let parts: Vec<&dyn arrow::array::Array> =
+                        rows.iter().map(|r| r[i].as_ref()).collect();
+                    Ok(arrow::compute::concat(&parts)?)
+                })
+                .collect::<Result<Vec<_>>>()?;
+            batch_of(plan, columns, rows.len())
+        }
+        LogicalPlan::SubqueryAlias(alias) => {
+            let input = run(&alias.input)?;
+            let rows = input.num_rows();
+            batch_of(plan, input.columns().to_vec(), rows)
+        }
+        LogicalPlan::Projection(p) => {
+            let input = run(&p.input)?;
+            let columns = project(&p.expr, &input, p.input.schema())?;
+            batch_of(plan, columns, input.num_rows())
+        }
+        LogicalPlan::Filter(f) => {
+            let input = run(&f.input)?;
+            let mask = project(std::slice::from_ref(&f.predicate), &input, f.input.schema())?;
+            let mask = arrow::array::AsArray::as_boolean(mask[0].as_ref());
+            Ok(arrow::compute::filter_record_batch(&input, mask)?)
+        }
+        other => plan_err!("the test harness does not run {}", other.display()),
+    }
+}
+
+fn one_row() -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::new(Schema::empty()),
+        vec![],
+        &options,
+    )?)
+}
+
+fn batch_of(
+    plan: &LogicalPlan,
+    columns: Vec<arrow::array::ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
+    let fields: Vec<FieldRef> = plan
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| Arc::new(f.as_ref().clone().with_nullable(true)))
+        .collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(fields)),
+        columns,
+        &options,
+    )?)
+}
+
+fn project(
+    exprs: &[datafusion_expr::Expr],
+    input: &RecordBatch,
+    schema: &DFSchema,
+) -> Result<Vec<arrow::array::ArrayRef>> {
+    let (props, context) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+    exprs
+        .iter()
+        .map(|e| {
+            let physical = create_physical_expr(e, schema, &props, &context)?;
+            physical.evaluate(input)?.into_array(input.num_rows())
+        })
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 mod casts;
 mod collections;
+mod corpus;
 mod json;
 mod numbers;
 mod plans;

@@ -1,5 +1,6 @@
 //! Comparisons: both sides are brought to one type, by Flink's rules.
 
+use arrow::datatypes::DataType;
 use datafusion_common::{DFSchema, Result};
 use datafusion_expr::expr::{Between, Case, InList};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable};
@@ -73,6 +74,17 @@ pub(super) fn in_list(list: InList, schema: &DFSchema, settings: &SessionSetting
 
 /// `CASE`: the results take their common type, a simple case compares in one type.
 pub(super) fn case(mut case: Case, schema: &DFSchema, settings: &SessionSettings) -> Result<Expr> {
+    if case.expr.is_none() {
+        for (when, _) in &case.when_then_expr {
+            let t = when.get_type(schema)?;
+            if t != DataType::Boolean && !t.is_null() {
+                return datafusion_common::plan_err!(
+                    "CASE and IF expect a condition of type BOOLEAN, not {}",
+                    type_name(&t)
+                );
+            }
+        }
+    }
     if let Some(base) = case.expr.take() {
         let mut common = base.get_type(schema)?;
         for (when, _) in &case.when_then_expr {

@@ -102,7 +102,8 @@ impl ExprPlanner for FlinkExprPlanner {
     }
 
     fn plan_position(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
-        self.call("POSITION", args)
+        // The planner gives the text before the part that is sought in it.
+        self.call("POSITION", args.into_iter().rev().collect())
     }
 
     fn plan_dictionary_literal(

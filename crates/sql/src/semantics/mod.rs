@@ -101,8 +101,9 @@ impl Semantics<'_> {
     }
 
     /// Columns of `VALUES` take the common type of their rows.
-    fn values(&self, values: Values, outer: &[DFSchemaRef]) -> Result<LogicalPlan> {
+    fn values(&self, mut values: Values, outer: &[DFSchemaRef]) -> Result<LogicalPlan> {
         let empty = DFSchema::empty();
+        rewrite::without_inferred_casts(&mut values.values, &values.schema)?;
         let rewriter = Rewriter {
             semantics: self,
             schema: &empty,
@@ -112,7 +113,7 @@ impl Semantics<'_> {
         for row in values.values {
             let row = row
                 .into_iter()
-                .map(|e| rewriter.expr(rewrite::without_inferred_cast(e)))
+                .map(|e| rewriter.expr(e))
                 .collect::<Result<Vec<_>>>()?;
             rows.push(row);
         }

@@ -7,6 +7,7 @@ use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{DFSchema, DFSchemaRef, Result, ScalarValue};
 use datafusion_expr::expr::{Case, Exists, InSubquery, Like, ScalarFunction, SetComparison};
 use datafusion_expr::logical_plan::Subquery;
+use datafusion_expr::type_coercion::binary::type_union_resolution;
 use datafusion_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, ScalarUDF, lit};
 
 use super::{Semantics, compare};
@@ -343,23 +344,34 @@ fn literal(value: ScalarValue) -> ScalarValue {
     }
 }
 
-/// `VALUES` of mixed types comes with casts that the SQL planner put in: they go again.
-pub(super) fn without_inferred_cast(expr: Expr) -> Expr {
-    match expr {
-        Expr::Cast(Cast { expr, field }) => match *expr {
-            Expr::Literal(
-                v @ (ScalarValue::Int64(_) | ScalarValue::Decimal128(_, _, _) | ScalarValue::Null),
-                m,
-            ) if field.data_type().is_numeric() && !field.data_type().is_integer() => {
-                Expr::Literal(v, m)
+/// `VALUES` of mixed types comes with casts that the SQL planner put in: they go again, so that
+/// Flink's rules find the common type.
+pub(super) fn without_inferred_casts(rows: &mut [Vec<Expr>], schema: &DFSchema) -> Result<()> {
+    let empty = DFSchema::empty();
+    for (i, field) in schema.fields().iter().enumerate() {
+        let wrapped = |e: &Expr| match e {
+            Expr::Cast(c) if c.field.data_type() == field.data_type() => Some((*c.expr).clone()),
+            _ => None,
+        };
+        let mut types = Vec::with_capacity(rows.len());
+        for row in rows.iter() {
+            types.push(
+                wrapped(&row[i])
+                    .unwrap_or_else(|| row[i].clone())
+                    .get_type(&empty)?,
+            );
+        }
+        let mixed = types.windows(2).any(|p| p[0] != p[1]);
+        if !mixed || type_union_resolution(&types).as_ref() != Some(field.data_type()) {
+            continue;
+        }
+        for row in rows.iter_mut() {
+            if let Some(inner) = wrapped(&row[i]) {
+                row[i] = inner;
             }
-            inner => Expr::Cast(Cast {
-                expr: Box::new(inner),
-                field,
-            }),
-        },
-        other => other,
+        }
     }
+    Ok(())
 }
 
 /// The expression as that type, with Flink's cast.

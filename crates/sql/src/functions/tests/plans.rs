@@ -54,12 +54,16 @@ fn aggregates() {
         ]
     );
     assert_eq!(
-        columns(&format!("SELECT i + 1 AS k, COUNT(*) AS n {from} GROUP BY i + 1")),
+        columns(&format!(
+            "SELECT i + 1 AS k, COUNT(*) AS n {from} GROUP BY i + 1"
+        )),
         ["k INT", "n BIGINT"]
     );
     assert_eq!(
-        columns(&format!("SELECT ROW_NUMBER() OVER (PARTITION BY s ORDER BY i) AS r {from}"))
-            .len(),
+        columns(&format!(
+            "SELECT ROW_NUMBER() OVER (PARTITION BY s ORDER BY i) AS r {from}"
+        ))
+        .len(),
         1
     );
 }
