@@ -57,9 +57,11 @@ enum Kind {
     Time {
         max_past_ms: u64,
     },
+    /// `unit` is the one of a decimal's scale.
     Sequence {
         start: i64,
         end: i64,
+        unit: i128,
     },
     Array {
         length: u64,
