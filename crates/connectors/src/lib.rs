@@ -11,6 +11,7 @@ pub mod options;
 pub mod spec;
 
 mod blackhole;
+mod datagen;
 mod filesystem;
 mod generate;
 pub mod nexmark;

@@ -6,7 +6,7 @@ use rialto_engine::{Sink, Source};
 use crate::error::{ConnectorError, Result};
 use crate::options::{Options, nearest};
 use crate::spec::{Environment, TableSpec};
-use crate::{blackhole, filesystem, nexmark, print};
+use crate::{blackhole, datagen, filesystem, nexmark, print};
 
 type MakeSource = fn(&TableSpec, &Environment) -> Result<Box<dyn Source>>;
 type MakeSink = fn(&TableSpec, &Environment) -> Result<Box<dyn Sink>>;
@@ -27,8 +27,13 @@ pub(crate) struct Connector {
     pub metadata: fn() -> Vec<(&'static str, DataType)>,
 }
 
-const CONNECTORS: &[Connector] =
-    &[blackhole::CONNECTOR, filesystem::CONNECTOR, nexmark::CONNECTOR, print::CONNECTOR];
+const CONNECTORS: &[Connector] = &[
+    blackhole::CONNECTOR,
+    datagen::CONNECTOR,
+    filesystem::CONNECTOR,
+    nexmark::CONNECTOR,
+    print::CONNECTOR,
+];
 
 /// What a table's connector can do, for the planner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

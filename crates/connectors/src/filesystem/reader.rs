@@ -306,7 +306,7 @@ fn skip_record(text: &mut TextContent, buffer: &[u8], at: &mut Resume) -> bool {
     };
     text.start += index + 1;
     // The file was opened one byte before the split: a line may end exactly there.
-    at.offset = at.offset + index as u64;
+    at.offset += index as u64;
     text.skip_first = false;
     true
 }

@@ -212,6 +212,7 @@ pub(crate) fn time(text: &[u8]) -> Option<i64> {
     Some(seconds * 1_000_000_000 + fraction(&text[8..])?)
 }
 
+#[inline]
 fn fraction(text: &[u8]) -> Option<i64> {
     let digits = match text {
         [] => return Some(0),
@@ -226,7 +227,9 @@ fn fraction(text: &[u8]) -> Option<i64> {
         }
         nanos = nanos * 10 + i64::from(digit);
     }
-    Some(nanos * i64::try_from(POWERS[9 - digits.len()]).ok()?)
+    const SHIFT: [i64; 9] =
+        [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    Some(nanos * SHIFT[digits.len() - 1])
 }
 
 /// How a timestamp is written.
@@ -248,12 +251,29 @@ impl TimestampStyle {
 }
 
 /// A timestamp in `unit`s since the epoch; digits finer than the unit are cut off.
+#[inline]
 pub(crate) fn timestamp(text: &[u8], style: TimestampStyle, unit: TimeUnit) -> Option<i64> {
-    if text.len() < 19 || text[10] != style.separator() {
+    let (head, tail) = text.split_first_chunk::<19>()?;
+    let marks = [head[4], head[7], head[10], head[13], head[16]];
+    if marks != [b'-', b'-', style.separator(), b':', b':'] {
         return None;
     }
-    let days = i64::from(date(&text[..10])?);
-    in_unit(days, time(&text[11..])?, unit)
+    // All digits are taken first and judged together, so that there is one branch for all.
+    let mut wrong = false;
+    let mut pair = |at: usize| {
+        let (a, b) = (head[at].wrapping_sub(b'0'), head[at + 1].wrapping_sub(b'0'));
+        wrong |= a > 9 || b > 9;
+        u32::from(a) * 10 + u32::from(b)
+    };
+    let year = pair(0) * 100 + pair(2);
+    let (month, day) = (pair(5), pair(8));
+    let (hour, minute, second) = (pair(11), pair(14), pair(17));
+    if wrong || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let days = i64::from(days_of(i64::from(year), month, day)?);
+    let seconds = i64::from(hour * 3600 + minute * 60 + second);
+    in_unit(days, seconds * 1_000_000_000 + fraction(tail)?, unit)
 }
 
 /// Days and nanoseconds of the day, in `unit`s since the epoch.

@@ -12,6 +12,7 @@ mod events;
 mod files;
 mod source;
 
+pub(crate) use config::base_time;
 pub(crate) use source::CONNECTOR;
 
 pub use config::Config;

@@ -26,25 +26,37 @@ pub(super) struct Cursor<'a> {
 
 /// Where the first quote, backslash or control character is, from `at` on.
 ///
-/// Eight bytes at a time: a byte is found by the borrow of a subtraction, of which the lowest one
-/// set is always right.
+/// Most strings are short and end within the two words that are looked at here; for the others a
+/// search that looks at many bytes at once is worth its call.
 #[inline]
-pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
+    // A byte is found by the borrow of a subtraction, of which the lowest one set is always right.
+    let special = |word: u64| {
         let quote = word ^ (ONES * b'"' as u64);
         let escape = word ^ (ONES * b'\\' as u64);
         let found = (quote.wrapping_sub(ONES) & !quote)
             | (escape.wrapping_sub(ONES) & !escape)
             | (word.wrapping_sub(ONES * 0x20) & !word);
-        let found = found & HIGHS;
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
+        found & HIGHS
+    };
+    let Some(words) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) else {
+        return plain_end_bytewise(bytes, at);
+    };
+    let both = u128::from_le_bytes(*words);
+    let found = special(both as u64);
+    if found != 0 {
+        return at + (found.trailing_zeros() / 8) as usize;
     }
+    let found = special((both >> 64) as u64);
+    if found != 0 {
+        return at + 8 + (found.trailing_zeros() / 8) as usize;
+    }
+    plain_end_far(bytes, at + 16)
+}
+
+fn plain_end_bytewise(bytes: &[u8], mut at: usize) -> usize {
     while let Some(&byte) = bytes.get(at) {
         if byte == b'"' || byte == b'\\' || byte < 0x20 {
             break;
@@ -52,6 +64,17 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+fn plain_end_far(bytes: &[u8], at: usize) -> usize {
+    let rest = &bytes[at..];
+    let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+    let run = &rest[..end];
+    // Without an early exit, so that the compiler compares many bytes at once.
+    if run.iter().copied().fold(u8::MAX, u8::min) < 0x20 {
+        return at + run.iter().position(|&byte| byte < 0x20).unwrap_or(end);
+    }
+    at + end
 }
 
 impl<'a> Cursor<'a> {
@@ -224,12 +247,25 @@ impl<'a> Cursor<'a> {
     /// Walks over the value that starts here, checking that it is one.
     #[inline]
     pub fn skip_value(&mut self) -> Parsed<()> {
-        if self.peek() == b'"' {
-            let end = plain_end(self.bytes, self.at + 1);
-            if self.bytes.get(end) == Some(&b'"') {
-                self.at = end + 1;
-                return Ok(());
+        match self.peek() {
+            b'"' => {
+                let end = plain_end(self.bytes, self.at + 1);
+                if self.bytes.get(end) == Some(&b'"') {
+                    self.at = end + 1;
+                    return Ok(());
+                }
             }
+            b'1'..=b'9' => {
+                let mut at = self.at + 1;
+                while self.bytes.get(at).is_some_and(u8::is_ascii_digit) {
+                    at += 1;
+                }
+                if !matches!(self.bytes.get(at), Some(b'.' | b'e' | b'E')) {
+                    self.at = at;
+                    return Ok(());
+                }
+            }
+            _ => {}
         }
         self.walk(DEPTH_MAX, None)
     }
@@ -370,11 +406,13 @@ mod tests {
     #[test]
     fn the_end_of_a_plain_run_is_found_at_every_place() {
         for stop in [b'"', b'\\', 0x00, 0x1f, b'\n'] {
-            for place in 0..40 {
+            for place in 0..70 {
                 let mut bytes = "é~ !#[]\u{7f}ÿ0123456789".repeat(4).into_bytes();
-                bytes.truncate(40);
+                bytes.truncate(70);
                 bytes[place] = stop;
                 assert_eq!(plain_end(&bytes, 0), place, "{stop} at {place}");
+                bytes[place + 1..].fill(b'"');
+                assert_eq!(plain_end(&bytes, place / 2), place, "{stop} at {place}");
             }
         }
         assert_eq!(plain_end(b"abc", 0), 3);

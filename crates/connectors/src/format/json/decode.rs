@@ -31,7 +31,7 @@ const PATIENCE: u32 = 32;
 struct Layout {
     members: Vec<Member>,
     /// What follows the last value, up to the end of the line.
-    tail: Vec<u8>,
+    tail: Bytes,
     /// Columns that the record has no member for.
     missing: Vec<usize>,
 }
@@ -39,9 +39,45 @@ struct Layout {
 #[derive(Debug)]
 struct Member {
     /// What stands before the value: `{"id":` or `, "id": `.
-    before: Vec<u8>,
+    before: Bytes,
     /// The column that takes the value, or none.
     slot: Option<usize>,
+}
+
+/// Bytes to compare with. Up to 16 of them are one word, because calling a comparison costs more
+/// than the comparison.
+#[derive(Debug, Default)]
+struct Bytes {
+    all: Vec<u8>,
+    word: u128,
+    mask: u128,
+}
+
+impl Bytes {
+    fn new(all: &[u8]) -> Self {
+        let mut word = [0; 16];
+        let len = all.len().min(16);
+        word[..len].copy_from_slice(&all[..len]);
+        let mask = if len == 16 { u128::MAX } else { (1 << (8 * len)) - 1 };
+        Self { all: all.to_vec(), word: u128::from_le_bytes(word), mask }
+    }
+
+    fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether they stand at `at`.
+    #[inline]
+    fn are_at(&self, bytes: &[u8], at: usize) -> bool {
+        let Some(rest) = bytes.get(at..) else { return false };
+        match rest.first_chunk::<16>() {
+            Some(chunk) => {
+                u128::from_le_bytes(*chunk) & self.mask == self.word
+                    && (self.all.len() <= 16 || rest.starts_with(&self.all))
+            }
+            None => rest.starts_with(&self.all),
+        }
+    }
 }
 
 /// Reads newline-delimited JSON. See the module's documentation.
@@ -142,7 +178,7 @@ impl JsonDecoder {
             let layout = &self.layouts[index];
             // Most records differ at the very first key, if at all.
             let first = layout.members.first()?;
-            if !bytes[at..].starts_with(&first.before) {
+            if !first.before.are_at(bytes, at) {
                 continue;
             }
             let ignored = self.values.ignored;
@@ -200,7 +236,7 @@ impl JsonDecoder {
         let mut last_end = 0;
         self.values.members(&mut self.slots, self.rows, cursor, |start, end, slot| {
             if keep {
-                let before = line[last_end..start].to_vec();
+                let before = Bytes::new(&line[last_end..start]);
                 layout.members.push(Member { before, slot });
                 last_end = end;
             }
@@ -209,7 +245,7 @@ impl JsonDecoder {
         if cursor.at != line.len() {
             return Err(cursor.expected("the end of the record"));
         }
-        layout.tail = line[last_end..].to_vec();
+        layout.tail = Bytes::new(&line[last_end..]);
         Ok(())
     }
 
@@ -240,7 +276,7 @@ fn along(
 ) -> Option<usize> {
     let mut cursor = Cursor { bytes, at };
     for member in &layout.members {
-        if !bytes.get(cursor.at..)?.starts_with(&member.before) {
+        if !member.before.are_at(bytes, cursor.at) {
             return None;
         }
         cursor.at += member.before.len();
@@ -249,7 +285,7 @@ fn along(
             None => cursor.skip_value().ok()?,
         }
     }
-    if !bytes.get(cursor.at..)?.starts_with(&layout.tail) {
+    if !layout.tail.are_at(bytes, cursor.at) {
         return None;
     }
     cursor.at += layout.tail.len();
