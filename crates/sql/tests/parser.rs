@@ -949,12 +949,15 @@ fn texts_beyond_the_limits_are_refused_at_once() {
     assert!(refused_in_time(&not).message.contains("operators"));
     let joins = format!("SELECT 1 FROM t {}", "JOIN u ON TRUE ".repeat(1_000));
     assert!(refused_in_time(&joins).message.contains("joins"));
-    let array = format!(
-        "CREATE TABLE t (a {}INT{})",
-        "ARRAY<".repeat(5_000),
-        ">".repeat(5_000)
-    );
-    assert!(refused_in_time(&array).message.contains("levels deep"));
+    let array = |n| {
+        format!(
+            "CREATE TABLE t (a {}INT{})",
+            "ARRAY<".repeat(n),
+            ">".repeat(n)
+        )
+    };
+    refused_in_time(&array(5_000));
+    assert!(refused_in_time(&array(100)).message.contains("levels deep"));
     let explain = format!("{}SELECT 1", "EXPLAIN ".repeat(50_000));
     refused_in_time(&explain);
 }

@@ -35,6 +35,18 @@ const SET_OPERATION_DEPTH: usize = 2;
 /// How many levels a balanced chain of `AND` and `OR` takes at most.
 const CONNECTIVES_DEPTH_MAX: usize = 24;
 
+/// Refuses a text that is too large.
+pub fn check_text(text: &str) -> Result<()> {
+    if text.len() <= TEXT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(SqlError::new(format!(
+        "the SQL text has {} bytes, more than the limit of {TEXT_BYTES_MAX} bytes",
+        text.len()
+    ))
+    .with_hint("split it into several files; rows belong in a table, not in a statement"))
+}
+
 /// What has been counted on one level of parentheses.
 #[derive(Default, Clone, Copy)]
 struct Level {
