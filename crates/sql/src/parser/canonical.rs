@@ -22,7 +22,7 @@ use super::reserved::{is_reserved, reserved_error};
 use crate::error::{Result, Span, SqlError};
 
 /// Chains of `AND` and `OR` up to this many terms keep the shape they were written in.
-const CHAIN_TERMS_KEPT: usize = 32;
+const CHAIN_TERMS_KEPT: usize = 12;
 
 /// Gives a query its canonical form.
 pub fn canonicalize_query(query: &mut Query, hints: &Hints) -> Result<()> {

@@ -83,26 +83,16 @@ pub fn pinpoint(parser: &StatementParser<'_>, error: SqlError) -> SqlError {
         };
         return error;
     }
-    let mut found = error;
-    let mut inside = 0..tokens.len();
-    let opens = (0..tokens.len()).filter(|i| {
+    // From the back, so that the innermost one is read first.
+    let opens = (0..tokens.len()).rev().filter(|i| {
         let next = tokens.get(i + 1).map(|t| &t.token);
         tokens[*i].token == Token::LParen
             && next.is_some_and(|t| QUERY_WORDS.iter().any(|word| word_is(t, word)))
     });
-    for open in opens.take(PINPOINT_QUERIES_MAX) {
-        if !inside.contains(&open) {
-            continue;
-        }
-        let Some(close) = closing(tokens, open).filter(|close| inside.contains(close)) else {
-            continue;
-        };
-        if let Some(inner) = error_of(parser, open + 1, close) {
-            found = inner;
-            inside = open + 1..close;
-        }
-    }
-    found
+    opens
+        .take(PINPOINT_QUERIES_MAX)
+        .find_map(|open| error_of(parser, open + 1, closing(tokens, open)?))
+        .unwrap_or(error)
 }
 
 /// What is wrong with the query in these tokens, if something is.

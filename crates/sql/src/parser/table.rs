@@ -97,11 +97,11 @@ impl StatementParser<'_> {
 
     fn check_table(&self, table: &CreateTable) -> Parsed<()> {
         let error = |message: &str| Err(refuse(SqlError::new(message).with_span(table.name.span)));
-        if table.columns.is_empty() && table.query.is_none() && table.like.is_none() {
-            return error("a table needs columns, or LIKE another table, or AS a query");
-        }
         if !table.column_order.is_empty() && table.query.is_none() {
             return error("the columns of this table have no types");
+        }
+        if table.columns.is_empty() && table.query.is_none() && table.like.is_none() {
+            return error("a table needs columns, or LIKE another table, or AS a query");
         }
         if table.query.is_some() && table.temporary {
             return error("CREATE TEMPORARY TABLE … AS is not supported");
