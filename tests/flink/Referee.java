@@ -15,6 +15,7 @@ import org.apache.flink.table.api.internal.TableResultInternal;
 import org.apache.flink.table.catalog.Catalog;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.types.DataType;
+import org.apache.flink.table.types.logical.LogicalTypeFamily;
 import org.apache.flink.table.utils.print.RowDataToStringConverter;
 import org.apache.flink.types.RowKind;
 import org.apache.flink.util.CloseableIterator;
@@ -28,8 +29,8 @@ final class Referee {
     private static final Pattern QUERY =
             Pattern.compile("(?is)^\\s*(SELECT|WITH|VALUES|\\(|SHOW|DESC|EXPLAIN).*");
 
-    /** The final rows of a query and one type letter a column. */
-    record Answer(String types, List<String> rows) {}
+    /** The final rows of a query; a type letter, a name and "is a number" for each column. */
+    record Answer(String types, List<String> names, List<Boolean> numeric, List<String> rows) {}
 
     private static final String RUNTIME_MODE = "execution.runtime-mode";
 
@@ -107,7 +108,12 @@ final class Referee {
         changes.forEach((line, times) -> times.forEach(time -> lines.add(time + " " + line)));
         lines.sort(Comparator.comparingLong(line -> Long.parseLong(line.split(" ", 2)[0])));
         lines.replaceAll(line -> line.split(" ", 2)[1]);
-        return new Answer(letters.toString(), lines);
+        List<String> names = result.getResolvedSchema().getColumnNames();
+        List<Boolean> numeric =
+                types.stream()
+                        .map(t -> t.getLogicalType().is(LogicalTypeFamily.NUMERIC))
+                        .toList();
+        return new Answer(letters.toString(), names, numeric, lines);
     }
 
     /** Adds a row with its place in the order, or takes its oldest copy away again. */

@@ -198,7 +198,7 @@ public final class SltRun {
                 + "\nFlink gives " + answer.types() + ":\n" + String.join("\n", rows);
     }
 
-    private static int compareBytes(String left, String right) {
+    static int compareBytes(String left, String right) {
         return Arrays.compareUnsigned(
                 left.getBytes(StandardCharsets.UTF_8), right.getBytes(StandardCharsets.UTF_8));
     }
