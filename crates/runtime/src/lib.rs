@@ -1,1 +1,21 @@
-//! A project as running jobs: catalog, step loop, views for readers.
+//! A project as running jobs: statements, step loop, views for readers.
+//!
+//! [`Runtime`] holds a session and turns statements into answers: declarations change the catalog,
+//! queries and inserts become a [`Job`], which moves step by step until its input ends or it is
+//! told to stop.
+
+mod connect;
+mod consolidate;
+mod describe;
+pub mod job;
+mod plan;
+pub mod project;
+mod session;
+pub mod view;
+
+pub use job::{Control, Job, Observer, StepSummary, Summary};
+pub use plan::JobPlan;
+pub use rialto_connectors as connectors;
+pub use rialto_engine as engine;
+pub use rialto_sql as sql;
+pub use session::{Answer, Runtime, RuntimeOptions};

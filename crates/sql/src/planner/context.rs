@@ -113,6 +113,17 @@ impl<'a> Context<'a> {
     }
 
     fn view(&self, view: &ViewDef) -> Result<Arc<dyn TableSource>> {
+        let plan = self.view_plan(view)?;
+        let schema = Arc::new(plan.schema().as_arrow().clone());
+        if view.materialized {
+            let relation = Relation::View(Box::new(view.clone()));
+            return Ok(Arc::new(TableRef { relation, schema }));
+        }
+        Ok(Arc::new(ViewRef { plan, schema }))
+    }
+
+    /// The plan of a view's query under the view's column names.
+    pub fn view_plan(&self, view: &ViewDef) -> Result<LogicalPlan> {
         if self.depth > VIEW_DEPTH_MAX {
             return plan_err!("view '{}' is defined over itself", view.path.object);
         }
@@ -127,13 +138,7 @@ impl<'a> Context<'a> {
         let planner = SqlToRel::new_with_options(&context, parser_options());
         let plan = planner.sql_statement_to_plan(Statement::Query(ast))?;
         let plan = super::rewrite::finish(plan, &session.settings)?;
-        let plan = rename(plan, view)?;
-        let schema = Arc::new(plan.schema().as_arrow().clone());
-        if view.materialized {
-            let relation = Relation::View(Box::new(view.clone()));
-            return Ok(Arc::new(TableRef { relation, schema }));
-        }
-        Ok(Arc::new(ViewRef { plan, schema }))
+        rename(plan, view)
     }
 }
 

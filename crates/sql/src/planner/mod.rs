@@ -183,3 +183,72 @@ impl Planner<'_> {
         failed.map_or(Ok(inlined.data), Err)
     }
 }
+
+impl Planner<'_> {
+    /// The optimised logical plan of a view's query under the view's column names.
+    pub fn plan_view(&self, view: &crate::catalog::ViewDef) -> Result<LogicalPlan> {
+        let context = context::Context::new(self.session, 0);
+        let plan = context.view_plan(view)?;
+        optimize::optimize(plan).map_err(|e| locate(e.into(), &view.query))
+    }
+
+    /// The optimised logical plan of what an insert writes: a column for each of the sink's, in
+    /// its type.
+    pub fn plan_insert(
+        &self,
+        insert: &crate::parser::Insert,
+        table: &TableDef,
+        sink: &arrow::datatypes::SchemaRef,
+    ) -> Result<LogicalPlan> {
+        let plan = self.bind(&insert.source).map_err(|e| locate(e, &insert.source))?;
+        let targets: Vec<usize> = if insert.columns.is_empty() {
+            (0..sink.fields().len()).collect()
+        } else {
+            let position = |name: &String| {
+                sink.index_of(name).map_err(|_| {
+                    SqlError::new(format!("table '{}' has no column '{name}'", table.path.object))
+                        .with_span(insert.span)
+                })
+            };
+            insert.columns.iter().map(position).collect::<Result<_>>()?
+        };
+        let columns = plan.schema().columns();
+        if columns.len() != targets.len() {
+            return Err(SqlError::new(format!(
+                "the query has {} columns, the table '{}' takes {}",
+                columns.len(),
+                table.path.object,
+                targets.len()
+            ))
+            .with_detail(format!(
+                "query: {}; sink: {}",
+                names(plan.schema().field_names()),
+                names(sink.fields().iter().map(|f| f.name().clone()).collect())
+            ))
+            .with_span(insert.span));
+        }
+        let mut exprs = Vec::with_capacity(sink.fields().len());
+        for (at, field) in sink.fields().iter().enumerate() {
+            let from = targets.iter().position(|&t| t == at);
+            let expr = match from {
+                Some(from) if plan.schema().field(from).data_type() == field.data_type() => {
+                    Expr::Column(columns[from].clone())
+                }
+                Some(from) => cast_to(Expr::Column(columns[from].clone()), field),
+                None => cast_to(Expr::Literal(datafusion_common::ScalarValue::Null, None), field),
+            };
+            exprs.push(expr.alias(field.name()));
+        }
+        let written = datafusion_expr::LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
+        let written = semantics::apply(written, &self.session.settings)?;
+        optimize::optimize(written).map_err(|e| locate(e.into(), &insert.source))
+    }
+}
+
+fn names(names: Vec<String>) -> String {
+    format!("[{}]", names.join(", "))
+}
+
+fn cast_to(expr: Expr, field: &arrow::datatypes::FieldRef) -> Expr {
+    Expr::Cast(datafusion_expr::Cast::new_from_field(Box::new(expr), field.clone()))
+}

@@ -1,0 +1,75 @@
+//! Tables opened by the connectors.
+
+use std::sync::Arc;
+
+use rialto_connectors::{Changelog, ConnectorError, Environment, TableSpec};
+use rialto_engine::{Sink, Source};
+use rialto_sql::catalog::{ColumnKind, TableDef};
+use rialto_sql::error::SqlError;
+use rialto_sql::step::{Connect, ScanTable};
+
+use arrow::datatypes::{Schema, SchemaRef};
+
+/// Opens tables within an environment.
+pub(crate) struct Connectors<'a> {
+    pub environment: &'a Environment,
+}
+
+impl Connect for Connectors<'_> {
+    fn source(&self, scan: &ScanTable<'_>) -> Result<Box<dyn Source>, SqlError> {
+        let mut spec = spec(scan.table, Arc::clone(&scan.physical));
+        spec.projection = Some(scan.projection.clone());
+        spec.metadata = scan.metadata.clone();
+        rialto_connectors::source(&spec, self.environment).map_err(sql_error)
+    }
+}
+
+/// Opens a table for writing.
+pub(crate) fn sink(
+    table: &TableDef,
+    changelog: Changelog,
+    environment: &Environment,
+) -> Result<Box<dyn Sink>, SqlError> {
+    let mut spec = spec(table, sink_schema(table));
+    spec.changelog = changelog;
+    rialto_connectors::sink(&spec, environment).map_err(sql_error)
+}
+
+/// Checks a table's connector and options, without touching anything outside.
+pub(crate) fn validate(table: &TableDef) -> Result<(), SqlError> {
+    rialto_connectors::validate(&spec(table, sink_schema(table))).map_err(sql_error)
+}
+
+/// The columns that are written: physical ones, and metadata that is not virtual.
+pub(crate) fn sink_schema(table: &TableDef) -> SchemaRef {
+    let written = table.columns.iter().filter(|c| match &c.kind {
+        ColumnKind::Physical => true,
+        ColumnKind::Metadata { is_virtual, .. } => !is_virtual,
+        ColumnKind::Computed(_) => false,
+    });
+    let fields = written.filter_map(|c| {
+        let data_type = c.data_type.as_ref()?;
+        Some(data_type.to_field(&c.name).with_nullable(true))
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn spec(table: &TableDef, schema: SchemaRef) -> TableSpec {
+    let options = table.options.iter().map(|o| (o.key.clone(), o.value.clone()));
+    let mut spec = TableSpec::new(table.path.object.clone(), schema, options);
+    spec.primary_key = table.key_columns().to_vec();
+    spec.partition_keys = table.partitioned_by.clone();
+    spec
+}
+
+/// A connector's error in the words of the dialect's.
+pub(crate) fn sql_error(error: ConnectorError) -> SqlError {
+    let mut sql = SqlError::new(error.message.clone());
+    if let Some(detail) = &error.detail {
+        sql = sql.with_detail(detail.clone());
+    }
+    if let Some(hint) = &error.hint {
+        sql = sql.with_hint(hint.clone());
+    }
+    sql
+}

@@ -1,0 +1,215 @@
+//! A job: a circuit in motion with the sinks and views that take its outputs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arrow::datatypes::SchemaRef;
+use rialto_engine::executor::STEP_ROWS_MAX;
+use rialto_engine::{
+    Circuit, DeadLetter, Delta, Deltas, Executor, OutputId, Result, Sink, Watermark,
+};
+use rialto_sql::functions::StepClock;
+
+use crate::consolidate::consolidate;
+
+/// How long a step without news waits before the next.
+const IDLE_WAIT: Duration = Duration::from_millis(1);
+
+/// Asks a running job to stop between two steps.
+#[derive(Debug, Clone, Default)]
+pub struct Control {
+    stop: Arc<AtomicBool>,
+}
+
+impl Control {
+    /// A control that listens to a flag that someone else sets (a signal handler).
+    pub fn listening_to(stop: Arc<AtomicBool>) -> Self {
+        Self { stop }
+    }
+
+    /// Asks the job to stop.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Whether the job was asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+}
+
+/// What is told of a step.
+#[derive(Debug)]
+pub struct StepSummary<'a> {
+    /// The number of the step.
+    pub step: u64,
+    /// Rows taken in by this step.
+    pub rows: u64,
+    /// The least watermark of the sources.
+    pub watermark: Watermark,
+    /// Records that could not be decoded, with the name of their table.
+    pub dead_letters: &'a [(String, DeadLetter)],
+    /// Rows that came too late, with the name of the operator.
+    pub late: &'a [(String, Deltas)],
+}
+
+/// Follows a job from outside.
+pub trait Observer {
+    /// A view or query has changed. `delta` is consolidated.
+    fn changed(&mut self, output: usize, delta: &Delta, step: u64) -> Result<()>;
+
+    /// A step has ended.
+    fn stepped(&mut self, summary: &StepSummary<'_>) -> Result<()> {
+        let _ = summary;
+        Ok(())
+    }
+}
+
+/// What a job has done in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Steps taken.
+    pub steps: u64,
+    /// Rows taken in.
+    pub rows: u64,
+    /// Rows that came too late.
+    pub late: u64,
+    /// Records that could not be decoded.
+    pub dead_letters: u64,
+}
+
+/// Where an output goes.
+pub enum Target {
+    /// A table's sink.
+    Sink(Box<dyn Sink>),
+    /// The observer: a view or a query.
+    Observer,
+}
+
+/// An output of the circuit and where it goes.
+pub struct JobOutput {
+    /// The name of the table, view or query.
+    pub name: String,
+    /// The output.
+    pub output: OutputId,
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Whether its changes must be netted before they are handed on.
+    pub consolidate: bool,
+    /// Where it goes.
+    pub target: Target,
+}
+
+/// A circuit in motion.
+pub struct Job {
+    executor: Executor,
+    outputs: Vec<JobOutput>,
+    clock: StepClock,
+    rows_max: usize,
+    summary: Summary,
+}
+
+impl Job {
+    /// Starts a circuit. `clock` is the one that the circuit's expressions read.
+    pub fn start(
+        circuit: &Circuit,
+        shards: usize,
+        outputs: Vec<JobOutput>,
+        clock: StepClock,
+    ) -> Result<Self> {
+        clock.set(now_ms());
+        let executor = Executor::new(circuit, shards)?;
+        let summary = Summary::default();
+        Ok(Self { executor, outputs, clock, rows_max: STEP_ROWS_MAX, summary })
+    }
+
+    /// Bounds the rows that each reader gives to a step; small steps are for tests.
+    pub fn set_step_rows_max(&mut self, rows: usize) {
+        self.rows_max = rows.max(1);
+    }
+
+    /// The outputs, in the order of their plans.
+    pub fn outputs(&self) -> &[JobOutput] {
+        &self.outputs
+    }
+
+    /// Takes one step; false when all input has ended.
+    pub fn step(&mut self, observer: &mut dyn Observer) -> Result<bool> {
+        Ok(self.step_once(observer)?.1)
+    }
+
+    /// The rows that the step took, and whether there is more to come.
+    fn step_once(&mut self, observer: &mut dyn Observer) -> Result<(u64, bool)> {
+        let now = now_ms();
+        self.clock.set(now);
+        let mut report = self.executor.step_rows(now, self.rows_max)?;
+        for (at, output) in self.outputs.iter_mut().enumerate() {
+            let deltas = report.take_output(output.output);
+            if deltas.is_empty() {
+                continue;
+            }
+            if !output.consolidate
+                && let Target::Sink(sink) = &mut output.target
+            {
+                for delta in &deltas {
+                    sink.write(delta, report.step)?;
+                }
+                continue;
+            }
+            let delta = consolidate(&output.schema, &deltas)?;
+            if delta.is_empty() {
+                continue;
+            }
+            match &mut output.target {
+                Target::Sink(sink) => sink.write(&delta, report.step)?,
+                Target::Observer => observer.changed(at, &delta, report.step)?,
+            }
+        }
+        self.summary.steps = report.step;
+        self.summary.rows += report.rows;
+        self.summary.dead_letters += report.dead_letters.len() as u64;
+        let late = report.late.iter().flat_map(|(_, d)| d).map(Delta::num_rows).sum::<usize>();
+        self.summary.late += late as u64;
+        observer.stepped(&StepSummary {
+            step: report.step,
+            rows: report.rows,
+            watermark: report.watermarks.iter().copied().min().unwrap_or(Watermark::MAX),
+            dead_letters: &report.dead_letters,
+            late: &report.late,
+        })?;
+        Ok((report.rows, !report.ended))
+    }
+
+    /// Steps until the input ends or `control` says stop, then makes the sinks' output visible.
+    pub fn run(&mut self, control: &Control, observer: &mut dyn Observer) -> Result<Summary> {
+        while !control.is_stopped() {
+            let (rows, more) = self.step_once(observer)?;
+            if !more {
+                break;
+            }
+            if rows == 0 {
+                std::thread::sleep(IDLE_WAIT);
+            }
+        }
+        self.commit()?;
+        Ok(self.summary)
+    }
+
+    /// Makes what the sinks have taken so far visible.
+    fn commit(&mut self) -> Result<()> {
+        for output in &mut self.outputs {
+            if let Target::Sink(sink) = &mut output.target {
+                sink.prepare(self.summary.steps)?;
+                sink.commit(self.summary.steps)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The wall clock in epoch milliseconds; the only place where a job reads it.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,196 @@
+//! What a job shall do, planned but not started.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rialto_connectors::{Changelog, Environment};
+use rialto_engine::operator::Emission;
+use rialto_sql::catalog::{ObjectPath, Relation, TableDef, ViewDef};
+use rialto_sql::error::SqlError;
+use rialto_sql::parser::{Insert, QueryText};
+use rialto_sql::planner::{Planner, Session};
+use rialto_sql::step::{Lowering, Order, Query, StepPlan, build, explain};
+
+use crate::connect::{Connectors, sink, sink_schema};
+use crate::job::{Job, JobOutput, Target};
+
+type Result<T> = std::result::Result<T, SqlError>;
+
+/// The outputs of a job, each with its step plan.
+#[derive(Debug, Default)]
+pub struct JobPlan {
+    outputs: Vec<PlannedOutput>,
+}
+
+#[derive(Debug)]
+struct PlannedOutput {
+    name: String,
+    plan: Arc<StepPlan>,
+    order: Order,
+    /// The table to write to; none: a view or query, which the observer takes.
+    table: Option<TableDef>,
+}
+
+impl JobPlan {
+    /// Adds a query whose changes the observer takes.
+    pub fn add_query(&mut self, session: &Session, query: &QueryText) -> Result<()> {
+        let lowering = lowering(session, Emission::Updates)?;
+        let logical = Planner::new(session).plan(query)?;
+        let Query { plan, order } = lowering.query(&logical).map_err(|e| located(e, query))?;
+        self.outputs.push(PlannedOutput { name: "query".into(), plan, order, table: None });
+        Ok(())
+    }
+
+    /// Adds a materialized view.
+    pub fn add_view(&mut self, session: &Session, view: &ViewDef) -> Result<()> {
+        let lowering = lowering(session, Emission::Updates)?;
+        let plan = lowering.views.get(&view.path).cloned();
+        let plan = plan.ok_or_else(|| SqlError::new("the view is not in the catalog"))?;
+        let name = view.path.object.clone();
+        self.outputs.push(PlannedOutput { name, plan, order: Order::new(), table: None });
+        Ok(())
+    }
+
+    /// Adds an insert.
+    pub fn add_insert(&mut self, session: &Session, insert: &Insert) -> Result<()> {
+        let mut table = session.catalog.table(&insert.target)?.clone();
+        for option in insert.hints.iter() {
+            table.options.set(option.key.clone(), option.value.clone(), option.span);
+        }
+        if !insert.partition.is_empty() {
+            return Err(SqlError::not_supported("INSERT with a PARTITION clause")
+                .with_hint("select the partition columns as the last columns of the query"));
+        }
+        // An append-only sink waits for what is final; one with a key takes updates.
+        let emission = match table.key_columns() {
+            [] => Emission::Final,
+            _ => Emission::Updates,
+        };
+        let logical = Planner::new(session).plan_insert(insert, &table, &sink_schema(&table))?;
+        let lowering = lowering(session, emission)?;
+        let Query { plan, .. } =
+            lowering.query(&logical).map_err(|e| located(e, &insert.source))?;
+        check_sink(&table, &plan)?;
+        let name = table.path.object.clone();
+        let output = PlannedOutput { name, plan, order: Order::new(), table: Some(table) };
+        self.outputs.push(output);
+        Ok(())
+    }
+
+    /// The name, schema and order of each output.
+    pub fn order(&self, output: usize) -> &Order {
+        &self.outputs[output].order
+    }
+
+    /// The step plan of each output.
+    pub fn plan(&self, output: usize) -> &Arc<StepPlan> {
+        &self.outputs[output].plan
+    }
+
+    /// The step plans as `EXPLAIN` shows them.
+    pub fn explain(&self) -> String {
+        self.outputs.iter().map(|o| explain(&o.plan)).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Opens sources and sinks and builds the circuit.
+    pub fn start(
+        &self,
+        session: &Session,
+        environment: &Environment,
+        shards: usize,
+    ) -> Result<Job> {
+        let plans: Vec<Arc<StepPlan>> =
+            self.outputs.iter().map(|o| Arc::clone(&o.plan)).collect();
+        let (circuit, ids) = build(&plans, session, &Connectors { environment })?;
+        let mut outputs = Vec::with_capacity(ids.len());
+        for (planned, output) in self.outputs.iter().zip(ids) {
+            let target = match &planned.table {
+                Some(table) => {
+                    let changelog = changelog(table, &planned.plan);
+                    Target::Sink(sink(table, changelog, environment)?)
+                }
+                None => Target::Observer,
+            };
+            let discards = planned.table.as_ref().and_then(|t| t.options.get("connector"));
+            outputs.push(JobOutput {
+                name: planned.name.clone(),
+                output,
+                schema: Arc::clone(&planned.plan.schema),
+                consolidate: discards != Some("blackhole"),
+                target,
+            });
+        }
+        Ok(Job::start(&circuit, shards, outputs, session.settings.clock.clone())?)
+    }
+}
+
+fn located(error: SqlError, query: &QueryText) -> SqlError {
+    if error.span.is_some() { error } else { error.with_span(query.span) }
+}
+
+fn changelog(table: &TableDef, plan: &StepPlan) -> Changelog {
+    let schema = sink_schema(table);
+    let declared: Vec<usize> =
+        table.key_columns().iter().filter_map(|k| schema.index_of(k).ok()).collect();
+    let upsert_key = match declared.as_slice() {
+        [] => plan.traits.key.clone(),
+        _ => Some(declared),
+    };
+    Changelog { retracts: !plan.traits.insert_only, upsert_key }
+}
+
+/// Flink refuses to send changes to a sink that can only append; so do we.
+fn check_sink(table: &TableDef, plan: &StepPlan) -> Result<()> {
+    let connector = table.options.get("connector").unwrap_or_default();
+    let accepts = rialto_connectors::capabilities(connector).is_none_or(|c| c.accepts_changes);
+    if plan.traits.insert_only || accepts {
+        return Ok(());
+    }
+    let mut producer = plan;
+    while let Some(input) = producer.inputs.iter().find(|i| !i.traits.insert_only) {
+        producer = input;
+    }
+    Err(SqlError::new(format!(
+        "table sink '{}' doesn't support consuming update and delete changes, which are produced \
+         by {}",
+        table.path,
+        producer.node.name()
+    ))
+    .with_detail(format!("the connector '{connector}' can only append rows"))
+    .with_hint("aggregate over windows that end, or write to a sink that takes changes"))
+}
+
+/// A lowering that knows every materialized view of the catalog.
+fn lowering(session: &Session, emission: Emission) -> Result<Lowering> {
+    let mut views: HashMap<ObjectPath, Arc<StepPlan>> = HashMap::new();
+    let mut waiting: Vec<&ViewDef> = Vec::new();
+    for relation in session.catalog.relations(None)? {
+        if let Relation::View(view) = relation
+            && view.materialized
+        {
+            waiting.push(view);
+        }
+    }
+    // A view may read others: whatever can be lowered is, until nothing is left.
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut failed = None;
+        let mut left = Vec::new();
+        for view in waiting {
+            let lowering = Lowering { emission: Emission::Updates, views: views.clone() };
+            let planner = Planner::new(session);
+            match planner.plan_view(view).and_then(|logical| lowering.query(&logical)) {
+                Ok(query) => drop(views.insert(view.path.clone(), query.plan)),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    left.push(view);
+                }
+            }
+        }
+        waiting = left;
+        if let (true, Some(error)) = (waiting.len() == before, failed) {
+            return Err(error);
+        }
+    }
+    Ok(Lowering { emission, views })
+}

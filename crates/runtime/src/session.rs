@@ -1,0 +1,262 @@
+//! Statements, one after the other.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use rialto_connectors::Environment;
+use rialto_sql::catalog::{ColumnDef, ColumnKind, TableDef};
+use rialto_sql::error::SqlError;
+use rialto_sql::functions::{SessionSettings, format_value};
+use rialto_sql::parser::{
+    CreateTable, Explain, Insert, ParsedStatement, QualifiedName, Statement,
+};
+use rialto_sql::planner::{Planner, Session};
+
+use crate::job::Job;
+use crate::plan::JobPlan;
+use crate::{connect, describe};
+
+type Result<T> = std::result::Result<T, SqlError>;
+
+/// How jobs run.
+#[derive(Debug, Clone)]
+pub struct RuntimeOptions {
+    /// How many shards a job has; one a core by default.
+    pub shards: usize,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Self { shards: cores }
+    }
+}
+
+/// A session that answers statements.
+#[derive(Debug)]
+pub struct Runtime {
+    session: Session,
+    environment: Environment,
+    options: RuntimeOptions,
+}
+
+/// What a statement answers.
+pub enum Answer {
+    /// It was done; a word to say so.
+    Done(String),
+    /// Rows that are there at once (`SHOW`, `DESCRIBE`).
+    Rows(RecordBatch),
+    /// Text (`EXPLAIN`, `SHOW CREATE`).
+    Text(String),
+    /// A query: its job has one output, which the observer takes.
+    Query(Box<Job>, JobPlan),
+    /// Inserts: a job that writes to sinks.
+    Insert(Box<Job>),
+    /// The user wants to leave.
+    Quit,
+}
+
+impl Runtime {
+    /// A session over an environment.
+    pub fn new(mut environment: Environment, options: RuntimeOptions) -> Self {
+        let session = Session::default();
+        environment.format_value = formatter(&session.settings);
+        Self { session, environment, options }
+    }
+
+    /// What has been declared and set.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The world that connectors may touch.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// How jobs run.
+    pub fn options(&self) -> &RuntimeOptions {
+        &self.options
+    }
+
+    /// Answers a statement. Jobs are handed out ready to run, not yet running.
+    pub fn execute(&mut self, parsed: &ParsedStatement) -> Result<Answer> {
+        match &parsed.statement {
+            Statement::Query(query) => {
+                let mut plan = JobPlan::default();
+                plan.add_query(&self.session, query)?;
+                let job = self.start(&plan)?;
+                Ok(Answer::Query(Box::new(job), plan))
+            }
+            Statement::Insert(insert) => self.insert(std::slice::from_ref(insert)),
+            Statement::StatementSet(inserts) => self.insert(inserts),
+            Statement::Explain(explain) => Ok(Answer::Text(self.explain(explain)?)),
+            Statement::CreateTable(create) => self.create_table(create),
+            Statement::Set(pair) => self.set(pair.as_ref()),
+            Statement::Reset(key) => self.reset(key.as_deref()),
+            Statement::Show(show) => describe::show(&self.session, show),
+            Statement::Describe(what) => describe::describe(&self.session, what),
+            Statement::Quit => Ok(Answer::Quit),
+            other => {
+                self.check_view(other)?;
+                match self.session.catalog.apply(other)? {
+                    Some(_) => Ok(Answer::Done("OK".into())),
+                    None => Err(SqlError::not_supported("this statement")),
+                }
+            }
+        }
+    }
+
+    /// A job over several outputs, ready to run.
+    pub fn start(&self, plan: &JobPlan) -> Result<Job> {
+        plan.start(&self.session, &self.environment, self.options.shards)
+    }
+
+    fn insert(&mut self, inserts: &[Insert]) -> Result<Answer> {
+        let mut plan = JobPlan::default();
+        for insert in inserts {
+            plan.add_insert(&self.session, insert)?;
+        }
+        Ok(Answer::Insert(Box::new(self.start(&plan)?)))
+    }
+
+    fn create_table(&mut self, create: &CreateTable) -> Result<Answer> {
+        let Some(query) = &create.query else {
+            self.session.catalog.create_table(create)?;
+            self.finish_table(&create.name)?;
+            return Ok(Answer::Done("OK".into()));
+        };
+        let columns = Planner::new(&self.session).columns(query)?;
+        let columns = columns.into_iter().map(|(name, data_type)| ColumnDef {
+            name,
+            data_type: Some(data_type),
+            kind: ColumnKind::Physical,
+            comment: None,
+            span: None,
+        });
+        self.session.catalog.create_table_as(create, columns.collect())?;
+        self.finish_table(&create.name)?;
+        let insert = Insert {
+            target: create.name.clone(),
+            overwrite: false,
+            hints: Default::default(),
+            partition: Vec::new(),
+            columns: Vec::new(),
+            source: query.clone(),
+            text: query.text.clone(),
+            span: query.span,
+        };
+        self.insert(&[insert])
+    }
+
+    /// Types of computed columns, and a first look at the options. A table that is wrong is gone.
+    fn finish_table(&mut self, name: &QualifiedName) -> Result<()> {
+        let mut table: TableDef = self.session.catalog.table(name)?.clone();
+        let resolve = |table: &mut TableDef| -> Result<()> {
+            Planner::new(&self.session).resolve_table(table)?;
+            connect::validate(table)
+        };
+        if let Err(error) = resolve(&mut table) {
+            let drop = rialto_sql::parser::DropObject {
+                name: name.clone(),
+                temporary: table.temporary,
+                if_exists: true,
+            };
+            self.session.catalog.drop_table(&drop)?;
+            let at = name.span;
+            return Err(if error.span.is_some() { error } else { error.with_span(at) });
+        }
+        for column in &table.columns {
+            if let Some(data_type) = &column.data_type {
+                let catalog = &mut self.session.catalog;
+                catalog.set_column_type(&table.path, &column.name, data_type.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// A view's query must be plannable when the view is made.
+    fn check_view(&self, statement: &Statement) -> Result<()> {
+        let query = match statement {
+            Statement::CreateView(create) => &create.query,
+            Statement::CreateMaterializedView(create) => &create.query,
+            _ => return Ok(()),
+        };
+        Planner::new(&self.session).columns(query).map(|_| ())
+    }
+
+    fn explain(&self, explain: &Explain) -> Result<String> {
+        let mut plan = JobPlan::default();
+        let planner = Planner::new(&self.session);
+        let mut logical = Vec::new();
+        match &explain.statement.statement {
+            Statement::Query(query) => {
+                logical.push(planner.plan(query)?);
+                plan.add_query(&self.session, query)?;
+            }
+            Statement::Insert(insert) => {
+                logical.push(planner.plan(&insert.source)?);
+                plan.add_insert(&self.session, insert)?;
+            }
+            Statement::StatementSet(inserts) => {
+                for insert in inserts {
+                    logical.push(planner.plan(&insert.source)?);
+                    plan.add_insert(&self.session, insert)?;
+                }
+            }
+            _ => return Err(SqlError::not_supported("EXPLAIN of this statement")),
+        }
+        let logical: Vec<String> =
+            logical.iter().map(|p| p.display_indent().to_string()).collect();
+        Ok(format!("== Logical plan ==\n{}\n\n== Step plan ==\n{}", logical.join("\n\n"), plan.explain()))
+    }
+
+    fn set(&mut self, pair: Option<&(String, String)>) -> Result<Answer> {
+        let Some((key, value)) = pair else {
+            let (keys, values): (Vec<_>, Vec<_>) = self.session.config.iter().unzip();
+            return rows(&["key", "value"], vec![keys, values]);
+        };
+        if key == "table.local-time-zone" {
+            self.session.settings.time_zone = value.parse().map_err(|_| {
+                SqlError::new(format!("'{value}' is not a time zone"))
+                    .with_hint("use a name such as 'Europe/London' or 'UTC'")
+            })?;
+            self.environment.time_zone.clone_from(value);
+            self.environment.format_value = formatter(&self.session.settings);
+        }
+        self.session.config.insert(key.clone(), value.clone());
+        Ok(Answer::Done("OK".into()))
+    }
+
+    fn reset(&mut self, key: Option<&str>) -> Result<Answer> {
+        match key {
+            Some(key) => drop(self.session.config.remove(key)),
+            None => self.session.config.clear(),
+        }
+        if key.is_none_or(|k| k == "table.local-time-zone") {
+            self.session.settings.time_zone = SessionSettings::default().time_zone;
+            self.environment.time_zone = "UTC".into();
+            self.environment.format_value = formatter(&self.session.settings);
+        }
+        Ok(Answer::Done("OK".into()))
+    }
+}
+
+fn formatter(settings: &SessionSettings) -> rialto_connectors::FormatValue {
+    let settings = settings.clone();
+    Arc::new(move |array: &dyn Array, row: usize| {
+        if array.is_null(row) { "null".into() } else { format_value(array, row, &settings) }
+    })
+}
+
+/// Columns of text as an answer.
+pub(crate) fn rows<S: AsRef<str>>(names: &[&str], columns: Vec<Vec<S>>) -> Result<Answer> {
+    let fields: Vec<Field> = names.iter().map(|n| Field::new(*n, DataType::Utf8, true)).collect();
+    let columns = columns.iter().map(|values| {
+        let values = values.iter().map(|v| Some(v.as_ref()));
+        Arc::new(StringArray::from_iter(values)) as ArrayRef
+    });
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.collect());
+    Ok(Answer::Rows(batch.map_err(|e| SqlError::new(e.to_string()))?))
+}
