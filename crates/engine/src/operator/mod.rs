@@ -1,6 +1,8 @@
 //! Operators: one file each, all of the same shape.
 
 pub mod join;
+pub mod set_operation;
+pub mod temporal_join;
 
 use crate::{Delta, Deltas, Progress, Result, Watermark};
 
