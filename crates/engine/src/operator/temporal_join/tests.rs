@@ -89,12 +89,17 @@ fn probe() -> impl Strategy<Value = Row> {
         .prop_map(|(k, v, s, t)| vec![k, v, Some(s), Some(t)])
 }
 
-/// The rows of a change: what is replaced comes back in the same step, before or after.
-fn rows_of(change: &Change, current: &mut BTreeMap<i64, Row>) -> Vec<(Row, i64)> {
+/// The rows of a change: what is replaced comes back in the same step, before or after. What is
+/// deleted comes back as it was, or with the time of the deletion where its own is before `base`.
+fn rows_of(change: &Change, base: i64, current: &mut BTreeMap<i64, Row>) -> Vec<(Row, i64)> {
     let new = vec![Some(change.key), change.value, Some(change.text), Some(change.time)];
     let old = current.remove(&change.key);
     let mut rows: Vec<(Row, i64)> = old.iter().map(|row| (row.clone(), -1)).collect();
-    if !change.deletes {
+    if change.deletes {
+        for (row, _) in &mut rows {
+            row[3] = row[3].filter(|&time| time >= base).or(Some(change.time));
+        }
+    } else {
         current.insert(change.key, new.clone());
         rows.insert(change.text as usize % (rows.len() + 1), (new, 1));
     }
@@ -132,7 +137,7 @@ fn check(
             change.time += base;
             if !seen.contains(&change.key) {
                 seen.push(change.key);
-                let rows = rows_of(&change, &mut current);
+                let rows = rows_of(&change, base, &mut current);
                 note(&rows, &mut history);
                 versions.extend(rows);
             }
