@@ -7,6 +7,8 @@ pub mod filter_project;
 pub mod join;
 mod order;
 mod rows;
+pub mod set_operation;
+pub mod temporal_join;
 #[cfg(test)]
 mod testing_rank;
 pub mod top_n;

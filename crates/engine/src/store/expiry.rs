@@ -73,7 +73,10 @@ mod tests {
         #[test]
         fn rows_come_out_at_the_first_bound_that_reaches_them(
             span in 0_i64..5000,
-            rounds in prop::collection::vec((prop::collection::vec(-300_i64..3000, 0..8), 0_i64..200), 1..30),
+            rounds in prop::collection::vec(
+                (prop::collection::vec(-300_i64..3000, 0..8), 0_i64..200),
+                1..30,
+            ),
         ) {
             let mut queue = Expiry::new(span);
             let (mut waiting, mut bound, mut id) = (Vec::new(), -100_i64, 0);

@@ -24,6 +24,7 @@
 //! passed all that they can match, or some time after they were last written. A row that comes when
 //! its own matches may have gone is late and is reported; see [`Retention`] for when that is.
 
+mod filter;
 mod input;
 mod pairs;
 mod retention;
@@ -32,7 +33,12 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
+<<<<<<< HEAD
 pub use retention::Retention;
+=======
+pub(crate) use filter::Residual;
+pub use retention::{Emission, Retention};
+>>>>>>> w/joins
 pub use spec::{JoinKind, JoinSpec};
 
 use input::Input;

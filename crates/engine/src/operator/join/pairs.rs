@@ -1,17 +1,12 @@
 //! Candidate pairs of rows: decided by the filter, counted, and turned into output.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, new_null_array};
-use arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion_common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion_physical_expr::expressions::Column;
-use datafusion_physical_expr::utils::collect_columns;
+use arrow::datatypes::{FieldRef, SchemaRef};
 
+use super::filter::Residual;
 use super::side::{Change, Degree, Side};
 use super::spec::JoinSpec;
-use crate::expr::{Expression, evaluate_mask, record_batch};
+use crate::expr::record_batch;
 use crate::store::NO_ROW;
 use crate::{Delta, Deltas, Result};
 
@@ -21,18 +16,10 @@ const PAIRS_MAX: usize = 32 * 1024;
 /// A column that is read from a kept row: of which side, and where it is kept there.
 type Place = (usize, usize);
 
-/// The residual condition, rewritten to the few columns that it reads.
-#[derive(Debug)]
-struct Filter {
-    condition: Expression,
-    places: Vec<Place>,
-    schema: SchemaRef,
-}
-
 /// What the join does with the pairs that it finds.
 #[derive(Debug)]
 pub(super) struct Pairs {
-    filter: Option<Filter>,
+    filter: Option<(Residual, Vec<Place>)>,
     emits_pairs: bool,
     output: Vec<Place>,
     schema: SchemaRef,
@@ -50,7 +37,7 @@ pub(super) fn needed_columns(spec: &JoinSpec) -> Result<[Vec<usize>; 2]> {
     let mut needed = [Vec::new(), Vec::new()];
     let mut columns = spec.output_columns();
     if let Some(filter) = &spec.filter {
-        columns.extend(collect_columns(filter).iter().map(Column::index));
+        columns.extend(Residual::columns(filter));
     }
     columns.sort_unstable();
     columns.dedup();
@@ -68,7 +55,15 @@ impl Pairs {
             // All columns of the output and the filter are kept: see `needed_columns`.
             Ok((side, sides[side].stored.partition_point(|&c| c < column)))
         };
-        let filter = spec.filter.as_ref().map(|f| Filter::new(f, spec, place)).transpose()?;
+        let filter = match &spec.filter {
+            None => None,
+            Some(filter) => {
+                let places = Residual::columns(filter).into_iter().map(place);
+                let (left, right) = (spec.left_schema.fields(), spec.right_schema.fields());
+                let fields: Vec<FieldRef> = left.iter().chain(right).cloned().collect();
+                Some((Residual::new(filter, &fields)?, places.collect::<Result<_>>()?))
+            }
+        };
         Ok(Self {
             filter,
             emits_pairs: spec.kind.emits_pairs(),
@@ -135,10 +130,12 @@ impl Pairs {
         if self.driver.is_empty() {
             return Ok(());
         }
-        if let Some(filter) = &self.filter {
+        if let Some((filter, places)) = &self.filter {
             let rows =
                 if from == 0 { [&self.driver, &self.other] } else { [&self.other, &self.driver] };
-            let mask = filter.decide(sides, rows.map(Vec::as_slice))?;
+            let column = |&(side, stored): &Place| sides[side].gather(stored, rows[side]);
+            let columns = places.iter().map(column).collect::<Result<_>>()?;
+            let mask = filter.decide(columns, self.driver.len())?;
             self.keep(&mask);
         }
         let counted = sides.each_ref().map(|side| side.degree == Degree::Row);
@@ -220,47 +217,5 @@ impl Pairs {
             return Ok(Delta::insert_only(batch));
         }
         Ok(Delta::weighted(batch, Int64Array::from(weights)))
-    }
-}
-
-impl Filter {
-    fn new(
-        condition: &Expression,
-        spec: &JoinSpec,
-        place: impl Fn(usize) -> Result<Place>,
-    ) -> Result<Self> {
-        let read: BTreeMap<usize, usize> = {
-            let mut columns: Vec<usize> =
-                collect_columns(condition).iter().map(Column::index).collect();
-            columns.sort_unstable();
-            columns.dedup();
-            columns.into_iter().enumerate().map(|(to, from)| (from, to)).collect()
-        };
-        let mut fields: Vec<Field> = Vec::new();
-        for &column in read.keys() {
-            let (side, column) = spec.locate(column)?;
-            fields.push(spec.schema(side).field(column).clone());
-        }
-        let moved = Arc::clone(condition).transform(|node| {
-            let moved = node.downcast_ref::<Column>().and_then(|column| {
-                read.get(&column.index()).map(|&to| Column::new(column.name(), to))
-            });
-            Ok(match moved {
-                Some(column) => Transformed::yes(Arc::new(column) as Expression),
-                None => Transformed::no(node),
-            })
-        });
-        Ok(Self {
-            condition: moved.data()?,
-            places: read.keys().map(|&c| place(c)).collect::<Result<_>>()?,
-            schema: Arc::new(Schema::new(fields)),
-        })
-    }
-
-    fn decide(&self, sides: &[Side; 2], rows: [&[u32]; 2]) -> Result<BooleanArray> {
-        let column = |&(side, stored): &Place| sides[side].gather(stored, rows[side]);
-        let columns = self.places.iter().map(column).collect::<Result<_>>()?;
-        let batch = record_batch(&self.schema, columns, rows[0].len())?;
-        evaluate_mask(&self.condition, &batch)
     }
 }

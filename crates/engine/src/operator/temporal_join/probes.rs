@@ -1,0 +1,91 @@
+//! Probe rows that wait for their version, or whose answer may still be corrected.
+
+use arrow::array::{ArrayRef, Int64Array};
+use arrow::datatypes::SchemaRef;
+
+use crate::store::{Chains, Expiry, NO_ROW, RowStore};
+use crate::{Delta, Result};
+
+/// Rows by key, with their times and signed weights. A row that is taken back lies here beside the
+/// row itself: both meet the same version, so they cancel out.
+#[derive(Debug)]
+pub(super) struct Probes {
+    pub stored: Vec<usize>,
+    store: RowStore,
+    pub chains: Chains,
+    pub slots: Vec<u32>,
+    pub times: Vec<i64>,
+    pub weights: Vec<i64>,
+    /// By row: the version of the answer given, where one has been given.
+    pub answers: Vec<u32>,
+    expiry: Expiry,
+}
+
+impl Probes {
+    pub(super) fn new(schema: &SchemaRef, stored: Vec<usize>) -> Result<Self> {
+        Ok(Self {
+            store: RowStore::for_columns(schema, &stored)?,
+            stored,
+            chains: Chains::removable(),
+            slots: Vec::new(),
+            times: Vec::new(),
+            weights: Vec::new(),
+            answers: Vec::new(),
+            expiry: Expiry::new(60_000),
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    pub(super) fn gather(&self, stored: usize, rows: &[u32]) -> Result<ArrayRef> {
+        self.store.gather(stored, rows)
+    }
+
+    /// Keeps the rows of a delta and gives their ids.
+    pub(super) fn insert(
+        &mut self,
+        delta: &Delta,
+        slots: &[u32],
+        times: Option<&Int64Array>,
+    ) -> Result<Vec<u32>> {
+        let columns: Vec<ArrayRef> = self.stored.iter().map(|&c| delta.column(c).clone()).collect();
+        let all: Vec<u32> = (0..slots.len() as u32).collect();
+        let mut ids = Vec::with_capacity(slots.len());
+        self.store.insert(&columns, &all, &mut ids)?;
+        let rows = self.store.capacity();
+        self.slots.resize(rows, 0);
+        self.times.resize(rows, 0);
+        self.weights.resize(rows, 0);
+        self.answers.resize(rows, NO_ROW);
+        for (index, &id) in ids.iter().enumerate() {
+            let i = id as usize;
+            self.slots[i] = slots[index];
+            self.times[i] = times.map_or(i64::MIN, |t| t.value(index));
+            self.weights[i] = delta.weight(index);
+            self.answers[i] = NO_ROW;
+            self.chains.insert(slots[index], id);
+            self.expiry.push(self.times[i], id);
+        }
+        Ok(ids)
+    }
+
+    /// The rows whose time `bound` has reached. They stay until removed.
+    pub(super) fn due(&mut self, bound: i64) -> Vec<u32> {
+        let mut rows = Vec::new();
+        self.expiry.take_until(bound, &mut rows);
+        rows
+    }
+
+    /// Forgets rows; their keys' slots are appended to `slots`.
+    pub(super) fn remove(&mut self, rows: &[u32], slots: &mut Vec<u32>) {
+        for &row in rows {
+            let slot = self.slots[row as usize];
+            self.chains.remove(slot, row);
+            self.store.remove(row);
+            slots.push(slot);
+        }
+        self.store.compact();
+    }
+}
