@@ -17,8 +17,8 @@ pub struct TableSpec {
     pub name: String,
     /// The physical columns, in the order of the declaration.
     pub schema: SchemaRef,
-    /// The physical columns that the plan reads, as indices into `schema`; a reader produces exactly
-    /// these, in this order. `None` is all of them. Sinks ignore it.
+    /// The physical columns that the plan reads, as indices into `schema`; a reader produces
+    /// exactly these, in this order. `None` is all of them. Sinks ignore it.
     pub projection: Option<Vec<usize>>,
     /// Metadata columns that the plan reads: the connector's key (`file.path`) and the column that
     /// it becomes. They follow the physical columns. Sinks ignore it.

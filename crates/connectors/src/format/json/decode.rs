@@ -3,10 +3,10 @@
 //! Records of one stream mostly repeat each other: the same keys in the same order with the same
 //! white space. So the reader learns, from a record that it read the careful way, the bytes that
 //! stand between the values (a [`Layout`]), and takes the next record by comparing those bytes and
-//! reading the values between them. Values are read by the same code on both ways, so that a layout
-//! can decide *where* a value is, never *what* it is. Any difference at all, and the record is taken
-//! back and read the careful way, which knows everything: other orders, missing, unknown and double
-//! keys, escapes, white space.
+//! reading the values between them. Values are read by the same code on both ways, so that a
+//! layout can decide *where* a value is, never *what* it is. Any difference at all, and the
+//! record is taken back and read the careful way, which knows everything: other orders, missing,
+//! unknown and double keys, escapes, white space.
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;

@@ -166,7 +166,8 @@ fn conversions_are_those_of_flink() {
 #[test]
 fn a_bad_record_is_kept_with_its_place_and_the_others_go_on() {
     let schema = schema(&[("i", DataType::Int32), ("x", DataType::Utf8)]);
-    let text = b"{\"i\":1,\"x\":\"a\"}\n{\"i\":\"one\",\"x\":\"b\"}\r\n\n\xff\xfe\n{\"i\":2,\"x\":\"c\"} x\n{\"i\":3,\"x\":\"d\"}";
+    let text = b"{\"i\":1,\"x\":\"a\"}\n{\"i\":\"one\",\"x\":\"b\"}\r\n\n\xff\xfe\n\
+        {\"i\":2,\"x\":\"c\"} x\n{\"i\":3,\"x\":\"d\"}";
     for (cut, rows_max) in [(1000, 1000), (1, 1), (7, 2)] {
         let decoder = JsonDecoder::new(&ReadColumns::all(&schema), STRICT).unwrap();
         let (batches, bad) = decode_in(decoder, text, cut, rows_max);
