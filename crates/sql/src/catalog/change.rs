@@ -488,15 +488,12 @@ pub(super) fn finish_table(table: &mut TableDef) -> Result<()> {
         error.message = format!("the {what} names '{name}', which is not a column of the table");
         error
     };
-    for name in table
-        .partitioned_by
-        .iter()
-        .filter(|n| !names.contains(&n.as_str()))
-    {
+    let is_missing = |name: &&String| !names.contains(&name.as_str());
+    if let Some(name) = table.partitioned_by.iter().find(is_missing) {
         return Err(unknown("PARTITIONED BY clause", name));
     }
-    let buckets = table.distribution.iter().flat_map(|d| &d.columns);
-    for name in buckets.filter(|n| !names.contains(&n.as_str())) {
+    let mut buckets = table.distribution.iter().flat_map(|d| &d.columns);
+    if let Some(name) = buckets.find(is_missing) {
         return Err(unknown("DISTRIBUTED BY clause", name));
     }
     if let Some(watermark) = &table.watermark {

@@ -266,6 +266,8 @@ pub struct ColumnDef {
 }
 
 /// Where the value of a column comes from.
+// A table has tens of columns: what a box would save is not worth its noise at every match.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum ColumnKind {
     /// The record itself.

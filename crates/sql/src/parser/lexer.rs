@@ -101,7 +101,7 @@ fn split(tokens: Vec<TokenWithSpan>) -> Vec<StatementTokens> {
     let mut in_set = false;
     for token in tokens {
         let is_semicolon = token.token == Token::SemiColon;
-        if is_semicolon && !(in_set && !closes_set(&current)) {
+        if is_semicolon && (!in_set || closes_set(&current)) {
             if !current.is_empty() {
                 statements.push(std::mem::take(&mut current));
             }

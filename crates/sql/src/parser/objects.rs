@@ -16,6 +16,9 @@ use crate::error::SqlError;
 /// What can stand behind `CREATE` and `DROP`.
 const OBJECT_KINDS: &str = "TABLE, VIEW, MATERIALIZED VIEW, DATABASE, CATALOG, FUNCTION or MODEL";
 
+/// The words of a kind of object, its `DROP`, and how many parts its name can have.
+type DropKind = (&'static [&'static str], fn(DropObject) -> Statement, usize);
+
 /// What stands between `CREATE` and the kind of object.
 #[derive(Clone, Copy)]
 struct Modifiers {
@@ -197,7 +200,7 @@ impl StatementParser<'_> {
         if eat_word(&mut self.p, "DATABASE") {
             return self.drop_database();
         }
-        let kinds: [(&[&str], fn(DropObject) -> Statement, usize); 6] = [
+        let kinds: [DropKind; 6] = [
             (&["TABLE"], Statement::DropTable, 3),
             (&["VIEW"], Statement::DropView, 3),
             (

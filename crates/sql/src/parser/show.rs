@@ -7,6 +7,9 @@ use super::cursor::{
 };
 use super::statement::StatementParser;
 
+/// The words of a kind of object and its `SHOW CREATE`.
+type ShowCreate = (&'static [&'static str], fn(QualifiedName) -> ShowKind);
+
 impl StatementParser<'_> {
     /// `SHOW …`.
     pub(super) fn show(&mut self) -> Parsed<Statement> {
@@ -89,7 +92,7 @@ impl StatementParser<'_> {
     }
 
     fn show_create(&mut self) -> Parsed<ShowKind> {
-        let kinds: [(&[&str], fn(QualifiedName) -> ShowKind); 5] = [
+        let kinds: [ShowCreate; 5] = [
             (&["TABLE"], ShowKind::CreateTable),
             (&["VIEW"], ShowKind::CreateView),
             (&["MATERIALIZED", "VIEW"], ShowKind::CreateMaterializedView),
