@@ -97,7 +97,10 @@ try:
     print(json.load(urllib.request.urlopen(sys.argv[1], timeout=2))["slots-total"])
 except OSError:
     print(0)' "http://127.0.0.1:$rest_port/overview")"
-  [ "$found" -ge "$slots" ] && { echo "up: Flink 2.3.0, $slots slots, port $rest_port" >&2; exit 0; }
+  if [ "$found" -ge "$slots" ]; then
+    echo "up: Flink 2.3.0, $slots slots, port $rest_port" >&2
+    exit 0
+  fi
   sleep 0.5
 done
 echo "up: the cluster did not come up within 60 s; see $bench_dir/log" >&2
