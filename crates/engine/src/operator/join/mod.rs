@@ -33,12 +33,8 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
-<<<<<<< HEAD
-pub use retention::Retention;
-=======
 pub(crate) use filter::Residual;
-pub use retention::{Emission, Retention};
->>>>>>> w/joins
+pub use retention::Retention;
 pub use spec::{JoinKind, JoinSpec};
 
 use input::Input;

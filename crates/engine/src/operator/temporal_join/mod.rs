@@ -33,7 +33,8 @@ use arrow::datatypes::FieldRef;
 
 use crate::expr::record_batch;
 use crate::key::KeyTable;
-use crate::operator::join::{Emission, Residual};
+use crate::operator::Emission;
+use crate::operator::join::Residual;
 use crate::store::{NO_ROW, times_ms};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 

@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, SchemaRef};
 
 use crate::expr::Expression;
-use crate::operator::join::Emission;
+use crate::operator::Emission;
 use crate::{EngineError, Result};
 
 /// Which time decides the version that a row meets.
