@@ -4,6 +4,7 @@ mod emission;
 mod event_time;
 mod order;
 mod rows;
+pub mod session;
 #[cfg(test)]
 mod testing_rank;
 pub mod top_n;
