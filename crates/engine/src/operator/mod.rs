@@ -3,6 +3,7 @@
 mod emission;
 mod event_time;
 mod order;
+pub mod over;
 mod rows;
 pub mod session;
 #[cfg(test)]
