@@ -2,6 +2,7 @@
 
 mod emission;
 mod event_time;
+pub mod match_recognize;
 mod order;
 pub mod over;
 mod rows;
