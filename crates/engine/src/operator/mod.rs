@@ -10,6 +10,7 @@ pub mod session;
 #[cfg(test)]
 mod testing_rank;
 pub mod top_n;
+pub mod unnest;
 pub mod window_assign;
 
 pub use emission::Emission;
