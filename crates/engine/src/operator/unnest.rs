@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StructArray, UInt32Array};
 use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 
 use super::rows::widen;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
@@ -225,6 +225,7 @@ mod tests {
     use arrow::array::{
         Int64Array, Int64Builder, ListArray, MapBuilder, StringArray, StringBuilder,
     };
+    use arrow::datatypes::Fields;
     use proptest::prelude::*;
 
     use super::*;
