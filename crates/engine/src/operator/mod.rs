@@ -5,14 +5,18 @@ mod emission;
 mod event_time;
 pub mod filter_project;
 pub mod join;
+pub mod match_recognize;
 mod order;
+pub mod over;
 mod rows;
+pub mod session;
 pub mod set_operation;
 pub mod temporal_join;
 #[cfg(test)]
 mod testing_rank;
 pub mod top_n;
 pub mod union;
+pub mod unnest;
 pub mod values;
 pub mod window_assign;
 

@@ -60,11 +60,6 @@ impl RowStore {
         self.locations.len() - self.free_ids.len()
     }
 
-    /// One more than the greatest id.
-    pub(crate) fn capacity(&self) -> usize {
-        self.locations.len()
-    }
-
     /// Keeps the rows of `batch`; their ids are appended to `ids`, in order.
     pub(crate) fn append(&mut self, batch: &RecordBatch, ids: &mut Vec<u32>) -> Result<()> {
         let rows = batch.num_rows();
@@ -265,7 +260,7 @@ mod tests {
         let rows = store.gather(&ids).unwrap();
         let values = rows.column(0).as_primitive::<Int64Type>().values().to_vec();
         assert_eq!(values, kept.iter().map(|k| k.1).collect::<Vec<_>>());
-        assert_eq!((store.len(), store.capacity() < 600), (500, true));
+        assert_eq!((store.len(), store.locations.len() < 600), (500, true));
         let held: usize = store.chunks.iter().flatten().map(|c| c.ids.len()).sum();
         assert!(held < 2_500, "dead rows are given up, but {held} rows are held for 500");
     }

@@ -1,5 +1,5 @@
-//! Top-N: `ROW_NUMBER | RANK | DENSE_RANK () OVER (PARTITION BY … ORDER BY …)` with a bound on the
-//! rank, which makes deduplication (`ROW_NUMBER … = 1`) and `ORDER BY … LIMIT` too.
+//! Top-N: `ROW_NUMBER | RANK | DENSE_RANK () OVER (PARTITION BY … ORDER BY …)` with a bound on
+//! the rank, which makes deduplication (`ROW_NUMBER … = 1`) and `ORDER BY … LIMIT` too.
 //!
 //! # Semantics
 //! Of every partition the rows whose rank lies between `first` and `last` are in the output, with

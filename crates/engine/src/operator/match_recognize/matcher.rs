@@ -1,0 +1,277 @@
+//! The search for matches in the rows of one partition.
+//!
+//! One attempt at a time: it starts at a row and walks all ways through the pattern at once, as
+//! threads in order of preference. When a thread accepts, those it is preferred to end; the
+//! attempt is decided when no thread is left. What the threads took so far is kept as a tree, so
+//! that they share what they have in common.
+
+use arrow::array::{Array, AsArray};
+
+use super::context::{Bound, Candidate};
+use super::pattern::Instruction;
+use super::{Program, Skip};
+use crate::operator::order::Key;
+use crate::operator::rows::RowStore;
+use crate::{EngineError, Result, Watermark};
+
+/// At most so many threads in one attempt: beyond it the pattern is hopelessly ambiguous.
+pub const ATTEMPT_THREADS_MAX: usize = 10_000;
+/// At most so many steps of all threads are kept in one attempt.
+pub const ATTEMPT_NODES_MAX: usize = 5_000_000;
+
+const ROOT: u32 = u32::MAX;
+
+/// A row in the order in which it is matched.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) key: Key,
+    pub(super) time: i64,
+    pub(super) id: u32,
+    /// One bit a variable whose condition looks at this row only: whether the row fits.
+    pub(super) fits: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    parent: u32,
+    variable: u16,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Thread {
+    at: usize,
+    node: u32,
+}
+
+/// An attempt that starts at the first row of the partition.
+#[derive(Debug, Default)]
+struct Attempt {
+    threads: Vec<Thread>,
+    nodes: Vec<Node>,
+    /// How many rows it has seen.
+    rows: usize,
+    /// The most preferred match so far.
+    best: Option<u32>,
+}
+
+/// The rows of one partition that are still of use.
+#[derive(Debug, Default)]
+pub(super) struct Partition {
+    /// Rows that the watermark has not passed, in order.
+    pub(super) waiting: Vec<Row>,
+    /// Rows that it has passed, from the start of the running attempt on.
+    ready: std::collections::VecDeque<Row>,
+    attempt: Option<Attempt>,
+    pub(super) due: Option<i64>,
+}
+
+impl Partition {
+    /// Puts a row in its place: by the order, then by arrival.
+    pub(super) fn insert(&mut self, row: Row) {
+        let at = self.waiting.partition_point(|r| r.key <= row.key);
+        self.waiting.insert(at, row);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.ready.is_empty()
+    }
+
+    /// When the watermark has something to do here.
+    pub(super) fn next_due(&self, within: Option<i64>) -> Option<i64> {
+        let waiting = self.waiting.first().map(|r| r.time);
+        let start = self.ready.front().map(|r| r.time);
+        let timeout = start.map(|t| within.map_or(i64::MAX, |within| t.saturating_add(within)));
+        waiting.into_iter().chain(timeout).min()
+    }
+
+    /// Matches the rows up to the watermark. Rows that are of no more use go to `gone`.
+    pub(super) fn advance(
+        &mut self,
+        program: &Program,
+        store: &RowStore,
+        watermark: Watermark,
+        found: &mut Vec<Candidate>,
+        gone: &mut Vec<u32>,
+    ) -> Result<()> {
+        let passed = self.waiting.partition_point(|r| watermark.passed(r.time));
+        self.ready.extend(self.waiting.drain(..passed));
+        while let Some(first) = self.ready.front() {
+            let start = first.time;
+            let mut attempt = match self.attempt.take() {
+                Some(attempt) => attempt,
+                None => Attempt::start(program),
+            };
+            let mut timed_out = false;
+            while !attempt.threads.is_empty() && attempt.rows < self.ready.len() && !timed_out {
+                let row = &self.ready[attempt.rows];
+                let age = row.time.saturating_sub(start);
+                timed_out = program.within.is_some_and(|within| age >= within);
+                if !timed_out {
+                    attempt.take(row, &self.ready, program, store)?;
+                }
+            }
+            let age = watermark.0.saturating_sub(start);
+            timed_out |= program.within.is_some_and(|within| age >= within);
+            timed_out |= watermark == Watermark::MAX;
+            if !attempt.threads.is_empty() && !timed_out {
+                self.attempt = Some(attempt);
+                break;
+            }
+            let next = match attempt.best {
+                Some(best) => {
+                    let candidate = attempt.candidate(best, &self.ready);
+                    let next = skip(program, &candidate)?;
+                    found.push(candidate);
+                    next
+                }
+                None => 1,
+            };
+            gone.extend(self.ready.drain(..next).map(|r| r.id));
+        }
+        Ok(())
+    }
+}
+
+/// How many rows from the start of a match the next attempt begins.
+fn skip(program: &Program, found: &Candidate) -> Result<usize> {
+    let is = |v: &usize| {
+        let wanted = *v;
+        move |variable: &u16| usize::from(*variable) == wanted
+    };
+    let (place, variable) = match &program.skip {
+        Skip::PastLastRow => return Ok(found.ids.len()),
+        Skip::ToNextRow => return Ok(1),
+        Skip::ToFirst(v) => (found.variables.iter().position(is(v)), v),
+        Skip::ToLast(v) => (found.variables.iter().rposition(is(v)), v),
+    };
+    let name = &program.names[*variable];
+    match place {
+        Some(0) => Err(EngineError::Data(format!(
+            "AFTER MATCH SKIP TO {name} would look for the next match where this one started, for \
+             ever: skip to a variable that is not the first of a match"
+        ))),
+        Some(place) => Ok(place),
+        None => Err(EngineError::Data(format!(
+            "AFTER MATCH SKIP TO {name}: a match has no row of {name}"
+        ))),
+    }
+}
+
+impl Attempt {
+    fn start(program: &Program) -> Self {
+        let mut attempt = Self::default();
+        let mut threads = Vec::new();
+        let mut visited = vec![false; program.instructions.len()];
+        // An empty match is none, but what it is preferred to ends all the same.
+        attempt.follow(0, ROOT, program, &mut visited, &mut threads);
+        attempt.threads = threads;
+        attempt.best = None;
+        attempt
+    }
+
+    /// Adds the threads that can be reached from an instruction without a row. True: one accepts.
+    fn follow(
+        &mut self,
+        from: usize,
+        node: u32,
+        program: &Program,
+        visited: &mut [bool],
+        threads: &mut Vec<Thread>,
+    ) -> bool {
+        let mut stack = vec![from];
+        while let Some(at) = stack.pop() {
+            if std::mem::replace(&mut visited[at], true) {
+                continue;
+            }
+            match program.instructions[at] {
+                Instruction::Take(_) => threads.push(Thread { at, node }),
+                Instruction::Jump(to) => stack.push(to),
+                Instruction::Split(first, second) => stack.extend([second, first]),
+                Instruction::Accept => {
+                    self.best = Some(node);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Gives the next row to all threads.
+    fn take(
+        &mut self,
+        row: &Row,
+        rows: &std::collections::VecDeque<Row>,
+        program: &Program,
+        store: &RowStore,
+    ) -> Result<()> {
+        let mut threads = Vec::new();
+        let mut visited = vec![false; program.instructions.len()];
+        for thread in std::mem::take(&mut self.threads) {
+            let Instruction::Take(variable) = program.instructions[thread.at] else { continue };
+            let node = self.nodes.len() as u32;
+            self.nodes.push(Node { parent: thread.node, variable: variable as u16 });
+            let fits = match &program.conditions[variable] {
+                None => true,
+                Some(_) if program.row_only >> variable & 1 == 1 => row.fits >> variable & 1 == 1,
+                Some(condition) => holds(condition, store, self.candidate_with(node, row, rows))?,
+            };
+            if !fits {
+                self.nodes.pop();
+                continue;
+            }
+            // Where conditions look at rows alone, two threads at one place have one future.
+            if !program.is_row_only() {
+                visited.fill(false);
+            }
+            if self.follow(thread.at + 1, node, program, &mut visited, &mut threads) {
+                break;
+            }
+        }
+        self.rows += 1;
+        self.threads = threads;
+        if self.threads.len() > ATTEMPT_THREADS_MAX || self.nodes.len() > ATTEMPT_NODES_MAX {
+            return Err(EngineError::Data(format!(
+                "MATCH_RECOGNIZE: a match that starts at {} ms can go on in too many ways after {} \
+                 rows: make the pattern stricter, or bound it with WITHIN",
+                rows[0].time, self.rows
+            )));
+        }
+        Ok(())
+    }
+
+    fn variables(&self, mut node: u32) -> Vec<u16> {
+        let mut variables = Vec::with_capacity(self.rows + 1);
+        while node != ROOT {
+            let Node { parent, variable } = self.nodes[node as usize];
+            variables.push(variable);
+            node = parent;
+        }
+        variables.reverse();
+        variables
+    }
+
+    fn candidate(&self, node: u32, rows: &std::collections::VecDeque<Row>) -> Candidate {
+        let variables = self.variables(node);
+        Candidate { ids: rows.iter().take(variables.len()).map(|r| r.id).collect(), variables }
+    }
+
+    /// The candidate that ends with the row at hand.
+    fn candidate_with(
+        &self,
+        node: u32,
+        row: &Row,
+        rows: &std::collections::VecDeque<Row>,
+    ) -> Candidate {
+        let candidate = self.candidate(node, rows);
+        debug_assert_eq!(candidate.ids.last(), Some(&row.id));
+        candidate
+    }
+}
+
+fn holds(condition: &Bound, store: &RowStore, candidate: Candidate) -> Result<bool> {
+    let value = condition.of_matches(store, &[candidate])?;
+    let value = value.as_boolean_opt().ok_or_else(|| {
+        EngineError::Internal("a condition of MATCH_RECOGNIZE is not a BOOLEAN".into())
+    })?;
+    Ok(value.is_valid(0) && value.value(0))
+}
