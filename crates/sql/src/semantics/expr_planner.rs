@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use datafusion_common::{Column, DFSchema, Result, ScalarValue, TableReference, plan_err};
-use datafusion_expr::expr::ScalarFunction;
+use datafusion_expr::expr::{AggregateFunction, ScalarFunction};
 use datafusion_expr::planner::{
-    ExprPlanner, PlannerResult, RawBinaryExpr, RawDictionaryExpr, RawFieldAccessExpr,
+    ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawDictionaryExpr,
+    RawFieldAccessExpr, RawWindowExpr,
 };
 use datafusion_expr::sqlparser::ast::BinaryOperator;
 use datafusion_expr::{Expr, GetFieldAccess, ScalarUDF, lit};
@@ -49,6 +50,11 @@ pub(crate) fn arithmetic(op: ArithOp, left: Expr, right: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(udf, vec![left, right]))
 }
 
+#[expect(deprecated, reason = "the planner still hands `*` over as this")]
+fn is_star(expr: &Expr) -> bool {
+    matches!(expr, Expr::Wildcard { .. })
+}
+
 impl ExprPlanner for FlinkExprPlanner {
     fn plan_binary_op(
         &self,
@@ -71,6 +77,35 @@ impl ExprPlanner for FlinkExprPlanner {
         Ok(PlannerResult::Planned(arithmetic(
             op, expr.left, expr.right,
         )))
+    }
+
+    /// `COUNT(*)` counts rows: the constant stands for them.
+    fn plan_aggregate(
+        &self,
+        expr: RawAggregateExpr,
+    ) -> Result<PlannerResult<RawAggregateExpr>> {
+        let [star] = expr.args.as_slice() else { return Ok(PlannerResult::Original(expr)) };
+        if !is_star(star) {
+            return Ok(PlannerResult::Original(expr));
+        }
+        let call = AggregateFunction::new_udf(
+            expr.func,
+            vec![lit(1_i64)],
+            expr.distinct,
+            expr.filter,
+            expr.order_by,
+            expr.null_treatment,
+        );
+        Ok(PlannerResult::Planned(Expr::AggregateFunction(call)))
+    }
+
+    fn plan_window(&self, expr: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
+        match expr.args.as_slice() {
+            [star] if is_star(star) => {
+                Ok(PlannerResult::Original(RawWindowExpr { args: vec![lit(1_i64)], ..expr }))
+            }
+            _ => Ok(PlannerResult::Original(expr)),
+        }
     }
 
     fn plan_field_access(

@@ -74,7 +74,8 @@ struct Build<'a> {
     circuit: CircuitBuilder,
     /// The columns of each table that some plan reads.
     scans: HashMap<ScanKey, Vec<usize>>,
-    sources: HashMap<ScanKey, NodeId>,
+    /// The node of each source, and the columns that it gives.
+    sources: HashMap<ScanKey, (NodeId, Vec<usize>)>,
     /// Plans that have been built, by address.
     nodes: HashMap<*const StepPlan, NodeId>,
 }
@@ -170,12 +171,12 @@ impl Build<'_> {
     fn scan(&mut self, table: &TableDef, columns: &[usize], schema: SchemaRef) -> Result<NodeId> {
         let key = scan_key(table);
         let all = self.scans.get(&key).cloned().unwrap_or_else(|| columns.to_vec());
-        let node = match self.sources.get(&key) {
-            Some(&node) => node,
+        let (node, all) = match self.sources.get(&key) {
+            Some(found) => found.clone(),
             None => {
-                let node = self.source(table, &all)?;
-                self.sources.insert(key, node);
-                node
+                let made = self.source(table, &all)?;
+                self.sources.insert(key, made.clone());
+                made
             }
         };
         if all == columns {
@@ -187,13 +188,14 @@ impl Build<'_> {
         Ok(self.circuit.operator("Select", vec![node], move || Ok(Box::new(operator.clone()))))
     }
 
-    /// Opens a table so that it gives `columns` of its declaration (in order), and its watermark.
-    fn source(&mut self, table: &TableDef, columns: &[usize]) -> Result<NodeId> {
+    /// Opens a table so that it gives `columns` of its declaration (in order), and its watermark;
+    /// answers which columns it gives: the watermark's may be one more.
+    fn source(&mut self, table: &TableDef, columns: &[usize]) -> Result<(NodeId, Vec<usize>)> {
         let planner = Planner::new(self.session);
         let layout = Layout::new(table, columns, &planner)?;
         let source = self.connect.source(&layout.scan)?;
         let input = layout.input(&planner)?;
-        Ok(self.circuit.source(table.path.object.clone(), source, input))
+        Ok((self.circuit.source(table.path.object.clone(), source, input), layout.columns))
     }
 }
 

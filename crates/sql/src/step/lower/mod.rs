@@ -12,7 +12,7 @@ mod unnest;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion_common::{DFSchema, ScalarValue};
@@ -62,8 +62,7 @@ impl Lowering {
                 if input.schema.fields().len() == width {
                     return Ok(Query { plan: input, order });
                 }
-                Err(SqlError::not_supported("ORDER BY an expression that is not a column")
-                    .with_hint("select the expression under a name and order by that name"))
+                Err(hidden_order())
             }
             LogicalPlan::Limit(limit) => {
                 let order = match limit.input.as_ref() {
@@ -73,6 +72,10 @@ impl Lowering {
                     }
                     _ => Vec::new(),
                 };
+                let width = limit.input.schema().fields().len();
+                if order.iter().any(|s| s.column >= width) {
+                    return Err(hidden_order());
+                }
                 Ok(Query { plan: self.lower(plan)?, order })
             }
             LogicalPlan::Projection(projection) => {
@@ -123,7 +126,9 @@ impl Lowering {
             LogicalPlan::EmptyRelation(empty) => {
                 let schema = loose(empty.schema.as_arrow());
                 let rows = usize::from(empty.produce_one_row);
-                values(schema, Vec::new(), rows)
+                let nulls = |f: &Arc<Field>| new_null_array(f.data_type(), rows);
+                let columns = schema.fields().iter().map(nulls).collect();
+                values(schema, columns, rows)
             }
             LogicalPlan::Values(v) => self.values(v),
             LogicalPlan::Extension(extension) => {
@@ -305,6 +310,11 @@ impl Lowering {
         let node = StepNode::FilterProject { condition: None, projection: Some(projection) };
         Ok((Arc::new(StepPlan { node, inputs: vec![input], schema, traits }), positions))
     }
+}
+
+fn hidden_order() -> SqlError {
+    SqlError::not_supported("ORDER BY an expression that is not a column")
+        .with_hint("select the expression under a name and order by that name")
 }
 
 fn window_schema_of(window: &WindowNode) -> &DFSchema {
