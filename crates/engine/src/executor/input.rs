@@ -15,8 +15,15 @@ use crate::{Delta, EngineError, Result, Watermark};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ReaderTime {
     watermark: Watermark,
+    /// It has given a row.
+    started: bool,
     idle: bool,
     ended: bool,
+}
+
+impl ReaderTime {
+    const START: Self =
+        Self { watermark: Watermark::MIN, started: false, idle: false, ended: false };
 }
 
 /// Every reader's time, of every source; shared by the shards and read between polls.
@@ -29,8 +36,7 @@ pub(super) struct InputTable {
 impl InputTable {
     /// `readers` says how many readers each source has.
     pub fn new(circuit: &Circuit, readers: &[usize]) -> Self {
-        let start = ReaderTime { watermark: Watermark::MIN, idle: false, ended: false };
-        let times = readers.iter().map(|&n| Mutex::new(vec![start; n])).collect();
+        let times = readers.iter().map(|&n| Mutex::new(vec![ReaderTime::START; n])).collect();
         let declared = circuit.sources.iter().map(|(_, _, i)| i.watermark.is_some()).collect();
         Self { times, declared }
     }
@@ -39,11 +45,12 @@ impl InputTable {
         f(&mut self.times[source].lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The least watermark of the readers other than `reader` that hold the table back.
+    /// The least watermark of the readers other than `reader` that hold the table back. One that
+    /// has not given a row yet, or has nothing to read at all, does not make a row less late.
     fn others(&self, source: usize, reader: usize) -> Watermark {
         self.with(source, |times| {
             let others = times.iter().enumerate().filter(|(i, t)| *i != reader && !t.ended);
-            others.filter(|(_, t)| !t.idle).map(|(_, t)| t.watermark).min()
+            others.filter(|(_, t)| t.started && !t.idle).map(|(_, t)| t.watermark).min()
         })
         .unwrap_or(Watermark::MAX)
     }
@@ -79,8 +86,7 @@ pub(super) struct ReaderInput {
 
 impl ReaderInput {
     pub fn new(id: usize, reader: Box<dyn Reader>, input: SourceInput) -> Self {
-        let time = ReaderTime { watermark: Watermark::MIN, idle: false, ended: false };
-        Self { id, reader, input, time, last_row_ms: None }
+        Self { id, reader, input, time: ReaderTime::START, last_row_ms: None }
     }
 
     /// Polls once and moves the reader's time. Readers that ended, or that wait for slower ones,
@@ -100,13 +106,16 @@ impl ReaderInput {
         let rows = match polled {
             Poll::Rows(rows) => {
                 self.last_row_ms = Some(clock_ms);
+                self.time.started = true;
                 self.time.idle = false;
                 Some(self.prepare(rows, others, clock_ms)?)
             }
             Poll::Idle => {
                 let since = *self.last_row_ms.get_or_insert(clock_ms);
                 let timeout = self.input.watermark.as_ref().and_then(|w| w.idle_timeout_ms);
-                self.time.idle = timeout.is_some_and(|t| clock_ms - since >= t);
+                // A reader without anything to read yet must not hold the others back.
+                let waited = timeout.is_some_and(|t| clock_ms - since >= t);
+                self.time.idle = waited || !self.time.started;
                 None
             }
             Poll::End => {

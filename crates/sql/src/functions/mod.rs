@@ -33,6 +33,7 @@ mod testing;
 mod tests;
 mod time;
 pub(crate) mod typing;
+mod window;
 
 pub use format::{format_field_value, format_value};
 
@@ -134,7 +135,7 @@ pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
 
 /// All window functions, for planning.
 pub fn window_functions() -> Vec<Arc<WindowUDF>> {
-    datafusion_functions_window::all_default_window_functions()
+    window::all()
 }
 
 /// Functions by name; Flink's built-in names do not care for case.
@@ -151,23 +152,17 @@ impl FunctionRegistry {
         let mut registry = FunctionRegistry::default();
         for f in scalar_functions(settings) {
             for name in f.aliases().iter().map(String::as_str).chain([f.name()]) {
-                registry
-                    .scalar
-                    .insert(name.to_ascii_uppercase(), Arc::clone(&f));
+                registry.scalar.insert(name.to_ascii_uppercase(), Arc::clone(&f));
             }
         }
         for f in aggregate_functions() {
             for name in f.aliases().iter().map(String::as_str).chain([f.name()]) {
-                registry
-                    .aggregate
-                    .insert(name.to_ascii_uppercase(), Arc::clone(&f));
+                registry.aggregate.insert(name.to_ascii_uppercase(), Arc::clone(&f));
             }
         }
         for f in window_functions() {
             for name in f.aliases().iter().map(String::as_str).chain([f.name()]) {
-                registry
-                    .window
-                    .insert(name.to_ascii_uppercase(), Arc::clone(&f));
+                registry.window.insert(name.to_ascii_uppercase(), Arc::clone(&f));
             }
         }
         registry

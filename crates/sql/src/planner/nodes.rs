@@ -6,9 +6,11 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use datafusion_common::{DFSchema, DFSchemaRef, Result, plan_err};
-use datafusion_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion_expr::{
+    Expr, ExprSchemable, Extension, LogicalPlan, UserDefinedLogicalNodeCore,
+};
 use rialto_engine::operator::window_assign::{Windows, window_schema};
 
 /// Which windows a window table function makes, in milliseconds.
@@ -200,7 +202,15 @@ impl UnnestNode {
     ) -> Result<Self> {
         let mut fields: Vec<_> =
             input.schema().iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
-        fields.extend(elements.iter().map(|(q, f)| (q.cloned(), Arc::clone(f))));
+        // The names are the query's; the types are those of the collection as it is now typed.
+        let types = element_types(&collection.get_type(input.schema())?);
+        for (at, (qualifier, field)) in elements.iter().enumerate() {
+            let field = match types.get(at) {
+                Some(t) => Arc::new(field.as_ref().clone().with_data_type(t.clone())),
+                None => Arc::clone(field),
+            };
+            fields.push((qualifier.cloned(), field));
+        }
         let schema = Arc::new(DFSchema::new_with_metadata(fields, Default::default())?);
         Ok(Self { input, collection, outer, ordinality, schema })
     }
@@ -214,6 +224,19 @@ impl UnnestNode {
     /// As a logical plan.
     pub fn into_plan(self) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(self) })
+    }
+}
+
+/// The types of the columns that an element of a collection becomes.
+fn element_types(collection: &DataType) -> Vec<DataType> {
+    let fields = |data_type: &DataType| match data_type {
+        DataType::Struct(fields) => fields.iter().map(|f| f.data_type().clone()).collect(),
+        other => vec![other.clone()],
+    };
+    match collection {
+        DataType::List(item) | DataType::LargeList(item) => fields(item.data_type()),
+        DataType::Map(entries, _) => fields(entries.data_type()),
+        _ => Vec::new(),
     }
 }
 

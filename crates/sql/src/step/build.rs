@@ -8,8 +8,11 @@ use datafusion_common::DFSchema;
 use rialto_engine::operator::aggregate::Aggregate;
 use rialto_engine::operator::filter_project::{FilterProject, SelectColumns};
 use rialto_engine::operator::join::Join;
+use rialto_engine::operator::over::Over;
+use rialto_engine::operator::session::SessionWindow;
 use rialto_engine::operator::top_n::TopN;
 use rialto_engine::operator::union::Union;
+use rialto_engine::operator::unnest::Unnest;
 use rialto_engine::operator::values::Values;
 use rialto_engine::operator::window_assign::WindowAssign;
 use rialto_engine::source::{Projection, SourceInput, WatermarkStrategy};
@@ -103,8 +106,7 @@ impl Build<'_> {
         if let Some(&node) = self.nodes.get(&Arc::as_ptr(plan)) {
             return Ok(node);
         }
-        let inputs =
-            plan.inputs.iter().map(|i| self.node(i)).collect::<Result<Vec<NodeId>>>()?;
+        let inputs = plan.inputs.iter().map(|i| self.node(i)).collect::<Result<Vec<NodeId>>>()?;
         let node = self.operator(plan, inputs)?;
         self.nodes.insert(Arc::as_ptr(plan), node);
         Ok(node)
@@ -122,9 +124,8 @@ impl Build<'_> {
                 })
             }
             StepNode::FilterProject { condition, projection } => {
-                let projection = projection
-                    .clone()
-                    .map(|expressions| Projection { expressions, schema });
+                let projection =
+                    projection.clone().map(|expressions| Projection { expressions, schema });
                 let operator = FilterProject { condition: condition.clone(), projection };
                 self.circuit.operator(name, inputs, move || Ok(Box::new(operator.clone())))
             }
@@ -159,11 +160,30 @@ impl Build<'_> {
                     Ok(Box::new(TopN::new(&input, spec.as_ref().clone())?))
                 })
             }
-            StepNode::Union => {
+            StepNode::Over(spec) => {
+                let spec = spec.clone();
+                let input = Arc::clone(&plan.inputs[0].schema);
                 self.circuit.operator(name, inputs, move || {
-                    Ok(Box::new(Union { schema: Arc::clone(&schema) }))
+                    Ok(Box::new(Over::new(&input, spec.as_ref().clone())?))
                 })
             }
+            StepNode::Session(spec) => {
+                let spec = spec.clone();
+                let input = Arc::clone(&plan.inputs[0].schema);
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(SessionWindow::new(&input, spec.clone())?))
+                })
+            }
+            StepNode::Unnest(spec) => {
+                let spec = spec.clone();
+                let input = Arc::clone(&plan.inputs[0].schema);
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(Unnest::new(&input, spec.as_ref().clone())?))
+                })
+            }
+            StepNode::Union => self.circuit.operator(name, inputs, move || {
+                Ok(Box::new(Union { schema: Arc::clone(&schema) }))
+            }),
         })
     }
 

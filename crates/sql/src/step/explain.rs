@@ -74,7 +74,11 @@ fn describe(plan: &StepPlan) -> String {
         StepNode::Aggregate(spec) => {
             let calls: Vec<String> = spec.calls.iter().map(|c| c.output.name().clone()).collect();
             let calls = calls.join(", ");
-            format!("groupBy=[{}], select=[{calls}], emit={:?}", input(0, &spec.keys), spec.emission)
+            format!(
+                "groupBy=[{}], select=[{calls}], emit={:?}",
+                input(0, &spec.keys),
+                spec.emission
+            )
         }
         StepNode::Join(spec) => {
             let left = input(0, &spec.left_keys);
@@ -93,6 +97,24 @@ fn describe(plan: &StepPlan) -> String {
                 input(0, &order)
             )
         }
+        StepNode::Over(spec) => {
+            let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
+            let calls: Vec<&str> =
+                spec.functions.iter().map(|f| f.output.name().as_str()).collect();
+            format!(
+                "partitionBy=[{}], orderBy=[{}], select=[{}], emit={:?}",
+                input(0, &spec.partition),
+                input(0, &order),
+                calls.join(", "),
+                spec.emission
+            )
+        }
+        StepNode::Session(spec) => {
+            let by = input(0, &spec.partition);
+            let time = input(0, &[spec.time]);
+            format!("time=[{time}], gap={} ms, partitionBy=[{by}]", spec.gap)
+        }
+        StepNode::Unnest(spec) => format!("collection=[{}]", input(0, &[spec.column])),
         StepNode::Union => String::new(),
     };
     if body.is_empty() { name.into() } else { format!("{name}({body})") }
@@ -101,7 +123,9 @@ fn describe(plan: &StepPlan) -> String {
 /// What an operator keeps between steps, and until when.
 fn state(plan: &StepPlan) -> Option<String> {
     Some(match &plan.node {
-        StepNode::Aggregate(spec) if spec.window.is_some() => "groups, until their window ends".into(),
+        StepNode::Aggregate(spec) if spec.window.is_some() => {
+            "groups, until their window ends".into()
+        }
         StepNode::Aggregate(_) => "groups, kept".into(),
         StepNode::Join(spec) => match spec.retention {
             Some(retention) => format!("rows of both sides, {retention:?}"),
@@ -111,6 +135,11 @@ fn state(plan: &StepPlan) -> Option<String> {
             (true, Some(n)) => format!("first {n} rows of each partition"),
             _ => "all rows of each partition".into(),
         },
+        StepNode::Over(spec) if spec.event_time.is_some() => {
+            "rows of each partition, until no later row can see them".into()
+        }
+        StepNode::Over(_) => "all rows of each partition".into(),
+        StepNode::Session(_) => "rows of open sessions".into(),
         _ => return None,
     })
 }

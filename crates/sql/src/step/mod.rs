@@ -17,7 +17,10 @@ use rialto_engine::expr::Expression;
 use rialto_engine::operator::SortColumn;
 use rialto_engine::operator::aggregate::AggregateSpec;
 use rialto_engine::operator::join::JoinSpec;
+use rialto_engine::operator::over::OverSpec;
+use rialto_engine::operator::session::SessionSpec;
 use rialto_engine::operator::top_n::TopNSpec;
+use rialto_engine::operator::unnest::UnnestSpec;
 use rialto_engine::operator::window_assign::Windows;
 
 use crate::catalog::TableDef;
@@ -111,6 +114,12 @@ pub enum StepNode {
     Join(Box<JoinSpec>),
     /// Keeps the first rows of every partition.
     TopN(Box<TopNSpec>),
+    /// Computes functions over the rows around each row.
+    Over(Box<OverSpec>),
+    /// Adds the columns of a row's session.
+    Session(SessionSpec),
+    /// Gives a row for each element of a collection.
+    Unnest(Box<UnnestSpec>),
     /// Appends its inputs.
     Union,
 }
@@ -131,6 +140,9 @@ impl StepNode {
             Self::Aggregate(_) => "Aggregate",
             Self::Join(_) => "Join",
             Self::TopN(_) => "TopN",
+            Self::Over(_) => "Over",
+            Self::Session(_) => "SessionWindow",
+            Self::Unnest(_) => "Unnest",
             Self::Union => "Union",
         }
     }

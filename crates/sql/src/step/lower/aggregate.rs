@@ -75,8 +75,7 @@ impl Lowering {
         let mut roles: Vec<Role> = keys.iter().map(|&k| input.traits.roles[k]).collect();
         roles.resize(output.fields().len(), Role::None);
         let positions: Vec<usize> = (0..keys.len()).collect();
-        let insert_only_distinct =
-            calls.is_empty() && input.traits.insert_only && window.is_none();
+        let insert_only_distinct = calls.is_empty() && input.traits.insert_only && window.is_none();
         let traits = Traits {
             insert_only: emission == Emission::Final || insert_only_distinct,
             key: Some(positions.clone()),

@@ -238,8 +238,8 @@ fn time_bounds(filter: &Expr, both: &DFSchema, left: &Side, right: &Side) -> Opt
             (false, true) => (b, a - offset, a_ms - b_ms, comparison.op.swap()?),
             _ => continue,
         };
-        let timed = left.plan.traits.roles[l].is_event_time()
-            && right.plan.traits.roles[r].is_event_time();
+        let timed =
+            left.plan.traits.roles[l].is_event_time() && right.plan.traits.roles[r].is_event_time();
         if !timed || times.is_some_and(|t| t != (l, r)) {
             continue;
         }

@@ -5,8 +5,10 @@
 
 mod aggregate;
 mod join;
+mod over;
 mod rank;
 mod scan;
+mod session;
 mod unnest;
 
 use std::collections::HashMap;
@@ -66,16 +68,9 @@ impl Lowering {
             }
             LogicalPlan::Limit(limit) => {
                 let order = match limit.input.as_ref() {
-                    LogicalPlan::Sort(sort) => {
-                        let input = self.lower(&sort.input)?;
-                        self.sort_columns(input, &sort.expr, &sort.input)?.1
-                    }
+                    sorted if sorts_below(sorted) => self.query(sorted)?.order,
                     _ => Vec::new(),
                 };
-                let width = limit.input.schema().fields().len();
-                if order.iter().any(|s| s.column >= width) {
-                    return Err(hidden_order());
-                }
                 Ok(Query { plan: self.lower(plan)?, order })
             }
             LogicalPlan::Projection(projection) => {
@@ -166,13 +161,7 @@ impl Lowering {
     }
 
     /// Computes columns; picks them where nothing is computed; merges with a filter below.
-    fn project(
-        &self,
-        input: Plan,
-        exprs: &[Expr],
-        from: &DFSchema,
-        to: &Schema,
-    ) -> Result<Plan> {
+    fn project(&self, input: Plan, exprs: &[Expr], from: &DFSchema, to: &Schema) -> Result<Plan> {
         let columns: Vec<Option<usize>> = exprs.iter().map(|e| column_of(e, from)).collect();
         let traits = project_traits(&input.traits, &columns);
         let schema = loose(to);
@@ -201,12 +190,22 @@ impl Lowering {
         else {
             return Err(SqlError::not_supported("LIMIT or OFFSET that is not a number"));
         };
-        let fetch = fetch.map(|n| n as u64);
-        match limit.input.as_ref() {
+        self.limited(&limit.input, skip as u64, fetch.map(|n| n as u64))
+    }
+
+    /// The first rows of an input in its own order. The order may stand below a projection, which
+    /// then leaves out columns that only serve to sort.
+    fn limited(&self, input: &LogicalPlan, skip: u64, fetch: Option<u64>) -> Result<Plan> {
+        match input {
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
-                self.first_rows(&sort.input, &sort.expr, skip as u64, fetch)
+                self.first_rows(&sort.input, &sort.expr, skip, fetch)
             }
-            other => self.first_rows(other, &[], skip as u64, fetch),
+            LogicalPlan::SubqueryAlias(alias) => self.limited(&alias.input, skip, fetch),
+            LogicalPlan::Projection(p) if sorts_below(&p.input) => {
+                let rows = self.limited(&p.input, skip, fetch)?;
+                self.project(rows, &p.expr, p.input.schema(), p.schema.as_arrow())
+            }
+            other => self.first_rows(other, &[], skip, fetch),
         }
     }
 
@@ -259,9 +258,7 @@ impl Lowering {
                 let node = StepNode::WindowAssign { time, windows };
                 Ok(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
             }
-            WindowKind::Session { gap } => {
-                rank::session(input, window, time, gap, schema, traits, self.emission)
-            }
+            WindowKind::Session { gap } => self.session(input, window, (time, gap), schema, traits),
         }
     }
 
@@ -281,7 +278,8 @@ impl Lowering {
         Ok((input, columns.collect()))
     }
 
-    /// The input with a column for each expression that is not one yet, and where they are.
+    /// The input with a column for each expression that is not one yet, and where they are. The
+    /// input may have further columns behind those of `schema`.
     fn append(&self, input: Plan, exprs: &[Expr], schema: &DFSchema) -> Result<(Plan, Vec<usize>)> {
         let mut fields: Vec<Field> =
             input.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
@@ -302,13 +300,24 @@ impl Lowering {
         if computed.is_empty() {
             return Ok((input, positions));
         }
-        let mut projection: Vec<Expression> = (0..width).map(|c| column(&input.schema, c)).collect();
+        let mut projection: Vec<Expression> =
+            (0..width).map(|c| column(&input.schema, c)).collect();
         projection.extend(computed);
         let mut traits = input.traits.clone();
         traits.roles.resize(fields.len(), Role::None);
         let schema = Arc::new(Schema::new(fields));
         let node = StepNode::FilterProject { condition: None, projection: Some(projection) };
         Ok((Arc::new(StepPlan { node, inputs: vec![input], schema, traits }), positions))
+    }
+}
+
+/// Whether the rows of a plan come in an order of their own.
+fn sorts_below(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Sort(sort) => sort.fetch.is_none(),
+        LogicalPlan::Projection(p) => sorts_below(&p.input),
+        LogicalPlan::SubqueryAlias(alias) => sorts_below(&alias.input),
+        _ => false,
     }
 }
 

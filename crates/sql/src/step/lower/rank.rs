@@ -1,9 +1,8 @@
-//! `OVER`: Top-N where a condition bounds a rank, window functions otherwise; sessions.
+//! Top-N: a condition that bounds a rank, `ORDER BY … LIMIT`.
 
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
-use arrow::datatypes::SchemaRef;
 use datafusion_common::ScalarValue;
 use datafusion_expr::expr::WindowFunction;
 use datafusion_expr::logical_plan::{Filter, Window};
@@ -12,7 +11,6 @@ use rialto_engine::operator::top_n::{RankFunction, Ties, TopNSpec};
 use rialto_engine::operator::{Emission, SortColumn};
 
 use crate::error::{Result, SqlError};
-use crate::planner::nodes::WindowNode;
 
 use super::{Lowering, Plan, column_of, exchange};
 use crate::step::{Role, StepNode, StepPlan, Traits};
@@ -40,9 +38,12 @@ impl Lowering {
         let Some(last) = bounds.last else { return Ok(None) };
         let plan = self.ranked_rows(window, call, function, (bounds.first, Some(last)))?;
         let plan = match map {
-            Some(projection) => {
-                self.project(plan, &projection.expr, window_schema(projection), projection.schema.as_arrow())?
-            }
+            Some(projection) => self.project(
+                plan,
+                &projection.expr,
+                window_schema(projection),
+                projection.schema.as_arrow(),
+            )?,
             None => plan,
         };
         match datafusion_expr::utils::conjunction(rest) {
@@ -51,7 +52,7 @@ impl Lowering {
         }
     }
 
-    fn ranked_rows(
+    pub(super) fn ranked_rows(
         &self,
         window: &Window,
         call: &WindowFunction,
@@ -63,21 +64,12 @@ impl Lowering {
         let width = input.schema.fields().len();
         let (input, partition) = self.append(input, &call.params.partition_by, schema)?;
         let orders: Vec<Expr> = call.params.order_by.iter().map(|s| s.expr.clone()).collect();
-        let (input, order) = if input.schema.fields().len() == width {
-            self.append(input, &orders, schema)?
-        } else if orders.iter().all(|o| column_of(o, schema).is_some()) {
-            let at = orders.iter().filter_map(|o| column_of(o, schema)).collect();
-            (input, at)
-        } else {
-            return Err(SqlError::not_supported("expressions in both PARTITION BY and ORDER BY")
-                .with_hint("compute one of them in a subquery"));
-        };
+        let (input, order) = self.append(input, &orders, schema)?;
         let order = sort_columns(&order, &call.params.order_by);
         let rank = window.schema.field(window.schema.fields().len() - 1).name().clone();
         let plan = self.top_n_plan(input, function, partition, order, (first, last), Some(rank));
         // Computed keys stand between the input's columns and the rank: take them out.
-        let columns: Vec<usize> =
-            (0..width).chain([plan.schema.fields().len() - 1]).collect();
+        let columns: Vec<usize> = (0..width).chain([plan.schema.fields().len() - 1]).collect();
         if columns.len() == plan.schema.fields().len() {
             return Ok(plan);
         }
@@ -119,9 +111,8 @@ impl Lowering {
         let window_end = super::window_end(&input.traits, &partition).map(|at| partition[at]);
         let emission = if window_end.is_some() { self.emission } else { Emission::Updates };
         // Flink keeps the last of two rows of one time where it deduplicates by a descending time.
-        let by_time = |s: &SortColumn| {
-            s.options.descending && input.traits.roles[s.column].is_event_time()
-        };
+        let by_time =
+            |s: &SortColumn| s.options.descending && input.traits.roles[s.column].is_event_time();
         let ties = match order.as_slice() {
             [one] if by_time(one) && last == Some(1) => Ties::LastArrival,
             _ => Ties::FirstArrival,
@@ -165,37 +156,15 @@ impl Lowering {
         let node = StepNode::TopN(Box::new(spec));
         Arc::new(StepPlan { node, inputs: vec![input], schema, traits })
     }
-
-    /// Window functions whose results are all wanted.
-    pub(super) fn window_functions(&self, window: &Window) -> Result<Plan> {
-        // A rank without a bound is a Top-N that keeps all.
-        if let [expr] = window.window_expr.as_slice()
-            && let Some((function, call)) = rank_function(expr)
-        {
-            return self.ranked_rows(window, call, function, (1, None));
-        }
-        Err(SqlError::not_supported("window functions other than a rank"))
-    }
 }
 
-/// `SESSION` windows.
-pub(super) fn session(
-    _input: Plan,
-    _window: &WindowNode,
-    _time: usize,
-    _gap: i64,
-    _schema: SchemaRef,
-    _traits: Traits,
-    _emission: Emission,
-) -> Result<Plan> {
-    Err(SqlError::not_supported("SESSION windows"))
-}
-
-fn window_schema(projection: &datafusion_expr::logical_plan::Projection) -> &datafusion_common::DFSchema {
+fn window_schema(
+    projection: &datafusion_expr::logical_plan::Projection,
+) -> &datafusion_common::DFSchema {
     projection.input.schema()
 }
 
-fn select(input: Plan, columns: Vec<usize>) -> Plan {
+pub(super) fn select(input: Plan, columns: Vec<usize>) -> Plan {
     let fields: Vec<_> = columns.iter().map(|&c| Arc::clone(&input.schema.fields()[c])).collect();
     let schema = Arc::new(arrow::datatypes::Schema::new(fields));
     let kept: Vec<Option<usize>> = columns.iter().copied().map(Some).collect();
@@ -203,7 +172,7 @@ fn select(input: Plan, columns: Vec<usize>) -> Plan {
     Arc::new(StepPlan { node: StepNode::Select(columns), inputs: vec![input], schema, traits })
 }
 
-fn sort_columns(columns: &[usize], order: &[SortExpr]) -> Vec<SortColumn> {
+pub(super) fn sort_columns(columns: &[usize], order: &[SortExpr]) -> Vec<SortColumn> {
     let pairs = columns.iter().zip(order);
     pairs
         .map(|(&column, s)| SortColumn {
@@ -236,7 +205,7 @@ fn ranked(plan: &LogicalPlan) -> Option<Ranked<'_>> {
     }
 }
 
-fn rank_function(expr: &Expr) -> Option<(RankFunction, &WindowFunction)> {
+pub(super) fn rank_function(expr: &Expr) -> Option<(RankFunction, &WindowFunction)> {
     match expr {
         Expr::Alias(alias) => rank_function(&alias.expr),
         Expr::WindowFunction(call) => {

@@ -44,17 +44,10 @@ fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
         true => Role::Rowtime,
         false => Role::None,
     };
-    let position = |name: &String| {
-        columns.iter().position(|&c| table.columns[c].name == *name)
-    };
+    let position = |name: &String| columns.iter().position(|&c| table.columns[c].name == *name);
     let key: Option<Vec<usize>> = match table.key_columns() {
         [] => None,
         names => names.iter().map(position).collect(),
     };
-    Traits {
-        insert_only: true,
-        key,
-        roles: columns.iter().map(role).collect(),
-        partitioning: None,
-    }
+    Traits { insert_only: true, key, roles: columns.iter().map(role).collect(), partitioning: None }
 }
