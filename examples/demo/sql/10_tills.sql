@@ -36,7 +36,7 @@ SELECT
   line_no / 19 AS basket,
   CAST(FLOOR(POWER(sku_roll, 3) * 24) AS INT) + 1 AS article,
   CASE WHEN kind_roll <= 16 THEN -1 ELSE 1 END
-    * (CAST(FLOOR(POWER(quantity_roll, 4) * 36) AS INT) + 1) AS quantity,
+    * (CAST(FLOOR(POWER(quantity_roll, 5) * 36) AS INT) + 1) AS quantity,
   CASE WHEN kind_roll <= 16 THEN 'return' ELSE 'sale' END AS kind
 FROM tills;
 
@@ -47,8 +47,8 @@ SELECT
   536365 + basket AS invoice,
   article,
   quantity,
-  -- from 0.85 to 14.65, in no order; exact to the penny
-  quantity * (CAST(MOD(article * 37, 70) AS DECIMAL(6, 2)) * 0.20 + 0.85) AS line_total,
+  -- from 0.45 to 7.35, in no order; exact to the penny
+  quantity * CAST(MOD(article * 37, 70) * 0.10 + 0.45 AS DECIMAL(6, 2)) AS line_total,
   kind,
   CASE MOD(basket * 7919, 20)
     WHEN 0 THEN 'marketplace' WHEN 1 THEN 'marketplace'
