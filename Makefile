@@ -1,0 +1,61 @@
+# Everything that a person or a machine does with this repository. `make help` lists it.
+#
+# Build, tests and demo share ONE profile (dev, hot crates optimised: see Cargo.toml) and ONE set
+# of features. Cargo adds the features of test dependencies only when a test is among the targets,
+# and other features mean compiling DataFusion again (six minutes on two cores). So every
+# selection below covers the whole workspace and names at least one test, also `make demo`.
+
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/rialto/target
+CARGO  ?= cargo
+PYTHON ?= python3
+RIALTO  = $(CARGO_TARGET_DIR)/debug/rialto
+# rustup puts cargo here; a shell that was open before the installation does not know it yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help demo build test examples lint tidy fmt bench data dist
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+build: ## Build the command: $CARGO_TARGET_DIR/debug/rialto
+	@scripts/setup.sh build
+	$(CARGO) build --workspace --bins --test parser
+
+demo: build ## A shop's live figures; DATA=<dir> replays real files of the Online Retail set
+ifdef DATA
+	$(RIALTO) run examples/online-retail -D DATA=$(abspath $(DATA))
+else
+	$(RIALTO) run examples/demo
+endif
+
+test: ## All tests: Rust, SQL corpus, examples
+	@scripts/setup.sh build
+	scripts/test.sh
+
+examples: build ## The tests of the examples alone
+	RIALTO=$(RIALTO) $(PYTHON) examples/test.py
+
+lint: tidy ## Format, tidy, clippy
+	@scripts/setup.sh lint
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D missing_docs -D unsafe_code \
+		-D clippy::dbg_macro -D clippy::todo -D clippy::unimplemented
+
+tidy: ## The rules that rustfmt and clippy do not know
+	$(PYTHON) scripts/tidy.py
+
+fmt: ## Format the sources
+	$(CARGO) fmt --all
+
+data: ## Fetch public retail data into .cache/data
+	scripts/data.sh
+
+bench: ## Nexmark on this machine (builds with full optimisation first: long from cold)
+	@scripts/setup.sh build
+	$(CARGO) build --release --workspace --bins
+	$(PYTHON) scripts/bench.py $(CARGO_TARGET_DIR)/release/rialto $(BENCH)
+
+dist: ## An archive of the optimised command: $CARGO_TARGET_DIR/dist/rialto-*.tar.gz
+	@scripts/setup.sh build
+	$(CARGO) build --release --workspace --bins
+	scripts/dist.sh

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# All tests. The examples first, so that the output ends with the lines of `cargo test`; one that
+# fails does not keep the others from running.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PATH="$PATH:$HOME/.cargo/bin"
+target="${CARGO_TARGET_DIR:-$HOME/.cache/rialto/target}"
+export CARGO_TARGET_DIR="$target"
+cargo="${CARGO:-cargo}"
+
+"$cargo" build --workspace --bins --tests
+
+failed=0
+RIALTO="$target/debug/rialto" python3 examples/test.py || failed=1
+"$cargo" test --workspace || failed=1
+if [ "$failed" != 0 ]; then
+  echo "test: failed; the first failure stands above" >&2
+fi
+exit "$failed"
