@@ -38,6 +38,9 @@ impl Lowering {
     }
 }
 
+/// Internal, for tests: a table whose source gives rows with signed weights.
+const CHANGELOG_OPTION: &str = "rialto.changelog";
+
 fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
     let time = table.watermark.as_ref().map(|w| w.column.as_str());
     let role = |&c: &usize| match time == Some(table.columns[c].name.as_str()) {
@@ -49,5 +52,10 @@ fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
         [] => None,
         names => names.iter().map(position).collect(),
     };
-    Traits { insert_only: true, key, roles: columns.iter().map(role).collect(), partitioning: None }
+    Traits {
+        insert_only: table.options.get(CHANGELOG_OPTION) != Some("true"),
+        key,
+        roles: columns.iter().map(role).collect(),
+        partitioning: None,
+    }
 }

@@ -1,0 +1,170 @@
+//! Runs a query step by step and holds the view against the batch answer after every step.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use rialto_engine::operator::Emission;
+use rialto_engine::{Executor, OutputId};
+use rialto_runtime::view::View;
+use rialto_sql::parser::{Statement, parse_one};
+use rialto_sql::planner::{Planner, Session};
+use rialto_sql::step::{Lowering, StepPlan, build, explain};
+
+use crate::data::{Contents, Input};
+use crate::feed::Feed;
+use crate::query::Text;
+use crate::referee::{Referee, text_rows};
+
+/// How a case is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Spread {
+    pub shards: usize,
+    pub splits: usize,
+}
+
+/// A query in motion over a case's input.
+pub struct Subject {
+    executor: Executor,
+    output: OutputId,
+    feed: Feed,
+    plan: Arc<StepPlan>,
+    view: View,
+    step: i64,
+    /// How many rows were found to be late.
+    pub late: usize,
+}
+
+impl Subject {
+    pub fn start(
+        input: &Input,
+        sql: &str,
+        spread: Spread,
+        emission: Emission,
+    ) -> Result<Self, String> {
+        let mut session = Session::default();
+        for table in &input.tables {
+            let parsed = parse_one(&table.ddl()).map_err(|e| e.to_string())?;
+            session.catalog.apply(&parsed.statement).map_err(|e| e.to_string())?;
+        }
+        let parsed = parse_one(sql).map_err(|e| format!("does not parse: {e}"))?;
+        let Statement::Query(query) = &parsed.statement else {
+            return Err("not a query".into());
+        };
+        let logical = Planner::new(&session).plan(query);
+        let logical = logical.map_err(|e| format!("cannot be planned: {e}"))?;
+        let lowering = Lowering { emission, ..Lowering::default() };
+        let plan = lowering.query(&logical);
+        let plan = plan.map_err(|e| format!("cannot be lowered: {e}"))?.plan;
+        let feed = Feed::new(input, spread.splits);
+        let (circuit, outputs) = build(&[Arc::clone(&plan)], &session, &feed)
+            .map_err(|e| format!("cannot be built: {e}"))?;
+        let executor = Executor::new(&circuit, spread.shards).map_err(|e| e.to_string())?;
+        let view = View::new(Arc::clone(&plan.schema)).map_err(|e| e.to_string())?;
+        Ok(Self { executor, output: outputs[0], feed, plan, view, step: 0, late: 0 })
+    }
+
+    /// The operators, for a failure's message.
+    pub fn explain(&self) -> String {
+        explain(&self.plan)
+    }
+
+    /// Takes one step over what has been released.
+    pub fn step(&mut self) -> Result<(), String> {
+        self.step += 1;
+        let report = self.executor.step_rows(self.step, usize::MAX);
+        let mut report = report.map_err(|e| format!("the step failed: {e}"))?;
+        self.late += report.late.iter().flat_map(|(_, d)| d).map(|d| d.num_rows()).sum::<usize>();
+        for delta in report.take_output(self.output) {
+            let negative = (0..delta.num_rows()).any(|row| delta.weight(row) < 0);
+            if self.plan.traits.insert_only && negative {
+                return Err("an insert-only output took a row back".into());
+            }
+            self.view.apply(&delta).map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Lets the next step read the changes of `step`.
+    pub fn release(&self, input: &Input, step: usize) {
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        for change in &input.steps[step] {
+            *counts.entry(change.table).or_default() += 1;
+        }
+        for (table, rows) in counts {
+            self.feed.release(&input.tables[table].name, rows);
+        }
+    }
+
+    /// Says that the input has ended.
+    pub fn end(&self) {
+        self.feed.end();
+    }
+
+    /// The rows of the view as text, sorted.
+    pub fn rows(&self) -> Result<Vec<String>, String> {
+        let batch = self.view.read(&[]).map_err(|e| e.to_string())?;
+        if let Some(key) = &self.plan.traits.key {
+            let keys = batch.project(key).map_err(|e| e.to_string())?;
+            let mut seen = HashSet::new();
+            let rows = if key.is_empty() {
+                vec![String::new(); batch.num_rows()]
+            } else {
+                text_rows(&keys)
+            };
+            if let Some(twice) = rows.into_iter().find(|row| !seen.insert(row.clone())) {
+                return Err(format!("the key [{twice}] of columns {key:?} is there twice"));
+            }
+        }
+        let mut rows = text_rows(&batch);
+        rows.sort();
+        Ok(rows)
+    }
+}
+
+/// Runs a case; an error says where the view and the batch answer part.
+pub fn check(input: &Input, sql: &Text, spread: Spread, referee: &Referee) -> Result<(), String> {
+    let failed = |step: usize, plan: &str, what: String| {
+        format!(
+            "after step {step} on {spread:?}: {what}\n\n-- Flink SQL\n{}\n\n-- batch SQL\n{}\n\n\
+             {plan}\n{}",
+            sql.ours,
+            sql.theirs,
+            input.show()
+        )
+    };
+    let mut subject = Subject::start(input, &sql.ours, spread, Emission::Updates)
+        .map_err(|e| failed(0, "", e))?;
+    let plan = subject.explain();
+    let mut contents = Contents::new(input.tables.len());
+    // The first step has no input, the last one its end: both have an answer too.
+    for step in 0..input.steps.len() + 2 {
+        match step.checked_sub(1) {
+            None => {}
+            Some(at) if at == input.steps.len() => subject.end(),
+            Some(at) => {
+                subject.release(input, at);
+                contents.apply(&input.steps[at]);
+            }
+        }
+        subject.step().map_err(|e| failed(step, &plan, e))?;
+        let found = subject.rows().map_err(|e| failed(step, &plan, e))?;
+        let expected = referee.answer(&input.tables, &contents, &sql.theirs);
+        let expected = expected.map_err(|e| failed(step, &plan, e))?;
+        if found != expected {
+            return Err(failed(step, &plan, difference(&expected, &found)));
+        }
+    }
+    Ok(())
+}
+
+/// What one has and the other has not.
+pub fn difference(expected: &[String], found: &[String]) -> String {
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    expected.iter().for_each(|row| counts.entry(row).or_default().0 += 1);
+    found.iter().for_each(|row| counts.entry(row).or_default().1 += 1);
+    let mut text = format!("{} rows expected, {} found", expected.len(), found.len());
+    for (row, (expected, found)) in counts.iter().filter(|(_, (e, f))| e != f) {
+        text += &format!("\n  ({row}): expected {expected} times, found {found} times");
+    }
+    text
+}

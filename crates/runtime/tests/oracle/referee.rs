@@ -1,0 +1,75 @@
+//! The batch answer: DataFusion's own SQL over the rows that are there.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::data::{Contents, Table};
+
+/// Answers a query as a batch.
+pub struct Referee {
+    executor: tokio::runtime::Runtime,
+    config: SessionConfig,
+}
+
+impl Referee {
+    pub fn new() -> Self {
+        let executor = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let config = SessionConfig::new()
+            .with_target_partitions(1)
+            .set_bool("datafusion.sql_parser.enable_ident_normalization", false);
+        Self { executor, config }
+    }
+
+    /// The rows of the answer as text, sorted.
+    pub fn answer(
+        &self,
+        tables: &[Table],
+        contents: &Contents,
+        sql: &str,
+    ) -> Result<Vec<String>, String> {
+        let context = SessionContext::new_with_config(self.config.clone());
+        for (at, table) in tables.iter().enumerate() {
+            let batch = table.batch(contents.rows(at).into_iter());
+            let memory = MemTable::try_new(table.schema(), vec![vec![batch]]).unwrap();
+            context.register_table(table.name.as_str(), Arc::new(memory)).unwrap();
+        }
+        let answer = self.executor.block_on(async { context.sql(sql).await?.collect().await });
+        let batches = answer.map_err(|e| format!("the referee failed: {e}"))?;
+        let mut rows: Vec<String> = batches.iter().flat_map(text_rows).collect();
+        rows.sort();
+        Ok(rows)
+    }
+}
+
+/// The rows of a batch as text.
+pub fn text_rows(batch: &RecordBatch) -> Vec<String> {
+    let options = FormatOptions::default().with_null("NULL");
+    let columns: Vec<_> = batch
+        .columns()
+        .iter()
+        .map(|column| match column.data_type() {
+            DataType::Timestamp(..) => {
+                cast(column, &DataType::Timestamp(TimeUnit::Millisecond, None)).unwrap()
+            }
+            _ => Arc::clone(column),
+        })
+        .collect();
+    let formats: Vec<_> = columns
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
+        .collect();
+    let cell = |at: usize, row: usize| match columns[at].data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if columns[at].is_valid(row) => {
+            format!("'{}'", formats[at].value(row))
+        }
+        _ => formats[at].value(row).to_string(),
+    };
+    let row = |row| (0..columns.len()).map(|c| cell(c, row)).collect::<Vec<_>>().join(", ");
+    (0..batch.num_rows()).map(row).collect()
+}
