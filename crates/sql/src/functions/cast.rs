@@ -69,6 +69,16 @@ impl FlinkCast {
         }
     }
 
+    /// The type that it casts to, with what is declared of it.
+    pub(crate) fn target(&self) -> &FieldRef {
+        &self.target
+    }
+
+    /// Whether what cannot be cast is NULL.
+    pub(crate) fn lenient(&self) -> bool {
+        self.lenient
+    }
+
     fn declared(&self) -> Option<&str> {
         self.target
             .metadata()
@@ -541,7 +551,11 @@ pub(crate) fn build_temporal(
         DataType::Time32(_) => {
             let mut out = PrimitiveArray::<Time32MillisecondType>::builder(rows);
             for i in 0..rows {
-                out.append_option(get(i)?.map(|t| t.millis().rem_euclid(DAY_MS) as i32));
+                // A TIME has whole seconds unless it is declared otherwise.
+                let digits = u32::from(precision.unwrap_or(0).min(3));
+                let cut = 10_i64.pow(3 - digits);
+                let millis = |t: Instant| t.millis().rem_euclid(DAY_MS) / cut * cut;
+                out.append_option(get(i)?.map(|t| millis(t) as i32));
             }
             Ok(Arc::new(out.finish()))
         }

@@ -62,5 +62,5 @@ fn needs_guard(subquery: &Subquery) -> bool {
             _ => false,
         }
     }
-    subquery.outer_ref_columns.is_empty() && !one_row(&subquery.subquery)
+    !one_row(&subquery.subquery)
 }

@@ -117,7 +117,7 @@ impl Lowering {
             .map(|i| aggregate.schema.field(i).as_ref().clone().with_nullable(true))
             .collect();
         for (i, argument) in arguments.iter().enumerate() {
-            let (data_type, _) = argument.data_type_and_nullable(schema.as_ref())?;
+            let data_type = argument.get_type(schema.as_ref())?;
             fields.push(Field::new(format!("$arg{i}"), data_type, true));
         }
         let to = Schema::new(fields);
@@ -233,6 +233,8 @@ pub(super) fn aggregate_function(name: &str) -> Result<AggregateFunction> {
         "ARRAY_AGG" => F::ArrayAgg,
         "COLLECT" => F::Collect,
         "PERCENTILE" => F::Percentile,
+        "JSON_ARRAYAGG" => F::JsonArray,
+        "JSON_OBJECTAGG" => F::JsonObject,
         other => return Err(SqlError::not_supported(format!("the aggregate function {other}"))),
     })
 }

@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod join;
+mod query;
 mod rank;
 mod scan;
 mod unnest;
@@ -17,7 +18,7 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion_common::{DFSchema, ScalarValue};
 use datafusion_expr::execution_props::ExecutionProps;
-use datafusion_expr::logical_plan::{FetchType, SkipType};
+use datafusion_expr::logical_plan::{FetchType, Limit, SkipType};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{Expr, LogicalPlan, SortExpr};
 use datafusion_physical_expr::create_physical_expr;
@@ -29,16 +30,9 @@ use crate::catalog::ObjectPath;
 use crate::error::{Result, SqlError};
 use crate::planner::nodes::{UnnestNode, VersionNode, WindowKind, WindowNode};
 
-use super::{Order, Role, StepNode, StepPlan, Traits};
+pub use query::Query;
 
-/// A query's step plan, and the order in which its rows are shown.
-#[derive(Debug, Clone)]
-pub struct Query {
-    /// What keeps the answer.
-    pub plan: Arc<StepPlan>,
-    /// The order of a final `ORDER BY`; empty: none.
-    pub order: Order,
-}
+use super::{Order, Role, StepNode, StepPlan, Traits};
 
 /// Lowers logical plans for one job.
 #[derive(Debug, Default)]
@@ -52,53 +46,6 @@ pub struct Lowering {
 type Plan = Arc<StepPlan>;
 
 impl Lowering {
-    /// Lowers a whole query. A final `ORDER BY` without a limit only orders what is shown.
-    pub fn query(&self, plan: &LogicalPlan) -> Result<Query> {
-        match plan {
-            LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
-                let input = self.lower(&sort.input)?;
-                let (input, order) = self.sort_columns(input, &sort.expr, &sort.input)?;
-                let width = sort.input.schema().fields().len();
-                if input.schema.fields().len() == width {
-                    return Ok(Query { plan: input, order });
-                }
-                Err(hidden_order())
-            }
-            LogicalPlan::Limit(limit) => {
-                let order = match limit.input.as_ref() {
-                    LogicalPlan::Sort(sort) => {
-                        let input = self.lower(&sort.input)?;
-                        self.sort_columns(input, &sort.expr, &sort.input)?.1
-                    }
-                    _ => Vec::new(),
-                };
-                let width = limit.input.schema().fields().len();
-                if order.iter().any(|s| s.column >= width) {
-                    return Err(hidden_order());
-                }
-                Ok(Query { plan: self.lower(plan)?, order })
-            }
-            LogicalPlan::Projection(projection) => {
-                // A projection above a sort keeps the order of the columns that it keeps.
-                let inner = self.query(&projection.input)?;
-                let map: HashMap<usize, usize> = projection
-                    .expr
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(to, e)| Some((column_of(e, projection.input.schema())?, to)))
-                    .collect();
-                let moved: Option<Order> = inner
-                    .order
-                    .iter()
-                    .map(|s| Some(SortColumn { column: *map.get(&s.column)?, ..*s }))
-                    .collect();
-                Ok(Query { plan: self.lower(plan)?, order: moved.unwrap_or_default() })
-            }
-            LogicalPlan::SubqueryAlias(alias) => self.query(&alias.input),
-            _ => Ok(Query { plan: self.lower(plan)?, order: Vec::new() }),
-        }
-    }
-
     /// Lowers a node and all below it.
     pub fn lower(&self, plan: &LogicalPlan) -> Result<Plan> {
         match plan {
@@ -195,7 +142,7 @@ impl Lowering {
         Ok(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
     }
 
-    fn limit(&self, limit: &datafusion_expr::logical_plan::Limit) -> Result<Plan> {
+    fn limit(&self, limit: &Limit) -> Result<Plan> {
         let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
             (limit.get_skip_type()?, limit.get_fetch_type()?)
         else {
@@ -205,6 +152,14 @@ impl Lowering {
         match limit.input.as_ref() {
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
                 self.first_rows(&sort.input, &sort.expr, skip as u64, fetch)
+            }
+            // The rows are chosen by the order that is below a projection.
+            LogicalPlan::Projection(p) => {
+                let below = self.limit(&Limit { input: Arc::clone(&p.input), ..limit.clone() })?;
+                self.project(below, &p.expr, p.input.schema(), p.schema.as_arrow())
+            }
+            LogicalPlan::SubqueryAlias(alias) => {
+                self.limit(&Limit { input: Arc::clone(&alias.input), ..limit.clone() })
             }
             other => self.first_rows(other, &[], skip as u64, fetch),
         }
@@ -310,11 +265,6 @@ impl Lowering {
         let node = StepNode::FilterProject { condition: None, projection: Some(projection) };
         Ok((Arc::new(StepPlan { node, inputs: vec![input], schema, traits }), positions))
     }
-}
-
-fn hidden_order() -> SqlError {
-    SqlError::not_supported("ORDER BY an expression that is not a column")
-        .with_hint("select the expression under a name and order by that name")
 }
 
 fn window_schema_of(window: &WindowNode) -> &DFSchema {
