@@ -76,10 +76,6 @@ impl JobPlan {
         for option in insert.hints.iter() {
             table.options.set(option.key.clone(), option.value.clone(), option.span);
         }
-        if !insert.partition.is_empty() {
-            return Err(SqlError::not_supported("INSERT with a PARTITION clause")
-                .with_hint("select the partition columns as the last columns of the query"));
-        }
         // An append-only sink waits for what is final; one with a key takes updates.
         let emission = match table.key_columns() {
             [] => Emission::Final,

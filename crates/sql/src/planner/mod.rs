@@ -10,6 +10,7 @@ pub mod nodes;
 mod optimize;
 mod relation;
 mod rewrite;
+mod set_all;
 mod unnest;
 
 use std::collections::BTreeMap;
@@ -189,15 +190,26 @@ impl Planner<'_> {
         sink: &arrow::datatypes::SchemaRef,
     ) -> Result<LogicalPlan> {
         let plan = self.bind(&insert.source).map_err(|e| locate(e, &insert.source))?;
+        let position = |name: &String| {
+            sink.index_of(name).map_err(|_| {
+                SqlError::new(format!("table '{}' has no column '{name}'", table.path.object))
+                    .with_span(insert.span)
+            })
+        };
+        let mut fixed = BTreeMap::new();
+        for (name, value) in &insert.partition {
+            let at = position(name)?;
+            if !table.partitioned_by.contains(name) {
+                return Err(SqlError::new(format!("'{name}' is not a partition column"))
+                    .with_span(insert.span)
+                    .with_hint("PARTITION gives values to columns of the table's PARTITIONED BY"));
+            }
+            let value = self.expression(value, &DFSchema::empty())?;
+            fixed.insert(at, cast_to(value, &sink.fields()[at]));
+        }
         let targets: Vec<usize> = if insert.columns.is_empty() {
-            (0..sink.fields().len()).collect()
+            (0..sink.fields().len()).filter(|at| !fixed.contains_key(at)).collect()
         } else {
-            let position = |name: &String| {
-                sink.index_of(name).map_err(|_| {
-                    SqlError::new(format!("table '{}' has no column '{name}'", table.path.object))
-                        .with_span(insert.span)
-                })
-            };
             insert.columns.iter().map(position).collect::<Result<_>>()?
         };
         let columns = plan.schema().columns();
@@ -219,6 +231,7 @@ impl Planner<'_> {
         for (at, field) in sink.fields().iter().enumerate() {
             let from = targets.iter().position(|&t| t == at);
             let expr = match from {
+                None if fixed.contains_key(&at) => fixed[&at].clone(),
                 Some(from) if plan.schema().field(from).data_type() == field.data_type() => {
                     Expr::Column(columns[from].clone())
                 }

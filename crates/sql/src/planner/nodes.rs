@@ -11,6 +11,8 @@ use datafusion_common::{DFSchema, DFSchemaRef, Result, plan_err};
 use datafusion_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 use rialto_engine::operator::window_assign::{Windows, window_schema};
 
+pub use super::set_all::SetAllNode;
+
 /// Which windows a window table function makes, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WindowKind {

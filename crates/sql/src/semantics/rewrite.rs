@@ -222,6 +222,12 @@ impl Rewriter<'_> {
             return Ok(Expr::ScalarFunction(call));
         }
         match (call.func.name(), call.args.len()) {
+            // Later rules may prove more of a value than its type says.
+            ("TYPEOF", _) if !call.args.is_empty() => {
+                let (_, field) = call.args[0].to_field(self.schema)?;
+                let text = crate::functions::typing::field_type_name(&field);
+                return Ok(lit(text));
+            }
             ("IF", 3) => return self.conditional(call.args),
             ("NULLIF", 2) => return self.null_if(call.args),
             ("COALESCE", n) if n > 0 && lazy(&call.args[1..]) => return self.coalesce(call.args),

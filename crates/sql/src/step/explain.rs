@@ -94,6 +94,7 @@ fn describe(plan: &StepPlan) -> String {
             )
         }
         StepNode::Union => String::new(),
+        StepNode::SetOperation(rule) => format!("{rule:?}"),
     };
     if body.is_empty() { name.into() } else { format!("{name}({body})") }
 }
@@ -111,6 +112,7 @@ fn state(plan: &StepPlan) -> Option<String> {
             (true, Some(n)) => format!("first {n} rows of each partition"),
             _ => "all rows of each partition".into(),
         },
+        StepNode::SetOperation(_) => "a count for each different row, kept".into(),
         _ => return None,
     })
 }

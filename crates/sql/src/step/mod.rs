@@ -18,6 +18,7 @@ use rialto_engine::operator::SortColumn;
 use rialto_engine::operator::aggregate::AggregateSpec;
 use rialto_engine::operator::join::JoinSpec;
 use rialto_engine::operator::top_n::TopNSpec;
+use rialto_engine::operator::set_operation::SetRule;
 use rialto_engine::operator::window_assign::Windows;
 
 use crate::catalog::TableDef;
@@ -113,6 +114,8 @@ pub enum StepNode {
     TopN(Box<TopNSpec>),
     /// Appends its inputs.
     Union,
+    /// Counts equal rows of its inputs.
+    SetOperation(SetRule),
 }
 
 impl StepNode {
@@ -132,6 +135,7 @@ impl StepNode {
             Self::Join(_) => "Join",
             Self::TopN(_) => "TopN",
             Self::Union => "Union",
+            Self::SetOperation(_) => "SetOperation",
         }
     }
 }

@@ -111,12 +111,12 @@ impl Collected {
         let mut start = 0;
         let joined = ends.into_iter().map(|end| {
             let mut text = String::from(open);
-            for row in start..end {
-                if row > start {
-                    text.push(',');
-                }
-                text.push_str(values.value(row));
+            let mut parts: Vec<&str> = (start..end).map(|row| values.value(row)).collect();
+            // The members of an object have no order of their own: by key, each run gives the same.
+            if self.kind == CollectKind::JsonObject {
+                parts.sort_unstable();
             }
+            text.push_str(&parts.join(","));
             text.push(close);
             start = end;
             text

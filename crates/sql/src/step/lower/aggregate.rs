@@ -122,7 +122,7 @@ impl Lowering {
         }
         let to = Schema::new(fields);
         let mut inputs = Vec::with_capacity(sets.len());
-        for set in &sets {
+        for (nth, set) in sets.iter().enumerate() {
             let mut exprs = Vec::with_capacity(to.fields().len());
             let mut id = 0_u64;
             for (at, key) in keys.iter().enumerate() {
@@ -133,6 +133,9 @@ impl Lowering {
                     false => key.clone(),
                 });
             }
+            // A set that is written twice gives its groups twice.
+            let twins = sets[..nth].iter().filter(|s| *s == set).count() as u64;
+            let id = id | twins << keys.len();
             let id = ScalarValue::UInt64(Some(id)).cast_to(&id_type)?;
             exprs.push(Expr::Literal(id, None));
             exprs.extend(arguments.iter().cloned());

@@ -24,11 +24,12 @@ use datafusion_expr::{Expr, LogicalPlan, SortExpr};
 use datafusion_physical_expr::create_physical_expr;
 use rialto_engine::Partitioning;
 use rialto_engine::expr::Expression;
+use rialto_engine::operator::set_operation::SetRule;
 use rialto_engine::operator::{Emission, SortColumn};
 
 use crate::catalog::ObjectPath;
 use crate::error::{Result, SqlError};
-use crate::planner::nodes::{UnnestNode, VersionNode, WindowKind, WindowNode};
+use crate::planner::nodes::{SetAllNode, UnnestNode, VersionNode, WindowKind, WindowNode};
 
 pub use query::Query;
 
@@ -88,12 +89,32 @@ impl Lowering {
                     Err(SqlError::new("FOR SYSTEM_TIME AS OF stands outside of a join")
                         .with_detail(format!("it reads a version as of {}", version.as_of))
                         .with_hint("write: probe JOIN t FOR SYSTEM_TIME AS OF probe.time ON …"))
+                } else if let Some(set) = node.downcast_ref::<SetAllNode>() {
+                    self.set_all(set)
                 } else {
                     Err(not_supported(plan))
                 }
             }
             other => Err(not_supported(other)),
         }
+    }
+
+    /// `INTERSECT ALL`, `EXCEPT ALL`: equal rows meet in one shard and are counted.
+    fn set_all(&self, set: &SetAllNode) -> Result<Plan> {
+        let schema = loose(set.left.schema().as_arrow());
+        let all: Vec<usize> = (0..schema.fields().len()).collect();
+        let mut inputs = Vec::with_capacity(2);
+        for side in [&set.left, &set.right] {
+            inputs.push(exchange_exactly(self.lower(side)?, &all));
+        }
+        let traits = Traits {
+            insert_only: !set.except && inputs.iter().all(|i| i.traits.insert_only),
+            key: None,
+            roles: vec![Role::None; all.len()],
+            partitioning: Some(all),
+        };
+        let rule = if set.except { SetRule::ExceptAll } else { SetRule::IntersectAll };
+        Ok(Arc::new(StepPlan { node: StepNode::SetOperation(rule), inputs, schema, traits }))
     }
 
     fn filter(&self, filter: &datafusion_expr::logical_plan::Filter) -> Result<Plan> {
