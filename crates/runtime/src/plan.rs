@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::{Schema, SchemaRef};
 use rialto_connectors::{Changelog, Environment};
 use rialto_engine::operator::Emission;
 use rialto_sql::catalog::{ObjectPath, Relation, TableDef, ViewDef};
@@ -13,6 +14,7 @@ use rialto_sql::step::{Lowering, Order, Query, StepPlan, build, explain};
 
 use crate::connect::{Connectors, sink, sink_schema};
 use crate::job::{Job, JobOutput, Target};
+use crate::view::View;
 
 type Result<T> = std::result::Result<T, SqlError>;
 
@@ -27,6 +29,8 @@ struct PlannedOutput {
     name: String,
     plan: Arc<StepPlan>,
     order: Order,
+    /// The columns to show.
+    columns: SchemaRef,
     /// The table to write to; none: a view or query, which the observer takes.
     table: Option<TableDef>,
 }
@@ -36,8 +40,15 @@ impl JobPlan {
     pub fn add_query(&mut self, session: &Session, query: &QueryText) -> Result<()> {
         let lowering = lowering(session, Emission::Updates)?;
         let logical = Planner::new(session).plan(query)?;
-        let Query { plan, order } = lowering.query(&logical).map_err(|e| located(e, query))?;
-        self.outputs.push(PlannedOutput { name: "query".into(), plan, order, table: None });
+        let Query { plan, order, columns } =
+            lowering.query(&logical).map_err(|e| located(e, query))?;
+        self.outputs.push(PlannedOutput {
+            name: "query".into(),
+            plan,
+            order,
+            columns,
+            table: None,
+        });
         Ok(())
     }
 
@@ -47,7 +58,15 @@ impl JobPlan {
         let plan = lowering.views.get(&view.path).cloned();
         let plan = plan.ok_or_else(|| SqlError::new("the view is not in the catalog"))?;
         let name = view.path.object.clone();
-        self.outputs.push(PlannedOutput { name, plan, order: Order::new(), table: None });
+        let columns = Arc::new(Schema::new(
+            Planner::new(session)
+                .columns_of_view(view)?
+                .into_iter()
+                .map(|(name, data_type)| data_type.to_field(&name).with_nullable(true))
+                .collect::<Vec<_>>(),
+        ));
+        let order = Order::new();
+        self.outputs.push(PlannedOutput { name, plan, order, columns, table: None });
         Ok(())
     }
 
@@ -57,10 +76,6 @@ impl JobPlan {
         for option in insert.hints.iter() {
             table.options.set(option.key.clone(), option.value.clone(), option.span);
         }
-        if !insert.partition.is_empty() {
-            return Err(SqlError::not_supported("INSERT with a PARTITION clause")
-                .with_hint("select the partition columns as the last columns of the query"));
-        }
         // An append-only sink waits for what is final; one with a key takes updates.
         let emission = match table.key_columns() {
             [] => Emission::Final,
@@ -68,16 +83,28 @@ impl JobPlan {
         };
         let logical = Planner::new(session).plan_insert(insert, &table, &sink_schema(&table))?;
         let lowering = lowering(session, emission)?;
-        let Query { plan, .. } =
-            lowering.query(&logical).map_err(|e| located(e, &insert.source))?;
+        let plan = lowering.lower(&logical).map_err(|e| located(e, &insert.source))?;
         check_sink(&table, &plan)?;
         let name = table.path.object.clone();
-        let output = PlannedOutput { name, plan, order: Order::new(), table: Some(table) };
+        let (order, columns) = (Order::new(), Arc::clone(&plan.schema));
+        let output = PlannedOutput { name, plan, order, columns, table: Some(table) };
         self.outputs.push(output);
         Ok(())
     }
 
-    /// The name, schema and order of each output.
+    /// The columns of an output that are shown, with the types that were declared; the plan may have
+    /// further ones behind them, to order by.
+    pub fn columns(&self, output: usize) -> &SchemaRef {
+        &self.outputs[output].columns
+    }
+
+    /// An empty view of an output's rows, for an observer to keep.
+    pub fn view(&self, output: usize) -> rialto_engine::Result<View> {
+        let planned = &self.outputs[output];
+        Ok(View::new(Arc::clone(&planned.plan.schema))?.showing(Arc::clone(&planned.columns)))
+    }
+
+    /// The order in which an output's rows are shown.
     pub fn order(&self, output: usize) -> &Order {
         &self.outputs[output].order
     }
@@ -179,8 +206,8 @@ fn lowering(session: &Session, emission: Emission) -> Result<Lowering> {
         for view in waiting {
             let lowering = Lowering { emission: Emission::Updates, views: views.clone() };
             let planner = Planner::new(session);
-            match planner.plan_view(view).and_then(|logical| lowering.query(&logical)) {
-                Ok(query) => drop(views.insert(view.path.clone(), query.plan)),
+            match planner.plan_view(view).and_then(|logical| lowering.lower(&logical)) {
+                Ok(plan) => drop(views.insert(view.path.clone(), plan)),
                 Err(error) => {
                     failed.get_or_insert(error);
                     left.push(view);

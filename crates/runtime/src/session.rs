@@ -100,10 +100,19 @@ impl Runtime {
             Statement::Quit => Ok(Answer::Quit),
             other => {
                 self.check_view(other)?;
-                match self.session.catalog.apply(other)? {
-                    Some(_) => Ok(Answer::Done("OK".into())),
-                    None => Err(SqlError::not_supported("this statement")),
+                let before = self.session.catalog.clone();
+                if self.session.catalog.apply(other)?.is_none() {
+                    return Err(SqlError::not_supported("this statement"));
                 }
+                if let Statement::AlterTable(alter) = other
+                    && let Ok(table) = self.session.catalog.table(&alter.name)
+                    && let Err(error) = self.resolve(table.clone())
+                {
+                    self.session.catalog = before;
+                    let at = alter.name.span;
+                    return Err(if error.span.is_some() { error } else { error.with_span(at) });
+                }
+                Ok(Answer::Done("OK".into()))
             }
         }
     }
@@ -152,21 +161,25 @@ impl Runtime {
 
     /// Types of computed columns, and a first look at the options. A table that is wrong is gone.
     fn finish_table(&mut self, name: &QualifiedName) -> Result<()> {
-        let mut table: TableDef = self.session.catalog.table(name)?.clone();
-        let resolve = |table: &mut TableDef| -> Result<()> {
-            Planner::new(&self.session).resolve_table(table)?;
-            connect::validate(table)
-        };
-        if let Err(error) = resolve(&mut table) {
+        let table: TableDef = self.session.catalog.table(name)?.clone();
+        let temporary = table.temporary;
+        if let Err(error) = self.resolve(table) {
             let drop = rialto_sql::parser::DropObject {
                 name: name.clone(),
-                temporary: table.temporary,
+                temporary,
                 if_exists: true,
             };
             self.session.catalog.drop_table(&drop)?;
             let at = name.span;
             return Err(if error.span.is_some() { error } else { error.with_span(at) });
         }
+        Ok(())
+    }
+
+    /// Finds the types of a table's computed columns and looks at its options.
+    fn resolve(&mut self, mut table: TableDef) -> Result<()> {
+        Planner::new(&self.session).resolve_table(&mut table)?;
+        connect::validate(&table)?;
         for column in &table.columns {
             if let Some(data_type) = &column.data_type {
                 let catalog = &mut self.session.catalog;
@@ -178,12 +191,19 @@ impl Runtime {
 
     /// A view's query must be plannable when the view is made.
     fn check_view(&self, statement: &Statement) -> Result<()> {
-        let query = match statement {
-            Statement::CreateView(create) => &create.query,
-            Statement::CreateMaterializedView(create) => &create.query,
+        let (query, named) = match statement {
+            Statement::CreateView(create) => (&create.query, create.columns.len()),
+            Statement::CreateMaterializedView(create) => (&create.query, 0),
             _ => return Ok(()),
         };
-        Planner::new(&self.session).columns(query).map(|_| ())
+        let found = Planner::new(&self.session).columns(query)?.len();
+        if named != 0 && named != found {
+            return Err(SqlError::new(format!(
+                "the view names {named} columns, but its query has {found}"
+            ))
+            .with_span(query.span));
+        }
+        Ok(())
     }
 
     fn explain(&self, explain: &Explain) -> Result<String> {

@@ -13,6 +13,7 @@ use rialto_engine::{Delta, EngineError, Result};
 /// A multiset of rows: what a view or a query's result is right now.
 pub struct View {
     schema: SchemaRef,
+    shown: SchemaRef,
     converter: RowConverter,
     rows: HashMap<Box<[u8]>, (u64, i64)>,
     arrivals: u64,
@@ -24,12 +25,18 @@ impl View {
         let fields = schema.fields().iter();
         let fields = fields.map(|f| SortField::new(f.data_type().clone())).collect();
         let converter = RowConverter::new(fields)?;
-        Ok(Self { schema, converter, rows: HashMap::new(), arrivals: 0 })
+        let shown = Arc::clone(&schema);
+        Ok(Self { schema, shown, converter, rows: HashMap::new(), arrivals: 0 })
     }
 
-    /// The columns.
+    /// Shows only the first columns, under these names and declared types.
+    pub fn showing(self, shown: SchemaRef) -> Self {
+        Self { shown, ..self }
+    }
+
+    /// The columns that are shown.
     pub fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.shown
     }
 
     /// Takes a step's change. A row that is taken back without being there is a bug and an error.
@@ -75,7 +82,11 @@ impl View {
         let repeated = rows.iter().flat_map(|(b, _, n)| std::iter::repeat_n(*b, *n as usize));
         let columns = self.converter.convert_rows(repeated.map(|b| parser.parse(b)))?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
-        sorted(batch, order)
+        let batch = sorted(batch, order)?;
+        let width = self.shown.fields().len();
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let columns = batch.columns()[..width].to_vec();
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.shown), columns, &options)?)
     }
 }
 

@@ -217,7 +217,10 @@ pub(crate) fn take_rows(batch: &RecordBatch, indices: Vec<u32>) -> Result<Record
     if all {
         return Ok(batch.clone());
     }
-    Ok(arrow::compute::take_record_batch(batch, &UInt32Array::from(indices))?)
+    let rows = indices.len();
+    let indices = UInt32Array::from(indices);
+    let columns = batch.columns().iter().map(|c| Ok(take(c, &indices, None)?));
+    crate::expr::record_batch(&batch.schema(), columns.collect::<Result<_>>()?, rows)
 }
 
 /// `batch` with more columns on its right, as rows of `schema`.

@@ -160,8 +160,7 @@ fn query(
     if let Some(rows) = settings.step_rows {
         job.set_step_rows_max(rows);
     }
-    let schema = plan.plan(0).schema.clone();
-    let mut collect = Collect { view: Some(View::new(schema).map_err(|e| e.to_string())?) };
+    let mut collect = Collect { view: Some(plan.view(0).map_err(|e| e.to_string())?) };
     job.run(&Control::default(), &mut collect).map_err(|e| e.to_string())?;
     let Some(view) = &collect.view else { return Ok(Vec::new()) };
     let batch = view.read(plan.order(0)).map_err(|e| e.to_string())?;

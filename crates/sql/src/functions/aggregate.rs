@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, not_impl_err, plan_err};
+use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ReversedUDAF, Signature, TypeSignature, Volatility,
@@ -65,7 +65,7 @@ static AGGREGATES: &[AggregateDef] = &[
     agg("ARRAY_AGG", "X", |t| Ok(list_of(first(t)))),
     agg("FIRST_VALUE", "X", |t| Ok(first(t))),
     agg("LAST_VALUE", "X", |t| Ok(first(t))),
-    not_null(agg("JSON_OBJECTAGG", "SXs", |_| Ok(DataType::Utf8))),
+    not_null(agg("JSON_OBJECTAGG", "Xxs", |_| Ok(DataType::Utf8))),
     not_null(agg("JSON_ARRAYAGG", "Xs", |_| Ok(DataType::Utf8))),
     agg("PERCENTILE", "NXx", percentile_type),
     not_null(agg("APPROX_COUNT_DISTINCT", "X", |_| Ok(DataType::Int64))),
@@ -196,6 +196,13 @@ impl AggregateUDFImpl for PlannedAggregate {
             (self.def.ret)(&types)?,
             self.def.nullable,
         )))
+    }
+
+    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
+        match self.def.name {
+            "COUNT" | "APPROX_COUNT_DISTINCT" => Ok(ScalarValue::Int64(Some(0))),
+            _ => ScalarValue::try_from(data_type),
+        }
     }
 
     fn is_nullable(&self) -> bool {

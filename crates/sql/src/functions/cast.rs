@@ -10,6 +10,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, ListArray, MapArray, PrimitiveArray,
     StringBuilder, StructArray, new_null_array,
 };
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast as arrow_cast;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, FieldRef, Float32Type, Float64Type,
@@ -67,6 +68,16 @@ impl FlinkCast {
             settings,
             signature,
         }
+    }
+
+    /// The type that it casts to, with what is declared of it.
+    pub(crate) fn target(&self) -> &FieldRef {
+        &self.target
+    }
+
+    /// Whether what cannot be cast is NULL.
+    pub(crate) fn lenient(&self) -> bool {
+        self.lenient
     }
 
     fn declared(&self) -> Option<&str> {
@@ -284,7 +295,9 @@ impl<'a> Caster<'a> {
                     .zip(fields.iter())
                     .map(|(c, f)| plain.cast(c, f.data_type()))
                     .collect::<Result<Vec<_>>>()?;
-                let nulls = s.nulls().cloned();
+                let offsets: Vec<i32> = (0..=s.len() as i32).collect();
+                let casts: Vec<_> = s.columns().iter().zip(&columns).collect();
+                let nulls = self.whole(s.nulls(), &offsets, &casts);
                 Ok(Arc::new(StructArray::try_new_with_length(
                     fields.clone(),
                     columns,
@@ -307,12 +320,29 @@ impl<'a> Caster<'a> {
             ..*self
         };
         let values = plain.cast(list.values(), field.data_type())?;
+        let nulls = self.whole(list.nulls(), list.offsets(), &[(list.values(), &values)]);
         Ok(Arc::new(ListArray::try_new(
             Arc::clone(field),
             list.offsets().clone(),
             values,
-            list.nulls().cloned(),
+            nulls,
         )?))
+    }
+
+    /// `TRY_CAST` of a collection is NULL where one of its values cannot be cast.
+    fn whole(
+        &self,
+        nulls: Option<&NullBuffer>,
+        offsets: &[i32],
+        casts: &[(&ArrayRef, &ArrayRef)],
+    ) -> Option<NullBuffer> {
+        if !self.lenient {
+            return nulls.cloned();
+        }
+        let fits = |i: usize| casts.iter().all(|(was, is)| is.is_valid(i) || was.is_null(i));
+        let row = |w: &[i32]| (w[0] as usize..w[1] as usize).all(fits);
+        let whole = NullBuffer::from_iter(offsets.windows(2).map(row));
+        NullBuffer::union(nulls, Some(&whole))
     }
 
     fn map(&self, map: &MapArray, field: &FieldRef, sorted: bool) -> Result<ArrayRef> {
@@ -328,12 +358,14 @@ impl<'a> Caster<'a> {
             plain.cast(map.keys(), fields[0].data_type())?,
             plain.cast(map.values(), fields[1].data_type())?,
         ];
+        let casts = [(map.keys(), &columns[0]), (map.values(), &columns[1])];
+        let nulls = self.whole(map.nulls(), map.offsets(), &casts);
         let entries = StructArray::try_new(fields.clone(), columns, None)?;
         Ok(Arc::new(MapArray::try_new(
             Arc::clone(field),
             map.offsets().clone(),
             entries,
-            map.nulls().cloned(),
+            nulls,
             sorted,
         )?))
     }
@@ -541,7 +573,11 @@ pub(crate) fn build_temporal(
         DataType::Time32(_) => {
             let mut out = PrimitiveArray::<Time32MillisecondType>::builder(rows);
             for i in 0..rows {
-                out.append_option(get(i)?.map(|t| t.millis().rem_euclid(DAY_MS) as i32));
+                // A TIME has whole seconds unless it is declared otherwise.
+                let digits = u32::from(precision.unwrap_or(0).min(3));
+                let cut = 10_i64.pow(3 - digits);
+                let millis = |t: Instant| t.millis().rem_euclid(DAY_MS) / cut * cut;
+                out.append_option(get(i)?.map(|t| millis(t) as i32));
             }
             Ok(Arc::new(out.finish()))
         }

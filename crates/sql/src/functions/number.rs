@@ -99,12 +99,14 @@ pub(crate) fn decimal_to_f64(v: i128, scale: i8) -> f64 {
     format!("{v}e-{scale}").parse().unwrap_or(f64::NAN)
 }
 
-/// A double's decimal of that precision and scale, through its shortest text, half up.
+/// A double's decimal of that precision and scale, from its exact value, half up: 100.55 lies just
+/// below that and is 100.5 in one digit.
 pub(crate) fn f64_to_decimal(v: f64, p: u8, s: i8) -> Option<i128> {
     if !v.is_finite() {
         return None;
     }
-    parse_decimal(&format!("{v:e}"), p, s)?
+    // Far more digits than any DECIMAL has: cutting here cannot make a tie.
+    parse_decimal(&format!("{v:.80}"), p, s)?
 }
 
 /// Reads a number as Java's `BigDecimal` does. Outer `None`: not a number; inner: too large.

@@ -546,6 +546,14 @@ fn date_format(call: &Call) -> Result<ArrayRef> {
     let format = call.str(1)?;
     let zone = call.settings.time_zone;
     let base = match call.dtype(0) {
+        // A text must be a whole timestamp; a date alone is NULL, as in Flink.
+        DataType::Utf8 => {
+            let text = call.str(0)?;
+            build_temporal(call.rows, &TS3, None, |i| {
+                let whole = text.get(i).filter(|s| s.trim().contains([' ', 'T']));
+                Ok(whole.and_then(time::parse_timestamp))
+            })?
+        }
         t if is_temporal(t) || t.is_null() || matches!(t, DataType::Utf8) => {
             temporal_argument(call, 0)?
         }

@@ -4,6 +4,8 @@ use arrow::datatypes::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 use datafusion_common::{Result, plan_err};
 use std::sync::Arc;
 
+use crate::types::{FlinkType, TYPE_METADATA_KEY};
+
 /// The largest precision of a DECIMAL.
 pub(crate) const MAX_PRECISION: u8 = 38;
 /// The scale that a DECIMAL keeps at least when its precision must be cut.
@@ -45,6 +47,15 @@ pub(crate) fn type_name(dtype: &DataType) -> String {
         }
         other => format!("{other}"),
     }
+}
+
+/// The type of a field as Flink writes it: the declared one, and `NOT NULL` where it is.
+pub(crate) fn field_type_name(field: &Field) -> String {
+    let name = match FlinkType::from_field(field) {
+        Ok(declared) if field.metadata().contains_key(TYPE_METADATA_KEY) => declared.summary(),
+        _ => return field_type(field),
+    };
+    if field.is_nullable() { name } else { format!("{name} NOT NULL") }
 }
 
 fn field_type(field: &Field) -> String {

@@ -8,6 +8,9 @@ use sqlparser::parser::{Parser, ParserError};
 
 use super::{infix, prefix};
 
+/// How tightly a unit behind a difference of moments binds.
+const INTERVAL_UNIT_PRECEDENCE: u8 = 140;
+
 /// Flink SQL: names in backticks, case kept, strings in single quotes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FlinkDialect;
@@ -96,6 +99,11 @@ impl Dialect for FlinkDialect {
 
     fn supports_left_associative_joins_without_parens(&self) -> bool {
         true
+    }
+
+    /// `(a - b) DAY TO SECOND`: the unit binds as tightly as a subscript.
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        infix::at_interval_unit(parser).then_some(Ok(INTERVAL_UNIT_PRECEDENCE))
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {

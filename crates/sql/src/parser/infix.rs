@@ -1,6 +1,6 @@
 //! Operators between two expressions that sqlparser lacks or reads otherwise than Flink.
 
-use sqlparser::ast::{Expr, UnaryOperator};
+use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 use sqlparser::dialect::{Dialect, Precedence};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span as TokenSpan, Token};
@@ -38,7 +38,9 @@ fn foreign(parser: &Parser<'_>, operator: &str, instead: &str) -> ParserError {
 
 fn word_operator(parser: &mut Parser<'_>, left: &Expr, place: TokenSpan) -> Parsed<Option<Expr>> {
     let rest_of_is = || FlinkDialect.prec_value(Precedence::Is);
-    Ok(if eat_words(parser, &["IS", "JSON"]) {
+    Ok(if at_interval_unit(parser) {
+        Some(difference(parser, left)?)
+    } else if eat_words(parser, &["IS", "JSON"]) {
         Some(is_json(parser, left, place))
     } else if eat_words(parser, &["IS", "NOT", "JSON"]) {
         Some(negate(is_json(parser, left, place)))
@@ -68,6 +70,32 @@ fn word_operator(parser: &mut Parser<'_>, left: &Expr, place: TokenSpan) -> Pars
     } else {
         None
     })
+}
+
+/// Whether an interval's unit stands behind a parenthesis: `(a - b) DAY`.
+pub fn at_interval_unit(parser: &Parser<'_>) -> bool {
+    let units = ["DAY", "HOUR", "MINUTE", "SECOND", "YEAR", "MONTH"];
+    parser.get_current_token().token == Token::RParen
+        && units.iter().any(|unit| peek_words(parser, &[unit]))
+}
+
+/// The units of `(a - b) DAY TO SECOND`, which a difference of moments has anyway.
+fn difference(parser: &mut Parser<'_>, left: &Expr) -> Parsed<Expr> {
+    let error = expected_error(parser, "the end of the expression");
+    let minus = |e: &Expr| matches!(e, Expr::BinaryOp { op: BinaryOperator::Minus, .. });
+    if !matches!(left, Expr::Nested(inner) if minus(inner)) {
+        return Err(refuse(error));
+    }
+    let days = one_of(parser, &["DAY", "HOUR", "MINUTE", "SECOND"]).is_some();
+    if days && eat_word(parser, "TO") {
+        let _ = one_of(parser, &["HOUR", "MINUTE", "SECOND"]);
+    }
+    match days {
+        true => Ok(left.clone()),
+        false => Err(refuse(error.with_hint(
+            "a difference in years or months is not supported; use TIMESTAMPDIFF(MONTH, b, a)",
+        ))),
+    }
 }
 
 fn negate(expr: Expr) -> Expr {

@@ -3,8 +3,9 @@
 //! that the planner and the function library know.
 
 use sqlparser::ast::{
-    CastKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Value, WindowType,
+    CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName,
+    Value, WindowType,
 };
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span as TokenSpan, Token, Word};
@@ -59,6 +60,7 @@ pub fn parse(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         ("MODEL", Token::Word(_)) => model_argument,
         ("TIMESTAMPADD" | "TIMESTAMPDIFF", Token::LParen) => timestamp_arithmetic,
         ("CEILING", Token::LParen) => ceiling,
+        ("UNKNOWN", after) if !matches!(after, Token::Period | Token::LParen) => unknown,
         (_, Token::LParen) if name.starts_with("JSON_") => json::function(&name)?,
         _ => return None,
     };
@@ -131,6 +133,18 @@ fn cast(parser: &mut Parser<'_>) -> Parsed<Expr> {
         kind,
         expr,
         data_type,
+        array: false,
+        format: None,
+    })
+}
+
+/// `UNKNOWN` is a null that is a truth value.
+fn unknown(parser: &mut Parser<'_>) -> Parsed<Expr> {
+    let place = parser.next_token().span;
+    Ok(Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Value(Value::Null.with_span(place))),
+        data_type: DataType::Boolean,
         array: false,
         format: None,
     })

@@ -1,6 +1,7 @@
 //! What DataFusion's SQL planner may ask of the session.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
@@ -17,12 +18,13 @@ use sqlparser::ast::Statement;
 use crate::catalog::{Relation, TableDef, ViewDef};
 use crate::error::SqlError;
 use crate::functions::FunctionRegistry;
+use crate::functions::cast::FlinkCast;
 use crate::parser::{QualifiedName, Use};
 use crate::semantics::FlinkExprPlanner;
 use crate::types::FlinkType;
 
 use super::relation::FlinkRelationPlanner;
-use super::{Session, name_columns, parser_options};
+use super::{Session, dialect, parser_options};
 
 /// Views may be defined over views; more than this is taken for a circle.
 const VIEW_DEPTH_MAX: usize = 64;
@@ -122,6 +124,20 @@ impl<'a> Context<'a> {
         Ok(Arc::new(ViewRef { plan, schema }))
     }
 
+    /// The function that a cast in a query has become (see `dialect`).
+    fn cast(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        let (kind, to) = [dialect::CAST, dialect::TRY_CAST, dialect::VALUE_CAST]
+            .iter()
+            .find_map(|kind| Some((*kind, name.strip_prefix(kind)?)))?;
+        let mut field = FlinkType::parse(to).ok()?.to_field("");
+        if kind == dialect::VALUE_CAST {
+            field = field.with_metadata(HashMap::new());
+        }
+        let lenient = kind == dialect::TRY_CAST;
+        let cast = FlinkCast::new(Arc::new(field), lenient, self.session.settings.clone());
+        Some(Arc::new(ScalarUDF::new_from_impl(cast)))
+    }
+
     /// The plan of a view's query under the view's column names.
     pub fn view_plan(&self, view: &ViewDef) -> Result<LogicalPlan> {
         if self.depth > VIEW_DEPTH_MAX {
@@ -134,7 +150,7 @@ impl<'a> Context<'a> {
         session.catalog.use_place(&Use::Database(home)).map_err(external)?;
         let context = Context::new(&session, self.depth + 1);
         let mut ast = view.query.query.clone();
-        name_columns(&mut ast);
+        dialect::prepare_query(&mut ast).map_err(external)?;
         let planner = SqlToRel::new_with_options(&context, parser_options());
         let plan = planner.sql_statement_to_plan(Statement::Query(ast))?;
         let plan = super::rewrite::finish(plan, &session.settings)?;
@@ -198,7 +214,7 @@ impl ContextProvider for Context<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.functions.scalar(name)
+        self.cast(name).or_else(|| self.functions.scalar(name))
     }
 
     fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {

@@ -5,19 +5,20 @@
 //! versions and patterns, which DataFusion does not know, are nodes of our own ([`nodes`]).
 
 mod context;
+mod dialect;
 pub mod nodes;
 mod optimize;
 mod relation;
 mod rewrite;
+mod set_all;
 mod unnest;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use datafusion_common::DFSchema;
 use datafusion_expr::{Expr, LogicalPlan};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
-use sqlparser::ast::{self, Ident, SelectItem, Statement, VisitMut, VisitorMut};
+use sqlparser::ast::Statement;
 
 use crate::catalog::{Catalog, ColumnKind, TableDef};
 use crate::error::{Result, SqlError};
@@ -61,7 +62,7 @@ impl<'a> Planner<'a> {
     /// batch referee runs.
     pub fn bind(&self, query: &QueryText) -> Result<LogicalPlan> {
         let mut ast = query.query.clone();
-        name_columns(&mut ast);
+        dialect::prepare_query(&mut ast)?;
         let context = context::Context::new(self.session, 0);
         let planner = SqlToRel::new_with_options(&context, parser_options());
         let plan = planner.sql_statement_to_plan(Statement::Query(ast))?;
@@ -80,7 +81,8 @@ impl<'a> Planner<'a> {
         let bind = || -> Result<Expr> {
             let context = context::Context::new(self.session, 0);
             let planner = SqlToRel::new_with_options(&context, parser_options());
-            let ast = text.expr.clone();
+            let mut ast = text.expr.clone();
+            dialect::prepare_expr(&mut ast)?;
             let expr = planner.sql_to_expr(ast, schema, &mut PlannerContext::new())?;
             let expr = semantics::apply_to_expr(expr, schema, &self.session.settings)?;
             Ok(optimize::coerce(expr, schema)?)
@@ -125,29 +127,6 @@ fn locate(error: SqlError, query: &QueryText) -> SqlError {
     if error.span.is_some() { error } else { error.with_span(query.span) }
 }
 
-/// Gives select items without a name the one that Flink gives them: `EXPR$0` by position.
-fn name_columns(query: &mut ast::Query) {
-    struct Names;
-    impl VisitorMut for Names {
-        type Break = ();
-        fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<()> {
-            for (at, item) in select.projection.iter_mut().enumerate() {
-                let unnamed = |e: &ast::Expr| {
-                    !matches!(e, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_))
-                };
-                if let SelectItem::UnnamedExpr(expr) = item
-                    && unnamed(expr)
-                {
-                    let alias = Ident::with_quote('`', format!("EXPR${at}"));
-                    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
-                }
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let _ = query.visit(&mut Names);
-}
-
 impl Planner<'_> {
     /// The value of a configuration key.
     pub(crate) fn config(&self, key: &str) -> Option<&str> {
@@ -185,6 +164,16 @@ impl Planner<'_> {
 }
 
 impl Planner<'_> {
+    /// The columns of a view, under its own names.
+    pub fn columns_of_view(
+        &self,
+        view: &crate::catalog::ViewDef,
+    ) -> Result<Vec<(String, FlinkType)>> {
+        let plan = context::Context::new(self.session, 0).view_plan(view)?;
+        let fields = plan.schema().fields();
+        fields.iter().map(|f| Ok((f.name().clone(), FlinkType::from_field(f)?))).collect()
+    }
+
     /// The optimised logical plan of a view's query under the view's column names.
     pub fn plan_view(&self, view: &crate::catalog::ViewDef) -> Result<LogicalPlan> {
         let context = context::Context::new(self.session, 0);
@@ -201,15 +190,26 @@ impl Planner<'_> {
         sink: &arrow::datatypes::SchemaRef,
     ) -> Result<LogicalPlan> {
         let plan = self.bind(&insert.source).map_err(|e| locate(e, &insert.source))?;
+        let position = |name: &String| {
+            sink.index_of(name).map_err(|_| {
+                SqlError::new(format!("table '{}' has no column '{name}'", table.path.object))
+                    .with_span(insert.span)
+            })
+        };
+        let mut fixed = BTreeMap::new();
+        for (name, value) in &insert.partition {
+            let at = position(name)?;
+            if !table.partitioned_by.contains(name) {
+                return Err(SqlError::new(format!("'{name}' is not a partition column"))
+                    .with_span(insert.span)
+                    .with_hint("PARTITION gives values to columns of the table's PARTITIONED BY"));
+            }
+            let value = self.expression(value, &DFSchema::empty())?;
+            fixed.insert(at, cast_to(value, &sink.fields()[at]));
+        }
         let targets: Vec<usize> = if insert.columns.is_empty() {
-            (0..sink.fields().len()).collect()
+            (0..sink.fields().len()).filter(|at| !fixed.contains_key(at)).collect()
         } else {
-            let position = |name: &String| {
-                sink.index_of(name).map_err(|_| {
-                    SqlError::new(format!("table '{}' has no column '{name}'", table.path.object))
-                        .with_span(insert.span)
-                })
-            };
             insert.columns.iter().map(position).collect::<Result<_>>()?
         };
         let columns = plan.schema().columns();
@@ -231,6 +231,7 @@ impl Planner<'_> {
         for (at, field) in sink.fields().iter().enumerate() {
             let from = targets.iter().position(|&t| t == at);
             let expr = match from {
+                None if fixed.contains_key(&at) => fixed[&at].clone(),
                 Some(from) if plan.schema().field(from).data_type() == field.data_type() => {
                     Expr::Column(columns[from].clone())
                 }

@@ -13,6 +13,8 @@ use datafusion_expr::{
 };
 use rialto_engine::operator::window_assign::{Windows, window_schema};
 
+pub use super::set_all::SetAllNode;
+
 /// Which windows a window table function makes, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WindowKind {

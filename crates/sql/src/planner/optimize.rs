@@ -44,8 +44,9 @@ pub(super) fn optimize(plan: LogicalPlan) -> Result<LogicalPlan> {
         Arc::new(ResolveGroupingFunction::new()),
         Arc::new(TypeCoercion::new()),
     ]);
-    let plan = analyzer.execute_and_check(plan, &options, |_, _| {})?;
+    // Before the check that refuses a correlated subquery without an aggregate.
     let plan = single_values(plan)?;
+    let plan = analyzer.execute_and_check(plan, &options, |_, _| {})?;
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(RewriteSetComparison::new()),
         Arc::new(SimplifyExpressions::new()),

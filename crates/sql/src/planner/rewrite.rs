@@ -14,7 +14,7 @@ use crate::semantics;
 /// What every plan from SQL goes through: arrays joined laterally, then Flink's types.
 pub(super) fn finish(plan: LogicalPlan, settings: &SessionSettings) -> Result<LogicalPlan> {
     let plan = super::unnest::join_arrays(plan)?;
-    semantics::apply(plan, settings)
+    super::set_all::count_rows(semantics::apply(plan, settings)?)
 }
 
 /// A scalar subquery answers one row; the join that takes its place would silently take several.
@@ -62,5 +62,5 @@ fn needs_guard(subquery: &Subquery) -> bool {
             _ => false,
         }
     }
-    subquery.outer_ref_columns.is_empty() && !one_row(&subquery.subquery)
+    !one_row(&subquery.subquery)
 }

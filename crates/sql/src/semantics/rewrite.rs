@@ -5,17 +5,19 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{DFSchema, DFSchemaRef, Result, ScalarValue};
-use datafusion_expr::expr::{Case, Exists, InSubquery, Like, ScalarFunction, SetComparison};
+use datafusion_expr::expr::{
+    AggregateFunction, Case, Exists, InSubquery, Like, ScalarFunction, SetComparison,
+};
 use datafusion_expr::logical_plan::Subquery;
 use datafusion_expr::type_coercion::binary::type_union_resolution;
 use datafusion_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, ScalarUDF, lit};
 
 use super::{Semantics, compare};
-use crate::functions::SessionSettings;
 use crate::functions::call::FlinkFunction;
 use crate::functions::cast::{Caster, FlinkCast, TYPE_METADATA_KEY, arrow_is_exact, check};
 use crate::functions::operators::{Arith, Concat};
 use crate::functions::typing::{ArithOp, common_number};
+use crate::functions::{FunctionRegistry, SessionSettings};
 
 /// Rewrites the expressions of one plan node.
 pub(super) struct Rewriter<'a> {
@@ -57,6 +59,7 @@ impl Rewriter<'_> {
             Expr::Cast(c) => cast_field(*c.expr, &c.field, false, self.schema, self.settings()),
             Expr::TryCast(c) => cast_field(*c.expr, &c.field, true, self.schema, self.settings()),
             Expr::ScalarFunction(call) => self.call(call),
+            Expr::AggregateFunction(call) => self.aggregate(call),
             Expr::Negative(inner) => match *inner {
                 Expr::Literal(v, None) => Ok(match v.arithmetic_negate() {
                     Ok(n) => Expr::Literal(literal(n), None),
@@ -208,10 +211,23 @@ impl Rewriter<'_> {
             }
             return datafusion_common::plan_err!("An operator takes two arguments");
         }
+        if let Some(cast) = inner.downcast_ref::<FlinkCast>() {
+            let (target, lenient) = (Arc::clone(cast.target()), cast.lenient());
+            let Some(arg) = call.args.into_iter().next() else {
+                return datafusion_common::plan_err!("CAST takes a value");
+            };
+            return cast_field(arg, &target, lenient, self.schema, self.settings());
+        }
         if inner.downcast_ref::<FlinkFunction>().is_none() {
             return Ok(Expr::ScalarFunction(call));
         }
         match (call.func.name(), call.args.len()) {
+            // Later rules may prove more of a value than its type says.
+            ("TYPEOF", _) if !call.args.is_empty() => {
+                let (_, field) = call.args[0].to_field(self.schema)?;
+                let text = crate::functions::typing::field_type_name(&field);
+                return Ok(lit(text));
+            }
             ("IF", 3) => return self.conditional(call.args),
             ("NULLIF", 2) => return self.null_if(call.args),
             ("COALESCE", n) if n > 0 && lazy(&call.args[1..]) => return self.coalesce(call.args),
@@ -220,6 +236,40 @@ impl Rewriter<'_> {
             _ => {}
         }
         self.with_argument_types(call)
+    }
+
+    /// The JSON aggregates join texts that are JSON already; a null is left out, or is the text
+    /// `null`.
+    fn aggregate(&self, mut call: AggregateFunction) -> Result<Expr> {
+        let absent = match (call.func.name(), call.params.args.last()) {
+            (
+                "JSON_ARRAYAGG" | "JSON_OBJECTAGG",
+                Some(Expr::Literal(ScalarValue::Utf8(Some(mode)), _)),
+            ) => mode.eq_ignore_ascii_case("ABSENT"),
+            _ => return Ok(Expr::AggregateFunction(call)),
+        };
+        call.params.args.pop();
+        let functions = FunctionRegistry::new(self.settings());
+        let invoke = |name: &str, args: Vec<Expr>| match functions.scalar(name) {
+            Some(f) => self.call(ScalarFunction::new_udf(f, args)),
+            None => datafusion_common::plan_err!("The function {name} does not exist"),
+        };
+        let text = |value: Expr| match is_json(&value) {
+            true => Ok(value),
+            false => invoke("JSON_STRING", vec![value]),
+        };
+        let mut args = call.params.args.drain(..).map(text).collect::<Result<Vec<_>>>()?;
+        let Some(mut json) = args.pop() else {
+            return datafusion_common::plan_err!("A JSON aggregate takes a value");
+        };
+        if !absent {
+            json = invoke("COALESCE", vec![json, lit("null")])?;
+        }
+        if let Some(key) = args.pop() {
+            json = invoke("CONCAT", vec![key, lit(":"), json])?;
+        }
+        call.params.args.push(json);
+        Ok(Expr::AggregateFunction(call))
     }
 
     /// Brings the arguments to the function's types with Flink's casts.
@@ -290,23 +340,20 @@ impl Rewriter<'_> {
 /// Tells a JSON constructor which of its arguments are JSON already: the results of other
 /// constructors go in as they are, every other string is quoted.
 fn mark_json(mut call: ScalarFunction) -> ScalarFunction {
-    let marks: String = call.args[1..]
-        .iter()
-        .map(|arg| match arg {
-            Expr::ScalarFunction(f)
-                if matches!(f.func.name(), "JSON_OBJECT" | "JSON_ARRAY" | "JSON") =>
-            {
-                'r'
-            }
-            _ => 'v',
-        })
-        .collect();
+    let marks: String =
+        call.args[1..].iter().map(|arg| if is_json(arg) { 'r' } else { 'v' }).collect();
     if let Some(Expr::Literal(ScalarValue::Utf8(Some(mode)), _)) = call.args.first_mut() {
         if !mode.contains(':') && marks.contains('r') {
             *mode = format!("{mode}:{marks}");
         }
     }
     call
+}
+
+/// Whether an expression's text is JSON, to go into other JSON as it is.
+fn is_json(expr: &Expr) -> bool {
+    let constructor = |name: &str| matches!(name, "JSON_OBJECT" | "JSON_ARRAY" | "JSON");
+    matches!(expr, Expr::ScalarFunction(f) if constructor(f.func.name()))
 }
 
 /// Whether an argument may fail or cost, so that it must run only where it is asked for.

@@ -10,6 +10,7 @@ use rialto_engine::operator::filter_project::{FilterProject, SelectColumns};
 use rialto_engine::operator::join::Join;
 use rialto_engine::operator::over::Over;
 use rialto_engine::operator::session::SessionWindow;
+use rialto_engine::operator::set_operation::SetOperation;
 use rialto_engine::operator::top_n::TopN;
 use rialto_engine::operator::union::Union;
 use rialto_engine::operator::unnest::Unnest;
@@ -167,6 +168,12 @@ impl Build<'_> {
                 let input = Arc::clone(&plan.inputs[0].schema);
                 self.circuit.operator(name, inputs, move || {
                     Ok(Box::new(TopN::new(&input, spec.as_ref().clone())?))
+                })
+            }
+            StepNode::SetOperation(rule) => {
+                let rule = *rule;
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(SetOperation::new(rule, Arc::clone(&schema))?))
                 })
             }
             StepNode::Over(spec) => {

@@ -116,6 +116,7 @@ fn describe(plan: &StepPlan) -> String {
         }
         StepNode::Unnest(spec) => format!("collection=[{}]", input(0, &[spec.column])),
         StepNode::Union => String::new(),
+        StepNode::SetOperation(rule) => format!("{rule:?}"),
     };
     if body.is_empty() { name.into() } else { format!("{name}({body})") }
 }
@@ -140,6 +141,7 @@ fn state(plan: &StepPlan) -> Option<String> {
         }
         StepNode::Over(_) => "all rows of each partition".into(),
         StepNode::Session(_) => "rows of open sessions".into(),
+        StepNode::SetOperation(_) => "a count for each different row, kept".into(),
         _ => return None,
     })
 }

@@ -21,6 +21,7 @@ use rialto_engine::operator::over::OverSpec;
 use rialto_engine::operator::session::SessionSpec;
 use rialto_engine::operator::top_n::TopNSpec;
 use rialto_engine::operator::unnest::UnnestSpec;
+use rialto_engine::operator::set_operation::SetRule;
 use rialto_engine::operator::window_assign::Windows;
 
 use crate::catalog::TableDef;
@@ -122,6 +123,8 @@ pub enum StepNode {
     Unnest(Box<UnnestSpec>),
     /// Appends its inputs.
     Union,
+    /// Counts equal rows of its inputs.
+    SetOperation(SetRule),
 }
 
 impl StepNode {
@@ -144,6 +147,7 @@ impl StepNode {
             Self::Session(_) => "SessionWindow",
             Self::Unnest(_) => "Unnest",
             Self::Union => "Union",
+            Self::SetOperation(_) => "SetOperation",
         }
     }
 }

@@ -107,6 +107,8 @@ pub(super) fn create(
         F::ListAgg => Box::new(Collected::new(types, output, CollectKind::Text)?),
         F::ArrayAgg => Box::new(Collected::new(types, output, CollectKind::Array)?),
         F::Collect => Box::new(Collected::new(types, output, CollectKind::Multiset)?),
+        F::JsonArray => Box::new(Collected::new(types, output, CollectKind::JsonArray)?),
+        F::JsonObject => Box::new(Collected::new(types, output, CollectKind::JsonObject)?),
         F::Percentile => Box::new(Collected::new(types, output, CollectKind::Percentile)?),
     })
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, Float64Array, Int32Array, ListArray, MapArray, StringArray, StructArray,
-    UInt32Array,
+    Array, ArrayRef, AsArray, Float64Array, Int32Array, ListArray, MapArray, StringArray,
+    StructArray, UInt32Array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{cast, take};
@@ -23,6 +23,10 @@ pub(super) enum CollectKind {
     Single,
     /// Text joined by the second argument.
     Text,
+    /// A JSON array of values that are JSON texts.
+    JsonArray,
+    /// A JSON object of members that are JSON texts: `"key":value`.
+    JsonObject,
     /// An array in order of arrival, nulls included.
     Array,
     /// A map from value to count.
@@ -100,6 +104,26 @@ impl Collected {
         Ok(Arc::new(StringArray::from_iter(joined)))
     }
 
+    fn json(&self, slots: &[u32], open: char, close: char) -> Result<ArrayRef> {
+        let (columns, ends) = self.flatten(slots)?;
+        let values = cast(&columns[0], &DataType::Utf8)?;
+        let values = values.as_string::<i32>();
+        let mut start = 0;
+        let joined = ends.into_iter().map(|end| {
+            let mut text = String::from(open);
+            let mut parts: Vec<&str> = (start..end).map(|row| values.value(row)).collect();
+            // The members of an object have no order of their own: by key, each run gives the same.
+            if self.kind == CollectKind::JsonObject {
+                parts.sort_unstable();
+            }
+            text.push_str(&parts.join(","));
+            text.push(close);
+            start = end;
+            text
+        });
+        Ok(Arc::new(StringArray::from_iter_values(joined)))
+    }
+
     fn array(&self, slots: &[u32]) -> Result<ArrayRef> {
         let (columns, ends) = self.flatten(slots)?;
         let DataType::List(item) = &self.output else {
@@ -138,26 +162,51 @@ impl Collected {
         let values: ArrayRef = Arc::new(Int32Array::from(counts));
         let columns = StructArray::try_new(fields.clone(), vec![keys, values], None)?;
         let offsets = OffsetBuffer::from_lengths(lengths(&ends));
-        let nulls = Some(NullBuffer::from_iter(lengths(&ends).map(|n| n > 0)));
-        Ok(Arc::new(MapArray::try_new(entries.clone(), offsets, columns, nulls, false)?))
+        Ok(Arc::new(MapArray::try_new(entries.clone(), offsets, columns, None, false)?))
     }
 
-    /// Linear interpolation between the closest ranks: position `p · (n − 1)` of the sorted values.
+    /// Linear interpolation between the closest ranks: position `p · (n − 1)` of the sorted values,
+    /// for one fraction or for each of an array.
     fn percentile(&self, slots: &[u32]) -> Result<ArrayRef> {
         let (columns, ends) = self.flatten(slots)?;
         let values = cast(&columns[0], &DataType::Float64)?;
         let values = values.as_primitive::<Float64Type>();
-        let fractions = cast(&columns[1], &DataType::Float64)?;
+        let list = columns[1].as_list_opt::<i32>();
+        let fractions = list.map_or(&columns[1], |l| l.values());
+        let fractions = cast(fractions, &DataType::Float64)?;
         let fractions = fractions.as_primitive::<Float64Type>();
         let mut start = 0;
         let mut results: Vec<Option<f64>> = Vec::with_capacity(slots.len());
-        for end in ends {
+        let mut parts = Vec::with_capacity(slots.len());
+        for &end in &ends {
             let mut sorted: Vec<f64> = values.values()[start..end].to_vec();
             sorted.sort_by(f64::total_cmp);
-            results.push((end > start).then(|| interpolate(&sorted, fractions.value(start))));
+            let asked = match (list, end > start) {
+                (_, false) => 0..0,
+                (None, true) => start..start + 1,
+                (Some(list), true) => {
+                    let offsets = list.value_offsets();
+                    offsets[start] as usize..offsets[start + 1] as usize
+                }
+            };
+            parts.push(asked.len());
+            let at = |i: usize| fractions.is_valid(i).then(|| fractions.value(i));
+            results.extend(asked.map(|i| at(i).map(|p| interpolate(&sorted, p))));
+            if list.is_none() && end == start {
+                results.push(None);
+            }
             start = end;
         }
-        Ok(cast(&Float64Array::from(results), &self.output)?)
+        let results = Float64Array::from(results);
+        match &self.output {
+            DataType::List(item) => {
+                let nulls = NullBuffer::from_iter(lengths(&ends).map(|n| n > 0));
+                let offsets = OffsetBuffer::from_lengths(parts);
+                let results = cast(&results, item.data_type())?;
+                Ok(Arc::new(ListArray::try_new(item.clone(), offsets, results, Some(nulls))?))
+            }
+            output => Ok(cast(&results, output)?),
+        }
     }
 }
 
@@ -207,6 +256,8 @@ impl Accumulator for Collected {
         match self.kind {
             CollectKind::Single => self.single(slots),
             CollectKind::Text => self.text(slots),
+            CollectKind::JsonArray => self.json(slots, '[', ']'),
+            CollectKind::JsonObject => self.json(slots, '{', '}'),
             CollectKind::Array => self.array(slots),
             CollectKind::Multiset => self.multiset(slots),
             CollectKind::Percentile => self.percentile(slots),

@@ -72,6 +72,10 @@ pub enum AggregateFunction {
     Collect,
     /// The value at a fraction of the order (second argument), interpolated.
     Percentile,
+    /// The values, which are JSON, as a JSON array.
+    JsonArray,
+    /// The values, which are members `"key":value`, as a JSON object.
+    JsonObject,
 }
 
 /// One aggregate of a query. Arguments and filter are columns of the operator's input.

@@ -116,12 +116,12 @@ impl Lowering {
             .map(|i| aggregate.schema.field(i).as_ref().clone().with_nullable(true))
             .collect();
         for (i, argument) in arguments.iter().enumerate() {
-            let (data_type, _) = argument.data_type_and_nullable(schema.as_ref())?;
+            let data_type = argument.get_type(schema.as_ref())?;
             fields.push(Field::new(format!("$arg{i}"), data_type, true));
         }
         let to = Schema::new(fields);
         let mut inputs = Vec::with_capacity(sets.len());
-        for set in &sets {
+        for (nth, set) in sets.iter().enumerate() {
             let mut exprs = Vec::with_capacity(to.fields().len());
             let mut id = 0_u64;
             for (at, key) in keys.iter().enumerate() {
@@ -132,6 +132,9 @@ impl Lowering {
                     false => key.clone(),
                 });
             }
+            // A set that is written twice gives its groups twice.
+            let twins = sets[..nth].iter().filter(|s| *s == set).count() as u64;
+            let id = id | twins << keys.len();
             let id = ScalarValue::UInt64(Some(id)).cast_to(&id_type)?;
             exprs.push(Expr::Literal(id, None));
             exprs.extend(arguments.iter().cloned());
@@ -232,6 +235,8 @@ pub(super) fn aggregate_function(name: &str) -> Result<AggregateFunction> {
         "ARRAY_AGG" => F::ArrayAgg,
         "COLLECT" => F::Collect,
         "PERCENTILE" => F::Percentile,
+        "JSON_ARRAYAGG" => F::JsonArray,
+        "JSON_OBJECTAGG" => F::JsonObject,
         other => return Err(SqlError::not_supported(format!("the aggregate function {other}"))),
     })
 }

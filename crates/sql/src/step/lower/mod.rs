@@ -6,6 +6,7 @@
 mod aggregate;
 mod join;
 mod over;
+mod query;
 mod rank;
 mod scan;
 mod session;
@@ -19,28 +20,22 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion_common::{DFSchema, ScalarValue};
 use datafusion_expr::execution_props::ExecutionProps;
-use datafusion_expr::logical_plan::{FetchType, SkipType};
+use datafusion_expr::logical_plan::{FetchType, Limit, SkipType};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{Expr, LogicalPlan, SortExpr};
 use datafusion_physical_expr::create_physical_expr;
 use rialto_engine::Partitioning;
 use rialto_engine::expr::Expression;
+use rialto_engine::operator::set_operation::SetRule;
 use rialto_engine::operator::{Emission, SortColumn};
 
 use crate::catalog::ObjectPath;
 use crate::error::{Result, SqlError};
-use crate::planner::nodes::{UnnestNode, VersionNode, WindowKind, WindowNode};
+use crate::planner::nodes::{SetAllNode, UnnestNode, VersionNode, WindowKind, WindowNode};
+
+pub use query::Query;
 
 use super::{Order, Role, StepNode, StepPlan, Traits};
-
-/// A query's step plan, and the order in which its rows are shown.
-#[derive(Debug, Clone)]
-pub struct Query {
-    /// What keeps the answer.
-    pub plan: Arc<StepPlan>,
-    /// The order of a final `ORDER BY`; empty: none.
-    pub order: Order,
-}
 
 /// Lowers logical plans for one job.
 #[derive(Debug, Default)]
@@ -54,46 +49,6 @@ pub struct Lowering {
 type Plan = Arc<StepPlan>;
 
 impl Lowering {
-    /// Lowers a whole query. A final `ORDER BY` without a limit only orders what is shown.
-    pub fn query(&self, plan: &LogicalPlan) -> Result<Query> {
-        match plan {
-            LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
-                let input = self.lower(&sort.input)?;
-                let (input, order) = self.sort_columns(input, &sort.expr, &sort.input)?;
-                let width = sort.input.schema().fields().len();
-                if input.schema.fields().len() == width {
-                    return Ok(Query { plan: input, order });
-                }
-                Err(hidden_order())
-            }
-            LogicalPlan::Limit(limit) => {
-                let order = match limit.input.as_ref() {
-                    sorted if sorts_below(sorted) => self.query(sorted)?.order,
-                    _ => Vec::new(),
-                };
-                Ok(Query { plan: self.lower(plan)?, order })
-            }
-            LogicalPlan::Projection(projection) => {
-                // A projection above a sort keeps the order of the columns that it keeps.
-                let inner = self.query(&projection.input)?;
-                let map: HashMap<usize, usize> = projection
-                    .expr
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(to, e)| Some((column_of(e, projection.input.schema())?, to)))
-                    .collect();
-                let moved: Option<Order> = inner
-                    .order
-                    .iter()
-                    .map(|s| Some(SortColumn { column: *map.get(&s.column)?, ..*s }))
-                    .collect();
-                Ok(Query { plan: self.lower(plan)?, order: moved.unwrap_or_default() })
-            }
-            LogicalPlan::SubqueryAlias(alias) => self.query(&alias.input),
-            _ => Ok(Query { plan: self.lower(plan)?, order: Vec::new() }),
-        }
-    }
-
     /// Lowers a node and all below it.
     pub fn lower(&self, plan: &LogicalPlan) -> Result<Plan> {
         match plan {
@@ -136,12 +91,32 @@ impl Lowering {
                     Err(SqlError::new("FOR SYSTEM_TIME AS OF stands outside of a join")
                         .with_detail(format!("it reads a version as of {}", version.as_of))
                         .with_hint("write: probe JOIN t FOR SYSTEM_TIME AS OF probe.time ON …"))
+                } else if let Some(set) = node.downcast_ref::<SetAllNode>() {
+                    self.set_all(set)
                 } else {
                     Err(not_supported(plan))
                 }
             }
             other => Err(not_supported(other)),
         }
+    }
+
+    /// `INTERSECT ALL`, `EXCEPT ALL`: equal rows meet in one shard and are counted.
+    fn set_all(&self, set: &SetAllNode) -> Result<Plan> {
+        let schema = loose(set.left.schema().as_arrow());
+        let all: Vec<usize> = (0..schema.fields().len()).collect();
+        let mut inputs = Vec::with_capacity(2);
+        for side in [&set.left, &set.right] {
+            inputs.push(exchange_exactly(self.lower(side)?, &all));
+        }
+        let traits = Traits {
+            insert_only: !set.except && inputs.iter().all(|i| i.traits.insert_only),
+            key: None,
+            roles: vec![Role::None; all.len()],
+            partitioning: Some(all),
+        };
+        let rule = if set.except { SetRule::ExceptAll } else { SetRule::IntersectAll };
+        Ok(Arc::new(StepPlan { node: StepNode::SetOperation(rule), inputs, schema, traits }))
     }
 
     fn filter(&self, filter: &datafusion_expr::logical_plan::Filter) -> Result<Plan> {
@@ -184,7 +159,7 @@ impl Lowering {
         Ok(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
     }
 
-    fn limit(&self, limit: &datafusion_expr::logical_plan::Limit) -> Result<Plan> {
+    fn limit(&self, limit: &Limit) -> Result<Plan> {
         let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
             (limit.get_skip_type()?, limit.get_fetch_type()?)
         else {
@@ -319,11 +294,6 @@ fn sorts_below(plan: &LogicalPlan) -> bool {
         LogicalPlan::SubqueryAlias(alias) => sorts_below(&alias.input),
         _ => false,
     }
-}
-
-fn hidden_order() -> SqlError {
-    SqlError::not_supported("ORDER BY an expression that is not a column")
-        .with_hint("select the expression under a name and order by that name")
 }
 
 fn window_schema_of(window: &WindowNode) -> &DFSchema {
