@@ -77,7 +77,17 @@ impl JobPlan {
         Ok(())
     }
 
-    /// The name, schema and order of each output.
+    /// How many outputs there are.
+    pub fn len(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
+    /// The order in which an output is shown.
     pub fn order(&self, output: usize) -> &Order {
         &self.outputs[output].order
     }
