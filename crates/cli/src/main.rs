@@ -1,2 +1,79 @@
-//! The `rialto` command.
-fn main() {}
+//! The `rialto` command: arguments in, exit codes and text out.
+//!
+//! Everything that a command does is done by `rialto_runtime`; here is only what a user types and
+//! reads. A command answers a [`failure::Failure`], which becomes an exit code: 0 well, 1 the job
+//! failed, 2 the request was wrong.
+
+mod args;
+mod explain;
+mod failure;
+mod nexmark;
+mod output;
+mod project;
+mod shell;
+mod signals;
+mod sql;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::failure::{Failure, Result};
+use crate::output::Stdout;
+
+/// Queries nest deeper than the stack of a main thread.
+const STACK_BYTES: usize = 64 << 20;
+
+fn main() -> ExitCode {
+    // Wrong arguments end here, with clap's message and code 2.
+    let arguments = Arguments::parse();
+    let worker = std::thread::Builder::new()
+        .name("rialto".into())
+        .stack_size(STACK_BYTES)
+        .spawn(move || execute(arguments));
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(_)) => {
+            failure::tell("error: the command broke off (this is a bug, please report it)\n");
+            ExitCode::from(failure::JOB_FAILED)
+        }
+        Err(error) => {
+            failure::tell(&format!("error: cannot start a thread: {error}\n"));
+            ExitCode::from(failure::JOB_FAILED)
+        }
+    }
+}
+
+/// Runs a command and says the exit code.
+fn execute(arguments: Arguments) -> u8 {
+    let stdout = Stdout::new();
+    let result = dispatch(&arguments, &stdout).and_then(|()| Ok(stdout.flush()?));
+    match result {
+        Ok(()) => 0,
+        // The reader of our output has gone: it has what it wanted.
+        Err(_) if stdout.is_closed() => 0,
+        Err(failure) => {
+            let _ = stdout.flush();
+            failure.report();
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
+    match &arguments.command {
+        Command::Sql(command) => sql::sql(command, stdout),
+        Command::Run(command) => project::run(command, stdout),
+        Command::Check(command) => project::check(command, stdout),
+        Command::Explain(command) => explain::explain(command, stdout),
+        Command::Nexmark(command) => nexmark::nexmark(command, stdout),
+        Command::Version(command) => version::version(command, stdout),
+    }
+}
+
+/// An error that keeps a command from starting at all.
+fn unreadable(what: &str, error: &std::io::Error) -> Failure {
+    Failure::Request(format!("error: cannot read {what}: {error}\n"))
+}

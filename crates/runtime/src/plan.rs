@@ -104,7 +104,17 @@ impl JobPlan {
         Ok(View::new(Arc::clone(&planned.plan.schema))?.showing(Arc::clone(&planned.columns)))
     }
 
-    /// The order in which an output's rows are shown.
+    /// How many outputs there are.
+    pub fn len(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
+    /// The order in which an output is shown.
     pub fn order(&self, output: usize) -> &Order {
         &self.outputs[output].order
     }

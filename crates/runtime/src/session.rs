@@ -117,6 +117,35 @@ impl Runtime {
         }
     }
 
+    /// Makes declarations, as [`execute`](Self::execute) does, but starts no job: what a query, an
+    /// insert or a materialized view shall do is added to `plan`, so that one job can do it all.
+    /// `None` where something was added.
+    pub fn plan(
+        &mut self,
+        parsed: &ParsedStatement,
+        plan: &mut JobPlan,
+    ) -> Result<Option<Answer>> {
+        match &parsed.statement {
+            Statement::Query(query) => plan.add_query(&self.session, query)?,
+            Statement::Insert(insert) => plan.add_insert(&self.session, insert)?,
+            Statement::StatementSet(inserts) => {
+                for insert in inserts {
+                    plan.add_insert(&self.session, insert)?;
+                }
+            }
+            Statement::CreateTable(create) => match self.declare_table(create)? {
+                Some(insert) => plan.add_insert(&self.session, &insert)?,
+                None => return Ok(Some(Answer::Done("OK".into()))),
+            },
+            Statement::CreateMaterializedView(create) => {
+                self.execute(parsed)?;
+                plan.add_view(&self.session, self.session.catalog.view(&create.name)?)?;
+            }
+            _ => return self.execute(parsed).map(Some),
+        }
+        Ok(None)
+    }
+
     /// A job over several outputs, ready to run.
     pub fn start(&self, plan: &JobPlan) -> Result<Job> {
         plan.start(&self.session, &self.environment, self.options.shards)
@@ -131,10 +160,18 @@ impl Runtime {
     }
 
     fn create_table(&mut self, create: &CreateTable) -> Result<Answer> {
+        match self.declare_table(create)? {
+            Some(insert) => self.insert(&[insert]),
+            None => Ok(Answer::Done("OK".into())),
+        }
+    }
+
+    /// Makes a table; where it is made from a query, answers the insert that fills it.
+    fn declare_table(&mut self, create: &CreateTable) -> Result<Option<Insert>> {
         let Some(query) = &create.query else {
             self.session.catalog.create_table(create)?;
             self.finish_table(&create.name)?;
-            return Ok(Answer::Done("OK".into()));
+            return Ok(None);
         };
         let columns = Planner::new(&self.session).columns(query)?;
         let columns = columns.into_iter().map(|(name, data_type)| ColumnDef {
@@ -146,7 +183,7 @@ impl Runtime {
         });
         self.session.catalog.create_table_as(create, columns.collect())?;
         self.finish_table(&create.name)?;
-        let insert = Insert {
+        Ok(Some(Insert {
             target: create.name.clone(),
             overwrite: false,
             hints: Default::default(),
@@ -155,8 +192,7 @@ impl Runtime {
             source: query.clone(),
             text: query.text.clone(),
             span: query.span,
-        };
-        self.insert(&[insert])
+        }))
     }
 
     /// Types of computed columns, and a first look at the options. A table that is wrong is gone.

@@ -1,0 +1,194 @@
+//! What a user may type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Real-time views over streams, described by Flink SQL.
+#[derive(Debug, Parser)]
+#[command(name = "rialto", version, about, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 well, 1 the job failed, 2 the request was wrong.")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run SQL statements: a file, a text, or a shell
+    ///
+    /// A SELECT prints its final rows, or with --changelog every change; an INSERT runs to the
+    /// end of its input. The first error stops. Without -f and -c a shell opens, or, when the
+    /// standard input is not a terminal, the statements are read from there.
+    Sql(Sql),
+    /// Run a project: all its views and inserts as one job
+    ///
+    /// A project is a folder with SQL files (in sql/, or beside an optional rialto.toml), or one
+    /// SQL file. Inserts and materialized views of all files share their sources. Bounded input
+    /// runs to its end; SIGINT and SIGTERM stop between two steps.
+    Run(Run),
+    /// Parse and plan a project without opening its tables
+    Check(Check),
+    /// Show how queries and inserts would run
+    ///
+    /// Declarations are made, nothing is read or written; each SELECT, INSERT and statement set
+    /// is answered with its plan.
+    Explain(Explain),
+    /// Write the events of the Nexmark benchmark as files of JSON
+    Nexmark(Nexmark),
+    /// Say which Rialto this is
+    Version(Version),
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Bordered tables, for people.
+    Table,
+    /// One JSON object a line.
+    Json,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// How a command without rows answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Answer {
+    /// For people.
+    #[value(alias = "table")]
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+/// Statements from a file or from the command line.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct Script {
+    /// The file with the statements; '-' is the standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The statements
+    #[arg(short, long, value_name = "SQL")]
+    pub command: Option<String>,
+}
+
+/// How a job runs.
+#[derive(Debug, Args)]
+pub struct JobArguments {
+    /// Threads that share the work of a job [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub shards: Option<u16>,
+    /// Write every record that could not be read to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub dead_letters: Option<PathBuf>,
+}
+
+/// `rialto sql`.
+#[derive(Debug, Args)]
+pub struct Sql {
+    #[command(flatten)]
+    pub script: Script,
+    /// How rows are printed
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub output: Format,
+    /// Print every change of a query with its kind (+I -U +U -D) and step
+    #[arg(long)]
+    pub changelog: bool,
+    #[command(flatten)]
+    pub job: JobArguments,
+}
+
+/// A replacement for `${name}` in a project's SQL.
+#[derive(Debug, Clone)]
+pub struct Variable(pub String, pub String);
+
+fn variable(text: &str) -> Result<Variable, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok(Variable(name.into(), value.into())),
+        _ => Err("expected name=value".into()),
+    }
+}
+
+/// Which project.
+#[derive(Debug, Args)]
+pub struct ProjectArguments {
+    /// The project's folder, or one SQL file
+    #[arg(value_name = "PROJECT|FILE", default_value = ".")]
+    pub project: PathBuf,
+    /// Replace ${name} in the SQL by a value
+    #[arg(short = 'D', value_name = "NAME=VALUE", value_parser = variable)]
+    pub variables: Vec<Variable>,
+}
+
+/// `rialto run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    /// Print the changes of these views as they happen, in commit order
+    #[arg(long, value_name = "VIEW,…", value_delimiter = ',')]
+    pub watch: Vec<String>,
+    /// Print changes with their kind; --watch always does, so that this is only said for clarity
+    #[arg(long, requires = "watch")]
+    pub changelog: bool,
+    /// How rows are printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+    /// Rows of each view that are printed when the job ends
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub rows: usize,
+    #[command(flatten)]
+    pub job: JobArguments,
+}
+
+/// `rialto check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}
+
+/// `rialto explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    #[command(flatten)]
+    pub script: Script,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}
+
+/// `rialto nexmark`.
+#[derive(Debug, Args)]
+pub struct Nexmark {
+    /// The folder for person/, auction/ and bid/
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// How many events, all kinds together
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub events: u64,
+    /// Files a kind
+    #[arg(long, value_name = "P", default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub parts: u16,
+    /// Other seeds, other events
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub seed: u64,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}
+
+/// `rialto version`.
+#[derive(Debug, Args)]
+pub struct Version {
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}

@@ -1,0 +1,208 @@
+//! `rialto run` and `rialto check`: a project as a whole.
+//!
+//! - `observe.rs`: the views of a running project
+//! - `progress.rs`: the line on the terminal
+
+mod observe;
+mod progress;
+
+use rialto_runtime::job::Target;
+use rialto_runtime::project::{Project, ProjectError, SqlFile};
+use rialto_runtime::sql::catalog::nearest;
+use rialto_runtime::sql::error::SqlError;
+use rialto_runtime::sql::parser::{ParsedStatement, Statement};
+use rialto_runtime::{Answer as Answered, Job, JobPlan, Runtime};
+use serde_json::json;
+
+use crate::args::{Answer, Check, Format, JobArguments, ProjectArguments, Run};
+use crate::failure::{Failure, Result, tell};
+use crate::output::{Report, Stdout, print_rows};
+use crate::signals::Signals;
+use crate::sql::{self, Flow, Session};
+use observe::Views;
+
+/// Runs a project.
+pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
+    let project = open(&command.project)?;
+    let signals = Signals::for_command()?;
+    let mut runtime = sql::runtime(&project.base_dir, &command.job, stdout);
+    let format = match command.output {
+        Answer::Text => Format::Table,
+        Answer::Json => Format::Json,
+    };
+    let mut plan = JobPlan::default();
+    let mut queries = Vec::new();
+    for (file, statement) in statements(&project) {
+        if matches!(statement.statement, Statement::Query(_)) {
+            queries.push((file, statement));
+            continue;
+        }
+        let answer = runtime.plan(statement, &mut plan);
+        match answer.map_err(|e| wrong(&e, statement, file))? {
+            Some(Answered::Rows(rows)) => {
+                print_rows(&rows, format, &runtime.session().settings, stdout)?;
+            }
+            Some(Answered::Text(text)) => stdout.line(text.trim_end())?,
+            _ => {}
+        }
+    }
+    if plan.is_empty() && queries.is_empty() {
+        let message = "the project has nothing to run";
+        let hint = "write an INSERT, a CREATE MATERIALIZED VIEW or a SELECT";
+        return Err(Failure::request(message, Some(hint)));
+    }
+    let mut report = Report::new(command.job.dead_letters.as_deref())?;
+    stdout.flush()?;
+    if !plan.is_empty() {
+        let job = runtime.start(&plan).map_err(|e| Failure::request(plain(&e), None))?;
+        run_job(job, &plan, &runtime, command, &signals, stdout, &mut report)?;
+    } else if let Some(view) = command.watch.first() {
+        return Err(no_such_view(view, &[]));
+    }
+    if signals.came() {
+        return Ok(());
+    }
+    let mut session = Session::over(runtime, signals, report, format, stdout);
+    for (file, statement) in queries {
+        let name = file.path.display().to_string();
+        if session.statement(statement, &name, &file.text)? == Flow::Stop {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn run_job(
+    mut job: Job,
+    plan: &JobPlan,
+    runtime: &Runtime,
+    command: &Run,
+    signals: &Signals,
+    stdout: &Stdout,
+    report: &mut Report,
+) -> Result<()> {
+    let views: Vec<&str> = job
+        .outputs()
+        .iter()
+        .filter(|o| matches!(o.target, Target::Observer))
+        .map(|o| o.name.as_str())
+        .collect();
+    if let Some(wrong) = command.watch.iter().find(|w| !views.contains(&w.as_str())) {
+        return Err(no_such_view(wrong, &views));
+    }
+    let settings = &runtime.session().settings;
+    let mut views = Views::new(&job, plan, command, settings, stdout, report)?;
+    let result = job.run(&signals.control(), &mut views);
+    let ended = views.finish(result.is_ok());
+    stdout.flush()?;
+    report.tell()?;
+    result?;
+    ended?;
+    if signals.came() {
+        tell("stopped between two steps\n");
+    }
+    Ok(())
+}
+
+fn no_such_view(name: &str, views: &[&str]) -> Failure {
+    let hint = match (nearest(name, views.iter().copied()), views) {
+        (Some(near), _) => format!("did you mean '{near}'?"),
+        (None, []) => "the project has no materialized view".into(),
+        (None, views) => format!("the materialized views are {}", views.join(", ")),
+    };
+    let message = format!("cannot watch '{name}': there is no such materialized view");
+    Failure::request(message, Some(&hint))
+}
+
+/// Plans a project and says what it consists of.
+pub fn check(command: &Check, stdout: &Stdout) -> Result<()> {
+    let project = open(&command.project)?;
+    let job = JobArguments { shards: None, dead_letters: None };
+    let mut runtime = sql::runtime(&project.base_dir, &job, stdout);
+    let mut plan = JobPlan::default();
+    let mut found = Found { files: project.files.len(), ..Found::default() };
+    for (file, statement) in statements(&project) {
+        runtime.plan(statement, &mut plan).map_err(|e| wrong(&e, statement, file))?;
+        found.count(&statement.statement);
+    }
+    let Found { files, tables, views, inserts, queries } = found;
+    match command.output {
+        Answer::Text => stdout.line(&format!(
+            "ok: {}, {}, {}, {}, {}",
+            counted(files, "file", "files"),
+            counted(tables, "table", "tables"),
+            counted(views, "view", "views"),
+            counted(inserts, "insert", "inserts"),
+            counted(queries, "query", "queries"),
+        ))?,
+        Answer::Json => {
+            let line = json!({
+                "files": files, "tables": tables, "views": views,
+                "inserts": inserts, "queries": queries,
+            });
+            stdout.line(&line.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// How much there is of each kind.
+#[derive(Default)]
+struct Found {
+    files: usize,
+    tables: usize,
+    views: usize,
+    inserts: usize,
+    queries: usize,
+}
+
+impl Found {
+    fn count(&mut self, statement: &Statement) {
+        match statement {
+            Statement::CreateTable(create) => {
+                self.tables += 1;
+                self.inserts += usize::from(create.query.is_some());
+            }
+            Statement::CreateView(_) | Statement::CreateMaterializedView(_) => self.views += 1,
+            Statement::Insert(_) => self.inserts += 1,
+            Statement::StatementSet(inserts) => self.inserts += inserts.len(),
+            Statement::Query(_) => self.queries += 1,
+            _ => {}
+        }
+    }
+}
+
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn open(arguments: &ProjectArguments) -> Result<Project> {
+    let variables: Vec<(String, String)> =
+        arguments.variables.iter().map(|v| (v.0.clone(), v.1.clone())).collect();
+    Project::open(&arguments.project, &variables).map_err(|error| match error {
+        ProjectError::Sql { path, text, error } => {
+            Failure::sql(&error, &text, &path.display().to_string())
+        }
+        other => Failure::request(other, None),
+    })
+}
+
+/// All statements of a project, each with its file. `QUIT` ends the file that it is in.
+fn statements(project: &Project) -> impl Iterator<Item = (&SqlFile, &ParsedStatement)> {
+    project.files.iter().flat_map(|file| {
+        let until_quit =
+            file.statements.iter().take_while(|s| !matches!(s.statement, Statement::Quit));
+        until_quit.map(move |statement| (file, statement))
+    })
+}
+
+fn wrong(error: &SqlError, statement: &ParsedStatement, file: &SqlFile) -> Failure {
+    let error = error.clone().with_span(statement.span);
+    Failure::sql(&error, &file.text, &file.path.display().to_string())
+}
+
+/// An error without the place of a statement: the whole job is meant.
+fn plain(error: &SqlError) -> String {
+    let parts = [Some(&error.message), error.detail.as_ref(), error.hint.as_ref()];
+    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,107 @@
+//! The views of a running project: watched as they change, or kept until the job ends.
+
+use rialto_runtime::engine::{Delta, Result};
+use rialto_runtime::job::Target;
+use rialto_runtime::sql::functions::SessionSettings;
+use rialto_runtime::view::View;
+use rialto_runtime::{Job, JobPlan, Observer, StepSummary};
+
+use super::progress::Progress;
+use crate::args::{Answer, Run};
+use crate::output::{ChangeWriter, Report, RowsOfView, Stdout, sink_error};
+
+/// Takes the changes of all views of a project.
+pub struct Views<'a> {
+    outputs: Vec<Output>,
+    progress: Progress,
+    report: &'a mut Report,
+    stdout: &'a Stdout,
+    settings: SessionSettings,
+    json: bool,
+    rows_max: usize,
+    printed: bool,
+}
+
+enum Output {
+    /// Written by the job itself, or not asked for.
+    None,
+    /// Printed change by change.
+    Watched(ChangeWriter),
+    /// Printed when the job ends.
+    Kept(String, View),
+}
+
+impl<'a> Views<'a> {
+    /// For the outputs of a job.
+    pub fn new(
+        job: &Job,
+        plan: &JobPlan,
+        command: &Run,
+        settings: &SessionSettings,
+        stdout: &'a Stdout,
+        report: &'a mut Report,
+    ) -> Result<Self> {
+        let json = command.output == Answer::Json;
+        let output = |(at, output): (usize, &rialto_runtime::job::JobOutput)| {
+            let (name, schema) = (&output.name, &output.schema);
+            if !matches!(output.target, Target::Observer) {
+                return Ok(Output::None);
+            }
+            if command.watch.is_empty() {
+                return Ok(Output::Kept(name.clone(), View::new(schema.clone())?));
+            }
+            if !command.watch.contains(name) {
+                return Ok(Output::None);
+            }
+            let key = plan.plan(at).traits.key.clone();
+            let writer = ChangeWriter::of_view(name, schema, key, json, settings, stdout);
+            Ok(Output::Watched(writer))
+        };
+        Ok(Self {
+            outputs: job.outputs().iter().enumerate().map(output).collect::<Result<_>>()?,
+            progress: Progress::new(!command.watch.is_empty()),
+            report,
+            stdout,
+            settings: settings.clone(),
+            json,
+            rows_max: command.rows,
+            printed: false,
+        })
+    }
+
+    /// Ends the progress line and prints the views that were kept, if the job went well.
+    pub fn finish(self, well: bool) -> Result<()> {
+        self.progress.finish();
+        for output in self.outputs {
+            if let Output::Kept(name, view) = output
+                && well
+            {
+                let rows = RowsOfView { name: &name, rows: &view.read(&[])?, max: self.rows_max };
+                rows.print(self.json, &self.settings, self.stdout)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Observer for Views<'_> {
+    fn changed(&mut self, output: usize, delta: &Delta, step: u64) -> Result<()> {
+        match &mut self.outputs[output] {
+            Output::None => Ok(()),
+            Output::Watched(writer) => {
+                self.printed = true;
+                writer.write(delta, step)
+            }
+            Output::Kept(_, view) => view.apply(delta),
+        }
+    }
+
+    fn stepped(&mut self, summary: &StepSummary<'_>) -> Result<()> {
+        self.report.note(summary)?;
+        if std::mem::take(&mut self.printed) {
+            self.stdout.flush().map_err(sink_error)?;
+        }
+        self.progress.stepped(summary);
+        Ok(())
+    }
+}
