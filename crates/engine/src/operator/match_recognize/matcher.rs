@@ -1,9 +1,9 @@
 //! The search for matches in the rows of one partition.
 //!
 //! One attempt at a time: it starts at a row and walks all ways through the pattern at once, as
-//! threads in order of preference. When a thread accepts, those it is preferred to end; the
-//! attempt is decided when no thread is left. What the threads took so far is kept as a tree, so
-//! that they share what they have in common.
+//! threads. The first one that accepts decides it; where several do with one row, the one that
+//! stayed longer in the earlier parts of the pattern. What the threads took so far is kept as a
+//! tree, so that they share what they have in common.
 
 use arrow::array::{Array, AsArray};
 
@@ -20,6 +20,10 @@ pub const ATTEMPT_THREADS_MAX: usize = 10_000;
 pub const ATTEMPT_NODES_MAX: usize = 5_000_000;
 
 const ROOT: u32 = u32::MAX;
+
+/// What a condition is tried against: the row at hand, those from the attempt's start on, and
+/// where both are looked up.
+type AtHand<'a> = (&'a Row, &'a std::collections::VecDeque<Row>, &'a Program, &'a RowStore);
 
 /// A row in the order in which it is matched.
 #[derive(Debug)]
@@ -41,6 +45,38 @@ struct Node {
 struct Thread {
     at: usize,
     node: u32,
+    /// The variables that the next row must not fit, one bit each.
+    guard: u64,
+}
+
+/// The places that threads have reached with one row.
+#[derive(Debug)]
+struct Visited {
+    free: Vec<bool>,
+    guarded: Vec<(usize, u64)>,
+}
+
+impl Visited {
+    fn new(places: usize) -> Self {
+        Self { free: vec![false; places], guarded: Vec::new() }
+    }
+
+    fn clear(&mut self) {
+        self.free.fill(false);
+        self.guarded.clear();
+    }
+
+    /// False if a thread that can do all that this one can has been here before.
+    fn enter(&mut self, at: usize, guard: u64) -> bool {
+        if self.free[at] || self.guarded.contains(&(at, guard)) {
+            return false;
+        }
+        match guard {
+            0 => self.free[at] = true,
+            _ => self.guarded.push((at, guard)),
+        }
+        true
+    }
 }
 
 /// An attempt that starts at the first row of the partition.
@@ -50,7 +86,7 @@ struct Attempt {
     nodes: Vec<Node>,
     /// How many rows it has seen.
     rows: usize,
-    /// The most preferred match so far.
+    /// The end of the match.
     best: Option<u32>,
 }
 
@@ -160,40 +196,10 @@ fn skip(program: &Program, found: &Candidate) -> Result<usize> {
 impl Attempt {
     fn start(program: &Program) -> Self {
         let mut attempt = Self::default();
-        let mut threads = Vec::new();
-        let mut visited = vec![false; program.instructions.len()];
-        // An empty match is none, but what it is preferred to ends all the same.
-        attempt.follow(0, ROOT, program, &mut visited, &mut threads);
-        attempt.threads = threads;
-        attempt.best = None;
+        // An empty match is none: that the pattern accepts here means nothing.
+        let mut visited = Visited::new(program.instructions.len());
+        follow((0, ROOT), program, &mut visited, &mut attempt.threads);
         attempt
-    }
-
-    /// Adds the threads that can be reached from an instruction without a row. True: one accepts.
-    fn follow(
-        &mut self,
-        from: usize,
-        node: u32,
-        program: &Program,
-        visited: &mut [bool],
-        threads: &mut Vec<Thread>,
-    ) -> bool {
-        let mut stack = vec![from];
-        while let Some(at) = stack.pop() {
-            if std::mem::replace(&mut visited[at], true) {
-                continue;
-            }
-            match program.instructions[at] {
-                Instruction::Take(_) => threads.push(Thread { at, node }),
-                Instruction::Jump(to) => stack.push(to),
-                Instruction::Split(first, second) => stack.extend([second, first]),
-                Instruction::Accept => {
-                    self.best = Some(node);
-                    return true;
-                }
-            }
-        }
-        false
     }
 
     /// Gives the next row to all threads.
@@ -205,25 +211,24 @@ impl Attempt {
         store: &RowStore,
     ) -> Result<()> {
         let mut threads = Vec::new();
-        let mut visited = vec![false; program.instructions.len()];
+        let mut visited = Visited::new(program.instructions.len());
         for thread in std::mem::take(&mut self.threads) {
             let Instruction::Take(variable) = program.instructions[thread.at] else { continue };
-            let node = self.nodes.len() as u32;
-            self.nodes.push(Node { parent: thread.node, variable: variable as u16 });
-            let fits = match &program.conditions[variable] {
-                None => true,
-                Some(_) if program.row_only >> variable & 1 == 1 => row.fits >> variable & 1 == 1,
-                Some(condition) => holds(condition, store, self.candidate_with(node, row, rows))?,
-            };
-            if !fits {
-                self.nodes.pop();
+            let context = (row, rows, program, store);
+            if !self.fits(thread.node, variable, context)?
+                || self.is_kept(thread.node, thread.guard, context)?
+            {
                 continue;
             }
+            let node = self.nodes.len() as u32;
+            self.nodes.push(Node { parent: thread.node, variable: variable as u16 });
             // Where conditions look at rows alone, two threads at one place have one future.
             if !program.is_row_only() {
-                visited.fill(false);
+                visited.clear();
             }
-            if self.follow(thread.at + 1, node, program, &mut visited, &mut threads) {
+            if follow((thread.at + 1, node), program, &mut visited, &mut threads) {
+                self.best = Some(node);
+                threads.clear();
                 break;
             }
         }
@@ -237,6 +242,31 @@ impl Attempt {
             )));
         }
         Ok(())
+    }
+
+    /// Whether the row at hand fits a variable after what has been taken.
+    fn fits(&mut self, parent: u32, variable: usize, context: AtHand<'_>) -> Result<bool> {
+        let (row, rows, program, store) = context;
+        let Some(condition) = &program.conditions[variable] else { return Ok(true) };
+        if program.row_only >> variable & 1 == 1 {
+            return Ok(row.fits >> variable & 1 == 1);
+        }
+        let node = self.nodes.len() as u32;
+        self.nodes.push(Node { parent, variable: variable as u16 });
+        let candidate = self.candidate_with(node, row, rows);
+        self.nodes.pop();
+        holds(condition, store, candidate)
+    }
+
+    /// Whether a greedy repetition that ended before the row at hand could take it.
+    fn is_kept(&mut self, parent: u32, mut guard: u64, context: AtHand<'_>) -> Result<bool> {
+        while guard != 0 {
+            if self.fits(parent, guard.trailing_zeros() as usize, context)? {
+                return Ok(true);
+            }
+            guard &= guard - 1;
+        }
+        Ok(false)
     }
 
     fn variables(&self, mut node: u32) -> Vec<u16> {
@@ -266,6 +296,31 @@ impl Attempt {
         debug_assert_eq!(candidate.ids.last(), Some(&row.id));
         candidate
     }
+}
+
+/// Adds the threads that can be reached from an instruction without a row. True: the end of the
+/// pattern can be.
+fn follow(
+    (from, node): (usize, u32),
+    program: &Program,
+    visited: &mut Visited,
+    threads: &mut Vec<Thread>,
+) -> bool {
+    let mut accepts = false;
+    let mut stack = vec![(from, 0)];
+    while let Some((at, guard)) = stack.pop() {
+        if !visited.enter(at, guard) {
+            continue;
+        }
+        match program.instructions[at] {
+            Instruction::Take(_) => threads.push(Thread { at, node, guard }),
+            Instruction::Jump(to) => stack.push((to, guard)),
+            Instruction::Split(first, second) => stack.extend([(second, guard), (first, guard)]),
+            Instruction::Guard(more) => stack.push((at + 1, guard | more)),
+            Instruction::Accept => accepts = true,
+        }
+    }
+    accepts
 }
 
 fn holds(condition: &Bound, store: &RowStore, candidate: Candidate) -> Result<bool> {

@@ -2,11 +2,13 @@
 //!
 //! # Semantics
 //! The rows of a partition are looked at in the order of `ORDER BY`, peers as they arrived, once
-//! the watermark has passed them. From the first row on the most preferred match is searched
-//! (greedy quantifiers prefer more rows, reluctant ones fewer, an alternation its first part); it
+//! the watermark has passed them. From the first row on the match that ends first is searched; it
 //! gives one row, the partition columns and the measures, and the search goes on where
 //! `AFTER MATCH SKIP` says. Where nothing matches it goes on at the next row. A match of no rows
 //! is none. With `WITHIN` all rows of a match lie less than that after its first one.
+//!
+//! As in Flink there is no giving back: a row that a greedy repetition could take is never given
+//! to what follows it, even if nothing matches then.
 //!
 //! A condition or measure is an expression over a row of [`MatchReference`]s, which are looked up
 //! in the match. A variable without a condition fits every row.
@@ -19,9 +21,8 @@
 //! Conditions that look at the row at hand only are computed once, a batch at a time.
 //!
 //! # Emission
-//! Insert-only: a match comes out when it is decided, which is when no row that follows can make
-//! a more preferred one. An attempt whose `WITHIN` the watermark has passed is decided, and so is
-//! every attempt at the end of the input.
+//! Insert-only: a match comes out when the watermark passes its last row. An attempt whose `WITHIN`
+//! the watermark has passed is given up, and so is every attempt at the end of the input.
 //!
 //! # Retention
 //! Rows before the running attempt are dropped. Without `WITHIN` an attempt may last for ever; its

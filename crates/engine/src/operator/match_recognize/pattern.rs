@@ -14,7 +14,7 @@ pub enum Pattern {
     Variable(usize),
     /// One after the other.
     Concatenation(Vec<Pattern>),
-    /// One of these; the first that fits is preferred.
+    /// One of these.
     Alternation(Vec<Pattern>),
     /// So many times in a row.
     Repeat {
@@ -24,17 +24,18 @@ pub enum Pattern {
         min: u32,
         /// At most so often; none: no bound.
         max: Option<u32>,
-        /// Whether more or fewer repetitions are preferred.
+        /// Whether the repetition keeps the rows that it can take.
         preference: Preference,
     },
 }
 
-/// Whether a quantifier prefers more or fewer rows.
+/// Whether a repetition keeps the rows that it can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Preference {
-    /// As many as possible.
+    /// A row with which one more round could begin is never given to what follows, also after the
+    /// last round. Without effect where the number of rounds is fixed.
     Greedy,
-    /// As few as possible.
+    /// What follows may take any row, so that the match ends as soon as it can.
     Reluctant,
 }
 
@@ -43,9 +44,11 @@ pub enum Preference {
 pub(super) enum Instruction {
     /// Takes one row that fits the variable.
     Take(usize),
-    /// Goes on at both places, preferring the first.
+    /// Goes on at both places, the first one first.
     Split(usize, usize),
     Jump(usize),
+    /// The next row must not fit any of these variables, one bit each.
+    Guard(u64),
     Accept,
 }
 
@@ -85,7 +88,7 @@ fn emit(pattern: &Pattern, variables: usize, program: &mut Vec<Instruction>) -> 
                 emit(pattern, variables, program)?;
             }
             match max {
-                None => emit_loop(pattern, *preference, variables, program)?,
+                None => emit_loop(pattern, variables, program)?,
                 Some(max) => {
                     let mut exits = Vec::new();
                     for _ in *min..*max {
@@ -95,9 +98,12 @@ fn emit(pattern: &Pattern, variables: usize, program: &mut Vec<Instruction>) -> 
                     }
                     let end = program.len();
                     for exit in exits {
-                        program[exit] = split(*preference, exit + 1, end);
+                        program[exit] = Instruction::Split(exit + 1, end);
                     }
                 }
+            }
+            if *preference == Preference::Greedy && *max != Some(*min) {
+                program.push(Instruction::Guard(first_variables(pattern)));
             }
         }
     }
@@ -127,23 +133,36 @@ fn emit_alternation(
     Ok(())
 }
 
-fn emit_loop(
-    pattern: &Pattern,
-    preference: Preference,
-    variables: usize,
-    program: &mut Vec<Instruction>,
-) -> Result<()> {
+fn emit_loop(pattern: &Pattern, variables: usize, program: &mut Vec<Instruction>) -> Result<()> {
     let start = program.len();
     program.push(Instruction::Accept);
     emit(pattern, variables, program)?;
     program.push(Instruction::Jump(start));
-    program[start] = split(preference, start + 1, program.len());
+    program[start] = Instruction::Split(start + 1, program.len());
     Ok(())
 }
 
-fn split(preference: Preference, inside: usize, after: usize) -> Instruction {
-    match preference {
-        Preference::Greedy => Instruction::Split(inside, after),
-        Preference::Reluctant => Instruction::Split(after, inside),
+/// The variables that the first row of a pattern can be, one bit each.
+pub(super) fn first_variables(pattern: &Pattern) -> u64 {
+    match pattern {
+        Pattern::Variable(number) => 1_u64.checked_shl(*number as u32).unwrap_or(0),
+        Pattern::Concatenation(parts) => {
+            let reached =
+                parts.iter().position(|p| !may_be_empty(p)).map_or(parts.len(), |p| p + 1);
+            parts[..reached].iter().fold(0, |all, p| all | first_variables(p))
+        }
+        Pattern::Alternation(parts) => parts.iter().fold(0, |all, p| all | first_variables(p)),
+        Pattern::Repeat { max: Some(0), .. } => 0,
+        Pattern::Repeat { pattern, .. } => first_variables(pattern),
+    }
+}
+
+/// Whether a pattern fits no rows at all.
+fn may_be_empty(pattern: &Pattern) -> bool {
+    match pattern {
+        Pattern::Variable(_) => false,
+        Pattern::Concatenation(parts) => parts.iter().all(may_be_empty),
+        Pattern::Alternation(parts) => parts.iter().any(may_be_empty),
+        Pattern::Repeat { pattern, min, .. } => *min == 0 || may_be_empty(pattern),
     }
 }

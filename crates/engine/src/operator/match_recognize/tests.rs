@@ -7,6 +7,7 @@ use datafusion_expr::Operator as BinaryOperator;
 use datafusion_physical_expr::expressions::{BinaryExpr, Column, Literal};
 use proptest::prelude::*;
 
+use super::pattern::first_variables;
 use super::*;
 use crate::expr::Expression;
 use crate::operator::over::{FunctionKind, WindowFunction};
@@ -114,13 +115,32 @@ struct Search<'a> {
     rows: &'a [Event],
     within: Option<i64>,
     watermark: i64,
+    /// How many rows the match must have.
+    length: std::cell::Cell<usize>,
+    /// Whether a way through the pattern wants a row that is not there yet.
+    open: std::cell::Cell<bool>,
 }
 
-type Goal<'a> = &'a mut dyn FnMut(&mut Vec<usize>) -> Option<End>;
+/// What comes after a part of a pattern: the variables so far, and those that the next row must
+/// not fit.
+type Goal<'a> = &'a mut dyn FnMut(&mut Vec<usize>, u64) -> Option<Vec<usize>>;
 
 impl Search<'_> {
-    /// Tries all ways through the pattern in the order of preference, each followed by `goal`.
-    fn walk(&self, pattern: &Pattern, taken: &mut Vec<usize>, goal: Goal<'_>) -> Option<End> {
+    fn fits_next(&self, variable: usize, taken: &mut Vec<usize>) -> bool {
+        taken.push(variable);
+        let values: Vec<_> = self.rows.iter().map(|r| r.value).zip(taken.iter().copied()).collect();
+        taken.pop();
+        fits(variable, &values)
+    }
+
+    /// Tries all ways through the pattern, each followed by `goal`.
+    fn walk(
+        &self,
+        pattern: &Pattern,
+        taken: &mut Vec<usize>,
+        guard: u64,
+        goal: Goal<'_>,
+    ) -> Option<Vec<usize>> {
         match pattern {
             Pattern::Variable(variable) => {
                 let start = self.rows[0].time;
@@ -129,65 +149,85 @@ impl Search<'_> {
                 };
                 let Some(row) = self.rows.get(taken.len()) else {
                     let over = timed_out(self.watermark) || self.watermark == i64::MAX;
-                    return (!over).then_some(End::Open);
+                    self.open.set(self.open.get() || !over);
+                    return None;
                 };
-                if timed_out(row.time) {
+                let kept = |v: usize, taken: &mut Vec<usize>| {
+                    guard >> v & 1 == 1 && self.fits_next(v, taken)
+                };
+                if timed_out(row.time)
+                    || taken.len() == self.length.get()
+                    || (0..3).any(|v| kept(v, taken))
+                    || !self.fits_next(*variable, taken)
+                {
                     return None;
                 }
                 taken.push(*variable);
-                let values: Vec<_> =
-                    self.rows.iter().map(|r| r.value).zip(taken.iter().copied()).collect();
-                let end = if fits(*variable, &values) { goal(taken) } else { None };
+                let end = goal(taken, 0);
                 taken.pop();
                 end
             }
             Pattern::Concatenation(parts) => match parts.split_first() {
-                None => goal(taken),
+                None => goal(taken, guard),
                 Some((first, rest)) => {
                     let rest = Pattern::Concatenation(rest.to_vec());
-                    self.walk(first, taken, &mut |taken| self.walk(&rest, taken, goal))
+                    self.walk(first, taken, guard, &mut |taken, guard| {
+                        self.walk(&rest, taken, guard, goal)
+                    })
                 }
             },
             Pattern::Alternation(parts) => {
-                parts.iter().find_map(|part| self.walk(part, taken, goal))
+                parts.iter().find_map(|part| self.walk(part, taken, guard, goal))
             }
-            Pattern::Repeat { pattern: inner, min, max, preference } => {
-                let again = Pattern::Repeat {
-                    pattern: inner.clone(),
-                    min: min.saturating_sub(1),
-                    max: max.map(|m| m.saturating_sub(1)),
-                    preference: *preference,
-                };
-                let before = taken.len();
-                let more = |taken: &mut Vec<usize>, goal: Goal<'_>| {
-                    if *max == Some(0) {
-                        return None;
-                    }
-                    self.walk(inner, taken, &mut |taken| {
-                        // A round of no rows leads nowhere new, if rounds have no end.
-                        if *min == 0 && max.is_none() && taken.len() == before {
-                            return None;
-                        }
-                        self.walk(&again, taken, goal)
-                    })
-                };
-                match (*min, preference) {
-                    (1.., _) => more(taken, goal),
-                    (0, Greedy) => more(taken, goal).or_else(|| goal(taken)),
-                    (0, Reluctant) => goal(taken).or_else(|| more(taken, goal)),
-                }
+            Pattern::Repeat { pattern, min, max, preference } => {
+                let keeps = *preference == Greedy && *max != Some(*min);
+                let kept = if keeps { first_variables(pattern) } else { 0 };
+                self.rounds(pattern, (*min, *max), taken, guard, &mut |taken, guard| {
+                    goal(taken, guard | kept)
+                })
             }
         }
     }
 
-    fn run(&self, pattern: &Pattern) -> End {
-        let found =
-            self.walk(pattern, &mut Vec::new(), &mut |taken| Some(End::Match(taken.clone())));
-        match found {
-            Some(End::Match(taken)) if taken.is_empty() => End::NoMatch,
-            Some(end) => end,
-            None => End::NoMatch,
+    fn rounds(
+        &self,
+        pattern: &Pattern,
+        (min, max): (u32, Option<u32>),
+        taken: &mut Vec<usize>,
+        guard: u64,
+        goal: Goal<'_>,
+    ) -> Option<Vec<usize>> {
+        let before = taken.len();
+        let more = |taken: &mut Vec<usize>, goal: Goal<'_>| {
+            if max == Some(0) {
+                return None;
+            }
+            let left = (min.saturating_sub(1), max.map(|m| m.saturating_sub(1)));
+            self.walk(pattern, taken, guard, &mut |taken, guard| {
+                // A round of no rows leads nowhere new, if rounds have no end.
+                if min == 0 && max.is_none() && taken.len() == before {
+                    return None;
+                }
+                self.rounds(pattern, left, taken, guard, goal)
+            })
+        };
+        match min {
+            0 => more(taken, goal).or_else(|| goal(taken, guard)),
+            _ => more(taken, goal),
         }
+    }
+
+    fn run(&self, pattern: &Pattern) -> End {
+        for length in 1..=self.rows.len() {
+            self.length.set(length);
+            let found = self.walk(pattern, &mut Vec::new(), 0, &mut |taken, _| {
+                (taken.len() == length).then(|| taken.clone())
+            });
+            if let Some(found) = found {
+                return End::Match(found);
+            }
+        }
+        if self.open.get() { End::Open } else { End::NoMatch }
     }
 }
 
@@ -222,7 +262,13 @@ fn naive(events: &[Event], spec: &MatchSpec, watermark: i64) -> Bag {
     for rows in rows.chunk_by(|a, b| a.key == b.key) {
         let mut start = 0;
         while start < rows.len() {
-            let search = Search { rows: &rows[start..], within: spec.within, watermark };
+            let search = Search {
+                rows: &rows[start..],
+                within: spec.within,
+                watermark,
+                length: Default::default(),
+                open: Default::default(),
+            };
             match search.run(&spec.pattern) {
                 End::Open => break,
                 End::NoMatch => start += 1,
@@ -311,14 +357,18 @@ fn repeat(variable: usize, min: u32, max: Option<u32>, preference: Preference) -
     Pattern::Repeat { pattern: Box::new(Pattern::Variable(variable)), min, max, preference }
 }
 
-/// Variables without conditions, except that `A` is 9: `MEASURES COUNT(*)`.
+/// `A AS A.v = 9, B AS B.v < 5, C AS TRUE MEASURES COUNT(*)`.
 fn counts(pattern: Pattern, skip: Skip, values: &[i64]) -> Vec<i64> {
     let nine = MatchExpression {
         references: vec![last(Some(A), 2, 0)],
         expression: compare(column(0), BinaryOperator::Eq, number(9)),
     };
+    let small = MatchExpression {
+        references: vec![last(Some(B), 2, 0)],
+        expression: compare(column(0), BinaryOperator::Lt, number(5)),
+    };
     let spec = MatchSpec {
-        define: vec![Some(nine), None, None],
+        define: vec![Some(nine), Some(small), None],
         measures: vec![measures().remove(2)],
         ..spec(pattern, skip, None)
     };
@@ -330,16 +380,24 @@ fn counts(pattern: Pattern, skip: Skip, values: &[i64]) -> Vec<i64> {
 }
 
 #[test]
-fn quantifiers_prefer_more_or_fewer_rows() {
-    let then =
-        |middle| Pattern::Concatenation(vec![Pattern::Variable(A), middle, Pattern::Variable(A)]);
-    let greedy = then(repeat(B, 0, None, Greedy));
-    let reluctant = then(repeat(B, 0, None, Reluctant));
-    let values = [9, 1, 9, 1, 1, 9];
-    assert_eq!(counts(greedy.clone(), Skip::PastLastRow, &values), [6]);
-    assert_eq!(counts(reluctant.clone(), Skip::PastLastRow, &values), [3]);
-    assert_eq!(counts(reluctant, Skip::ToNextRow, &values), [3, 4]);
-    assert_eq!(counts(greedy, Skip::ToLast(A), &values), [6]);
+fn a_greedy_repetition_gives_no_row_back() {
+    let then = |last, preference| {
+        let rows = repeat(B, 1, None, preference);
+        Pattern::Concatenation(vec![Pattern::Variable(A), rows, Pattern::Variable(last)])
+    };
+    let values = [9, 1, 1, 9, 1, 9];
+    // C fits every row, but B keeps all that are small.
+    assert_eq!(counts(then(C, Greedy), Skip::PastLastRow, &values), [4]);
+    assert_eq!(counts(then(C, Reluctant), Skip::PastLastRow, &values), [3, 3]);
+    assert_eq!(counts(then(A, Greedy), Skip::PastLastRow, &values), [4]);
+    assert_eq!(counts(then(A, Greedy), Skip::ToLast(A), &values), [4, 3]);
+    assert_eq!(counts(then(B, Greedy), Skip::PastLastRow, &values), [0_i64; 0]);
+    let two = Pattern::Concatenation(vec![
+        Pattern::Variable(A),
+        repeat(B, 1, Some(2), Greedy),
+        Pattern::Variable(C),
+    ]);
+    assert_eq!(counts(two, Skip::PastLastRow, &[9, 1, 1, 1, 9, 1, 9]), [3]);
 }
 
 #[test]
