@@ -56,6 +56,7 @@ pub fn build(
         scans: HashMap::new(),
         sources: HashMap::new(),
         nodes: HashMap::new(),
+        equal: HashMap::new(),
     };
     for plan in plans {
         build.collect(plan);
@@ -81,6 +82,8 @@ struct Build<'a> {
     sources: HashMap<ScanKey, (NodeId, Vec<usize>)>,
     /// Plans that have been built, by address.
     nodes: HashMap<*const StepPlan, NodeId>,
+    /// The same by what they do to what: two branches of a query that say the same share a node.
+    equal: HashMap<String, NodeId>,
 }
 
 fn scan_key(table: &TableDef) -> ScanKey {
@@ -107,7 +110,13 @@ impl Build<'_> {
             return Ok(node);
         }
         let inputs = plan.inputs.iter().map(|i| self.node(i)).collect::<Result<Vec<NodeId>>>()?;
-        let node = self.operator(plan, inputs)?;
+        let schema = plan.schema.fields();
+        let saying = format!("{:?} {inputs:?} {schema:?}", plan.node);
+        let node = match self.equal.get(&saying) {
+            Some(&node) => node,
+            None => self.operator(plan, inputs)?,
+        };
+        self.equal.insert(saying, node);
         self.nodes.insert(Arc::as_ptr(plan), node);
         Ok(node)
     }

@@ -335,32 +335,40 @@ impl Aggregate {
     }
 
     /// Old rows taken back and new rows added, without the groups whose result stayed the same.
+    /// `old` and `new` are in the order in which the groups were touched.
     fn net_change(
         &self,
         (old, before): (&[u32], &[ArrayRef]),
         (new, after): (&[u32], &[ArrayRef]),
     ) -> Result<Deltas> {
-        let same = if old == new { accumulator::equal_rows(before, after)? } else { None };
-        match same {
-            Some(same) if same.true_count() == old.len() => Ok(Vec::new()),
-            Some(same) if same.true_count() > 0 => {
-                let changed = arrow::compute::not(&same)?;
-                Ok(vec![
-                    self.output(old, before, -1)?.filter(&changed)?,
-                    self.output(new, after, 1)?.filter(&changed)?,
-                ])
+        let (at_old, at_new) = common(old, new);
+        let same = match self.spec.calls.is_empty() {
+            true => Some(BooleanArray::from(vec![true; at_old.len()])),
+            false => {
+                let before = pick_all(before, &at_old, old.len())?;
+                let after = pick_all(after, &at_new, new.len())?;
+                accumulator::equal_rows(&before, &after)?
             }
-            _ => {
-                let mut output = Vec::with_capacity(2);
-                if !old.is_empty() {
-                    output.push(self.output(old, before, -1)?);
-                }
-                if !new.is_empty() {
-                    output.push(self.output(new, after, 1)?);
-                }
-                Ok(output)
+        };
+        let mut output = Vec::with_capacity(2);
+        for (slots, results, at, weight) in [(old, before, at_old, -1), (new, after, at_new, 1)] {
+            let mut changed = vec![true; slots.len()];
+            if let Some(same) = &same {
+                let unchanged = at.iter().enumerate().filter(|(i, _)| same.value(*i));
+                unchanged.for_each(|(_, &row)| changed[row as usize] = false);
+            }
+            let kept = changed.iter().filter(|c| **c).count();
+            if kept == slots.len() && kept > 0 {
+                output.push(self.output(slots, results, weight)?);
+            } else if kept > 0 {
+                let rows: Vec<u32> =
+                    (0..slots.len() as u32).filter(|&row| changed[row as usize]).collect();
+                let slots: Vec<u32> = rows.iter().map(|&row| slots[row as usize]).collect();
+                let results = results.iter().map(|r| pick(r, &rows)).collect::<Result<Vec<_>>>()?;
+                output.push(self.output(&slots, &results, weight)?);
             }
         }
+        Ok(output)
     }
 
     /// The groups of the windows that the watermark has passed.
@@ -440,6 +448,26 @@ impl Operator for Aggregate {
     fn state_rows(&self) -> usize {
         self.keys.len()
     }
+}
+
+/// The positions in `old` and `new` of what both hold; what both hold is in the same order there.
+fn common(old: &[u32], new: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    if old == new {
+        let all: Vec<u32> = (0..old.len() as u32).collect();
+        return (all.clone(), all);
+    }
+    let positions: hashbrown::HashMap<u32, u32, foldhash::fast::RandomState> =
+        new.iter().enumerate().map(|(at, &slot)| (slot, at as u32)).collect();
+    let both = old.iter().enumerate();
+    both.filter_map(|(at, slot)| Some((at as u32, *positions.get(slot)?))).unzip()
+}
+
+/// The given rows of all columns; the columns themselves where that is all rows.
+fn pick_all(columns: &[ArrayRef], rows: &[u32], total: usize) -> Result<Vec<ArrayRef>> {
+    if rows.len() == total {
+        return Ok(columns.to_vec());
+    }
+    columns.iter().map(|c| pick(c, rows)).collect()
 }
 
 /// A selection of rows with weights of their own: how `DISTINCT` and `FILTER` hand rows on.
