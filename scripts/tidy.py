@@ -4,17 +4,31 @@
 Fails on: a Rust line of more than 100 columns; a Rust file of more than 1,200 lines (tests
 apart); `dbg!` or `todo!`; a TODO, FIXME, XXX or HACK that gives no reason (`TODO(reason): ...`);
 a Rust file without module documentation; a Rust file that no module names.
+Holds the invariants of ARCHITECTURE.md that can be seen from outside: who may depend on whom, and
+that the engine reads no clock, file or environment.
 Reports, without failing: functions of more than 70 lines.
 """
 
 import pathlib
 import re
 import sys
+import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLUMNS_MAX = 100
 FILE_LINES_MAX = 1200
 FUNCTION_LINES_MAX = 70
+
+# Whom each crate may use, of ours; and which crates of others are for tests alone.
+MAY_USE = {
+    "engine": set(),
+    "sql": {"engine"},
+    "connectors": {"engine"},
+    "runtime": {"engine", "sql", "connectors"},
+    "cli": {"runtime"},
+}
+TESTS_ONLY = {"datafusion"}
+OUTSIDE_WORLD = re.compile(r"\bstd::(fs|env|net)\b|\b(SystemTime|Instant)::now\b")
 
 FORBIDDEN = re.compile(r"\b(dbg|todo)!\s*[(\[{]")
 UNREASONED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!\([^)]+\):)")
@@ -83,6 +97,9 @@ def check(path, problems, long_functions):
         if len(line) > COLUMNS_MAX and not (test and '"' in line):
             problem(number, f"{len(line)} columns; a line has at most {COLUMNS_MAX}")
         code = STRING.sub('""', line)
+        if shown.parts[1] == "engine" and shown.parts[2] == "src" and not test:
+            if OUTSIDE_WORLD.search(code.split("//")[0]):
+                problem(number, "the engine reads no clock, file or environment")
         if FORBIDDEN.search(code.split("//")[0]):
             problem(number, "left over from debugging: dbg! or todo!")
         if UNREASONED.search(code):
@@ -93,8 +110,25 @@ def check(path, problems, long_functions):
                 long_functions.append((length, f"{shown}:{number}: {name}: {length} lines"))
 
 
+def check_layers(problems):
+    """Dependencies run downward only."""
+    for manifest in sorted(ROOT.glob("crates/*/Cargo.toml")):
+        crate = manifest.parent.name
+        shown = manifest.relative_to(ROOT)
+        if crate not in MAY_USE:
+            problems.append(f"{shown}: an unknown crate: say in scripts/tidy.py what it may use")
+            continue
+        for used in tomllib.loads(manifest.read_text(encoding="utf-8")).get("dependencies", {}):
+            if used in TESTS_ONLY:
+                problems.append(f"{shown}: {used} is for tests alone (see ARCHITECTURE.md)")
+            ours = used.removeprefix("rialto-")
+            if ours != used and ours not in MAY_USE[crate]:
+                problems.append(f"{shown}: {crate} must not use {ours} (see ARCHITECTURE.md)")
+
+
 def main():
     problems, long_functions = [], []
+    check_layers(problems)
     files = sorted(ROOT.glob("crates/**/*.rs"))
     if not files:
         sys.exit("tidy: no Rust file found: wrong folder?")

@@ -34,7 +34,7 @@ CREATE VIEW rolled AS
 SELECT
   sold_at,
   line_no / 19 AS basket,
-  CAST(FLOOR(POWER(sku_roll, 3) * 24) AS INT) + 1 AS article,
+  CAST(FLOOR(POWER(sku_roll, 2) * 24) AS INT) + 1 AS article,
   CASE WHEN kind_roll <= 16 THEN -1 ELSE 1 END
     * (CAST(FLOOR(POWER(quantity_roll, 5) * 36) AS INT) + 1) AS quantity,
   CASE WHEN kind_roll <= 16 THEN 'return' ELSE 'sale' END AS kind
