@@ -201,12 +201,24 @@ impl Lowering {
         else {
             return Err(SqlError::not_supported("LIMIT or OFFSET that is not a number"));
         };
-        let fetch = fetch.map(|n| n as u64);
-        match limit.input.as_ref() {
+        self.limited(&limit.input, skip as u64, fetch.map(|n| n as u64))
+    }
+
+    /// The first rows in the order of the sort below: a projection in between keeps that order,
+    /// even where it drops the columns that are sorted by.
+    fn limited(&self, input: &LogicalPlan, skip: u64, fetch: Option<u64>) -> Result<Plan> {
+        match input {
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
-                self.first_rows(&sort.input, &sort.expr, skip as u64, fetch)
+                self.first_rows(&sort.input, &sort.expr, skip, fetch)
             }
-            other => self.first_rows(other, &[], skip as u64, fetch),
+            LogicalPlan::Projection(p) if is_sorted(&p.input) => {
+                let first = self.limited(&p.input, skip, fetch)?;
+                self.project(first, &p.expr, p.input.schema(), p.schema.as_arrow())
+            }
+            LogicalPlan::SubqueryAlias(alias) if is_sorted(&alias.input) => {
+                self.limited(&alias.input, skip, fetch)
+            }
+            other => self.first_rows(other, &[], skip, fetch),
         }
     }
 
@@ -309,6 +321,16 @@ impl Lowering {
         let schema = Arc::new(Schema::new(fields));
         let node = StepNode::FilterProject { condition: None, projection: Some(projection) };
         Ok((Arc::new(StepPlan { node, inputs: vec![input], schema, traits }), positions))
+    }
+}
+
+/// Whether rows come in the order of a sort.
+fn is_sorted(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Sort(sort) => sort.fetch.is_none(),
+        LogicalPlan::Projection(projection) => is_sorted(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => is_sorted(&alias.input),
+        _ => false,
     }
 }
 
