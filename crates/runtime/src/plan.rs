@@ -136,8 +136,7 @@ impl JobPlan {
         environment: &Environment,
         shards: usize,
     ) -> Result<Job> {
-        let plans: Vec<Arc<StepPlan>> =
-            self.outputs.iter().map(|o| Arc::clone(&o.plan)).collect();
+        let plans: Vec<Arc<StepPlan>> = self.outputs.iter().map(|o| Arc::clone(&o.plan)).collect();
         let (circuit, ids) = build(&plans, session, &Connectors { environment })?;
         let mut outputs = Vec::with_capacity(ids.len());
         for (planned, output) in self.outputs.iter().zip(ids) {

@@ -10,9 +10,7 @@ use std::sync::Arc;
 use datafusion_common::tree_node::Transformed;
 use datafusion_common::{DFSchemaRef, NullEquality, Result, plan_err};
 use datafusion_expr::logical_plan::{Distinct, Join};
-use datafusion_expr::{
-    Expr, Extension, JoinType, LogicalPlan, UserDefinedLogicalNodeCore,
-};
+use datafusion_expr::{Expr, Extension, JoinType, LogicalPlan, UserDefinedLogicalNodeCore};
 
 /// Rows as often as they are in both inputs, or more often in the left one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
