@@ -92,8 +92,8 @@ impl JobPlan {
         Ok(())
     }
 
-    /// The columns of an output that are shown, with the types that were declared; the plan may have
-    /// further ones behind them, to order by.
+    /// The columns of an output that are shown, with the types that were declared; the plan may
+    /// have further ones behind them, to order by.
     pub fn columns(&self, output: usize) -> &SchemaRef {
         &self.outputs[output].columns
     }

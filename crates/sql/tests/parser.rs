@@ -312,8 +312,10 @@ fn an_error_is_drawn_under_the_user_s_own_line() {
 #[test]
 fn a_file_is_cut_at_semicolons_outside_of_strings_comments_and_sets() {
     let text = "/* one; two */ SELECT 'a;b'; -- c;\n;;\n\
-                BEGIN STATEMENT SET; INSERT INTO a SELECT 1; INSERT INTO b SELECT `x;` FROM t; END;\n\
-                EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT CASE WHEN b THEN 1 END FROM t; END;\n\
+                BEGIN STATEMENT SET; INSERT INTO a SELECT 1;\
+                 INSERT INTO b SELECT `x;` FROM t; END;\n\
+                EXECUTE STATEMENT SET BEGIN \
+                INSERT INTO a SELECT CASE WHEN b THEN 1 END FROM t; END;\n\
                 SELECT 3";
     let parsed = parse(text).expect("four statements");
     assert_eq!(parsed.len(), 4);

@@ -2,7 +2,7 @@
 //!
 //! | written | canonical |
 //! |---|---|
-//! | `JSON_VALUE(i, p RETURNING t DEFAULT d ON EMPTY)` | `(i, p, 't', 'DEFAULT', d, 'NULL', NULL)` |
+//! | `JSON_VALUE(i, p RETURNING t DEFAULT d ON EMPTY)` | `(i, p, 't', 'DEFAULT', d, 'NULL', …)` |
 //! | `JSON_QUERY(i, p WITH WRAPPER …)` | `(i, p, '', 'UNCONDITIONAL', 'NULL', 'NULL')` |
 //! | `JSON_EXISTS(i, p … ON ERROR)` | `JSON_EXISTS(i, p, 'FALSE')` |
 //! | `JSON_OBJECT(KEY k VALUE v …)` | `JSON_OBJECT('NULL', k, v)` |

@@ -1,6 +1,7 @@
 //! `INTERSECT ALL` and `EXCEPT ALL`.
 //!
-//! DataFusion plans them as semi and anti joins, which do not count how often a row is on the right:
+//! DataFusion plans them as semi and anti joins, which do not count how often a row is on the
+//! right:
 //! `(x, x) EXCEPT ALL (x)` would be empty. Here such a join becomes a node of its own.
 
 use std::cmp::Ordering;
