@@ -50,7 +50,7 @@ fmt: ## Format the sources
 data: ## Fetch public retail data into .cache/data
 	scripts/data.sh
 
-bench: ## Nexmark on this machine (builds with full optimisation first: long from cold)
+bench: ## Nexmark, built with full optimisation (long from cold); BENCH="--queries q0,q5"
 	@scripts/setup.sh build
 	$(CARGO) build --release --workspace --bins
 	$(PYTHON) scripts/bench.py $(CARGO_TARGET_DIR)/release/rialto $(BENCH)

@@ -7,6 +7,7 @@ import decimal
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -19,11 +20,21 @@ def command():
     return os.environ.get("RIALTO", str(pathlib.Path(target) / "debug" / "rialto"))
 
 
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.0+)?")
+
+
+def plain(value):
+    """One text for one moment: JSON leaves out a fraction of zeros, the recorded results do not."""
+    moment = MOMENT.fullmatch(value) if isinstance(value, str) else None
+    return f"{moment[1]} {moment[2]}" if moment else value
+
+
 def rows(text):
     """Rows as they can be counted; numbers keep their digits."""
     return collections.Counter(
-        json.dumps(json.loads(line, parse_float=decimal.Decimal), default=str, sort_keys=True)
-        for line in text.splitlines() if line.strip())
+        json.dumps({name: plain(value) for name, value in row.items()}, default=str, sort_keys=True)
+        for row in (json.loads(line, parse_float=decimal.Decimal)
+                    for line in text.splitlines() if line.strip()))
 
 
 def seed(folder):
