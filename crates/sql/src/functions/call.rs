@@ -312,7 +312,15 @@ impl ScalarUDFImpl for FlinkFunction {
             Nulls::Propagate => args.arg_fields.iter().any(|f| f.is_nullable()),
             Nulls::All => args.arg_fields.iter().all(|f| f.is_nullable()),
         };
-        Ok(Arc::new(Field::new(self.def.name, dtype, nullable)))
+        let moved = args.arg_fields.get(2).filter(|f| *f.data_type() == dtype);
+        let field = Field::new(self.def.name, dtype, nullable);
+        // A moment that is moved keeps its declared precision.
+        Ok(Arc::new(match moved {
+            Some(moment) if self.def.name == "TIMESTAMPADD" => {
+                field.with_metadata(moment.metadata().clone())
+            }
+            _ => field,
+        }))
     }
 
     fn is_nullable(&self, _args: &[Expr], _schema: &dyn datafusion_common::ExprSchema) -> bool {

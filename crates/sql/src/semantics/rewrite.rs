@@ -204,6 +204,8 @@ impl Rewriter<'_> {
             // Later rules may prove more of a value than its type says.
             ("TYPEOF", _) if !call.args.is_empty() => {
                 let (_, field) = call.args[0].to_field(self.schema)?;
+                let nullable = self.declared_nullable(&call.args[0])?;
+                let field = field.as_ref().clone().with_nullable(nullable);
                 let text = crate::functions::typing::field_type_name(&field);
                 return Ok(lit(text));
             }
@@ -215,6 +217,30 @@ impl Rewriter<'_> {
             _ => {}
         }
         self.with_argument_types(call)
+    }
+
+    /// Whether Flink declares a value nullable: arithmetic whose overflow is NULL is not for that.
+    fn declared_nullable(&self, expr: &Expr) -> Result<bool> {
+        let Expr::ScalarFunction(call) = expr else { return expr.nullable(self.schema) };
+        let inner = call.func.inner();
+        let strict = inner.downcast_ref::<Arith>().is_some()
+            || inner.downcast_ref::<FlinkCast>().is_some_and(|c| !c.lenient())
+            || matches!(
+                call.func.name(),
+                "ROUND" | "TRUNCATE" | "TIMESTAMPDIFF" | "TIMESTAMPADD"
+            );
+        if matches!(call.func.name(), "ARRAY" | "MAP" | "ROW") {
+            return Ok(false);
+        }
+        if !strict {
+            return expr.nullable(self.schema);
+        }
+        for arg in &call.args {
+            if self.declared_nullable(arg)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The JSON aggregates join texts that are JSON already; a null is left out, or is the text
