@@ -225,10 +225,7 @@ impl Rewriter<'_> {
         let inner = call.func.inner();
         let strict = inner.downcast_ref::<Arith>().is_some()
             || inner.downcast_ref::<FlinkCast>().is_some_and(|c| !c.lenient())
-            || matches!(
-                call.func.name(),
-                "ROUND" | "TRUNCATE" | "TIMESTAMPDIFF" | "TIMESTAMPADD"
-            );
+            || matches!(call.func.name(), "ROUND" | "TRUNCATE" | "TIMESTAMPDIFF" | "TIMESTAMPADD");
         if matches!(call.func.name(), "ARRAY" | "MAP" | "ROW") {
             return Ok(false);
         }
