@@ -12,7 +12,7 @@ RIALTO  = $(CARGO_TARGET_DIR)/debug/rialto
 # rustup puts cargo here; a shell that was open before the installation does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo build test examples lint tidy fmt bench data dist
+.PHONY: help demo build test examples lint style tidy fmt bench data dist
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -35,9 +35,11 @@ test: ## All tests: Rust, SQL corpus, examples
 examples: build ## The tests of the examples alone
 	RIALTO=$(RIALTO) $(PYTHON) examples/test.py
 
-lint: tidy ## Format, tidy, clippy
+style: tidy ## Format and tidy: the lints that need no build
 	@scripts/setup.sh lint
 	$(CARGO) fmt --all --check
+
+lint: style ## Format, tidy, clippy (clippy checks the dependencies once more: minutes from cold)
 	$(CARGO) clippy --workspace --all-targets -- -D missing_docs -D unsafe_code \
 		-D clippy::dbg_macro -D clippy::todo -D clippy::unimplemented
 

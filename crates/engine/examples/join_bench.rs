@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use rialto_engine::operator::join::{Emission, Join, JoinKind, JoinSpec};
+use rialto_engine::operator::Emission;
+use rialto_engine::operator::join::{Join, JoinKind, JoinSpec};
 use rialto_engine::{Delta, Operator, Progress, StepContext};
 
 const BATCH_ROWS: usize = 32 * 1024;

@@ -10,6 +10,7 @@ use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take_record_batch;
@@ -86,7 +87,6 @@ pub(super) struct FileSink {
     closed: Vec<ClosedPart>,
     prepared: BTreeMap<u64, Vec<ClosedPart>>,
     recovered: bool,
-    parts: u64,
 }
 
 impl FileSink {
@@ -133,7 +133,6 @@ impl FileSink {
             closed: Vec::new(),
             prepared: BTreeMap::new(),
             recovered: false,
-            parts: 0,
         })
     }
 
@@ -178,8 +177,7 @@ impl FileSink {
                     self.close(&fullest)?;
                 }
             }
-            let name = format!("{}{}-{}{}", self.prefix(), run(), self.parts, self.extension);
-            self.parts += 1;
+            let name = format!("{}{}-{}{}", self.prefix(), run(), next_part(), self.extension);
             let part = PartFile::create(&folder, name, &mut self.making);
             self.open.insert(folder.clone(), part.map_err(|e| self.failed(e))?);
         }
@@ -229,6 +227,13 @@ impl FileSink {
             None => Ok(()),
         }
     }
+}
+
+/// Numbers the part files of this process: two jobs that write one table, one after the other, must
+/// not give their files one name.
+fn next_part() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Tells the files of this process from those of earlier ones.
