@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array,
+};
 use arrow::compute::{
     concat, concat_batches, filter, filter_record_batch, take, take_record_batch,
 };
@@ -118,7 +120,7 @@ impl Delta {
     /// The rows at `indices`, in that order.
     pub fn take(&self, indices: &UInt32Array) -> Result<Self> {
         Ok(Self {
-            batch: take_record_batch(&self.batch, indices)?,
+            batch: take_rows(&self.batch, indices)?,
             weights: take_optional(self.weights.as_ref(), indices)?,
             arrival: take_optional(self.arrival.as_ref(), indices)?,
         })
@@ -154,6 +156,15 @@ impl Delta {
     }
 }
 
+/// As [`take_record_batch`], which refuses a batch without columns; `COUNT(*)` reads such.
+fn take_rows(batch: &RecordBatch, indices: &UInt32Array) -> Result<RecordBatch> {
+    if batch.num_columns() > 0 {
+        return Ok(take_record_batch(batch, indices)?);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(indices.len()));
+    Ok(RecordBatch::try_new_with_options(batch.schema(), vec![], &options)?)
+}
+
 fn as_int64(array: ArrayRef) -> Int64Array {
     Int64Array::from(array.to_data())
 }
@@ -183,4 +194,22 @@ fn concat_optional<'a>(
         .collect();
     let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
     Ok(Some(as_int64(concat(&parts)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::Schema;
+
+    use super::*;
+
+    #[test]
+    fn rows_without_columns_can_be_taken() {
+        let options = RecordBatchOptions::new().with_row_count(Some(3));
+        let none = Arc::new(Schema::empty());
+        let batch = RecordBatch::try_new_with_options(none, vec![], &options).unwrap();
+        let delta = Delta::weighted(batch, Int64Array::from(vec![1, -1, 2]));
+        let taken = delta.take(&UInt32Array::from(vec![2, 0])).unwrap();
+        assert_eq!(taken.num_rows(), 2);
+        assert_eq!(taken.weights(), Some([2, 1].as_slice()));
+    }
 }

@@ -25,9 +25,15 @@ pub(crate) fn show(session: &Session, show: &Show) -> Result<Answer> {
     };
     match &show.kind {
         ShowKind::Catalogs => list("catalog name", owned(catalog.catalog_names())),
-        ShowKind::CurrentCatalog => list("current catalog name", owned(vec![catalog.current_catalog()])),
-        ShowKind::Databases(at) => list("database name", owned(catalog.database_names(at.as_ref())?)),
-        ShowKind::CurrentDatabase => list("current database name", owned(vec![catalog.current_database()])),
+        ShowKind::CurrentCatalog => {
+            list("current catalog name", owned(vec![catalog.current_catalog()]))
+        }
+        ShowKind::Databases(at) => {
+            list("database name", owned(catalog.database_names(at.as_ref())?))
+        }
+        ShowKind::CurrentDatabase => {
+            list("current database name", owned(vec![catalog.current_database()]))
+        }
         ShowKind::Tables(at) => list("table name", relations(at, |_| true)?),
         ShowKind::Views(at) => list("view name", relations(at, |r| r.kind_name() == "view")?),
         ShowKind::MaterializedViews(at) => {
@@ -42,7 +48,9 @@ pub(crate) fn show(session: &Session, show: &Show) -> Result<Answer> {
             names.dedup();
             list("function name", names)
         }
-        ShowKind::Models(_) => list("model name", catalog.models().map(|m| m.path.object.clone()).collect()),
+        ShowKind::Models(_) => {
+            list("model name", catalog.models().map(|m| m.path.object.clone()).collect())
+        }
         ShowKind::Columns(name) => columns(session, name),
         ShowKind::CreateTable(name) => Ok(Answer::Text(catalog.table(name)?.show_create())),
         ShowKind::CreateView(name) | ShowKind::CreateMaterializedView(name) => {
@@ -50,7 +58,9 @@ pub(crate) fn show(session: &Session, show: &Show) -> Result<Answer> {
         }
         ShowKind::CreateCatalog(name) => Ok(Answer::Text(catalog.show_create_catalog(name)?)),
         ShowKind::Modules => list("module name", vec!["core".into()]),
-        ShowKind::Partitions(_) | ShowKind::Jobs | ShowKind::CreateModel(_) => Err(SqlError::not_supported("this SHOW statement")),
+        ShowKind::Partitions(_) | ShowKind::Jobs | ShowKind::CreateModel(_) => {
+            Err(SqlError::not_supported("this SHOW statement"))
+        }
     }
 }
 
@@ -93,7 +103,8 @@ fn table_column(table: &TableDef, column: &rialto_sql::catalog::ColumnDef) -> [S
     }
     let in_key = table.key_columns().contains(&column.name);
     let nullable = column.data_type.as_ref().is_none_or(|t| t.nullable) && !in_key;
-    let key = if in_key { format!("PRI({})", table.key_columns().join(", ")) } else { String::new() };
+    let key =
+        if in_key { format!("PRI({})", table.key_columns().join(", ")) } else { String::new() };
     let extras = match &column.kind {
         ColumnKind::Physical => String::new(),
         ColumnKind::Computed(text) => format!("AS {}", text.text),

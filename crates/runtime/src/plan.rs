@@ -92,8 +92,8 @@ impl JobPlan {
         Ok(())
     }
 
-    /// The columns of an output that are shown, with the types that were declared; the plan may have
-    /// further ones behind them, to order by.
+    /// The columns of an output that are shown, with the types that were declared; the plan may
+    /// have further ones behind them, to order by.
     pub fn columns(&self, output: usize) -> &SchemaRef {
         &self.outputs[output].columns
     }
@@ -136,8 +136,7 @@ impl JobPlan {
         environment: &Environment,
         shards: usize,
     ) -> Result<Job> {
-        let plans: Vec<Arc<StepPlan>> =
-            self.outputs.iter().map(|o| Arc::clone(&o.plan)).collect();
+        let plans: Vec<Arc<StepPlan>> = self.outputs.iter().map(|o| Arc::clone(&o.plan)).collect();
         let (circuit, ids) = build(&plans, session, &Connectors { environment })?;
         let mut outputs = Vec::with_capacity(ids.len());
         for (planned, output) in self.outputs.iter().zip(ids) {

@@ -66,8 +66,8 @@ struct Config {
 }
 
 impl Project {
-    /// Reads a folder (`rialto.toml`, `sql/*.sql` by name) or a single file. `${name}` in the SQL is
-    /// replaced by what `variables` or else the project's `[variables]` say.
+    /// Reads a folder (`rialto.toml`, `sql/*.sql` by name) or a single file. `${name}` in the SQL
+    /// is replaced by what `variables` or else the project's `[variables]` say.
     pub fn open(path: &Path, variables: &[(String, String)]) -> Result<Self, ProjectError> {
         let mut config = Config::default();
         let (base_dir, paths) = if path.is_dir() {

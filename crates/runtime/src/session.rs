@@ -8,9 +8,7 @@ use rialto_connectors::Environment;
 use rialto_sql::catalog::{ColumnDef, ColumnKind, TableDef};
 use rialto_sql::error::SqlError;
 use rialto_sql::functions::{SessionSettings, format_value};
-use rialto_sql::parser::{
-    CreateTable, Explain, Insert, ParsedStatement, QualifiedName, Statement,
-};
+use rialto_sql::parser::{CreateTable, Explain, Insert, ParsedStatement, QualifiedName, Statement};
 use rialto_sql::planner::{Planner, Session};
 
 use crate::job::Job;
@@ -120,11 +118,7 @@ impl Runtime {
     /// Makes declarations, as [`execute`](Self::execute) does, but starts no job: what a query, an
     /// insert or a materialized view shall do is added to `plan`, so that one job can do it all.
     /// `None` where something was added.
-    pub fn plan(
-        &mut self,
-        parsed: &ParsedStatement,
-        plan: &mut JobPlan,
-    ) -> Result<Option<Answer>> {
+    pub fn plan(&mut self, parsed: &ParsedStatement, plan: &mut JobPlan) -> Result<Option<Answer>> {
         match &parsed.statement {
             Statement::Query(query) => plan.add_query(&self.session, query)?,
             Statement::Insert(insert) => plan.add_insert(&self.session, insert)?,
@@ -200,11 +194,8 @@ impl Runtime {
         let table: TableDef = self.session.catalog.table(name)?.clone();
         let temporary = table.temporary;
         if let Err(error) = self.resolve(table) {
-            let drop = rialto_sql::parser::DropObject {
-                name: name.clone(),
-                temporary,
-                if_exists: true,
-            };
+            let drop =
+                rialto_sql::parser::DropObject { name: name.clone(), temporary, if_exists: true };
             self.session.catalog.drop_table(&drop)?;
             let at = name.span;
             return Err(if error.span.is_some() { error } else { error.with_span(at) });
@@ -263,9 +254,12 @@ impl Runtime {
             }
             _ => return Err(SqlError::not_supported("EXPLAIN of this statement")),
         }
-        let logical: Vec<String> =
-            logical.iter().map(|p| p.display_indent().to_string()).collect();
-        Ok(format!("== Logical plan ==\n{}\n\n== Step plan ==\n{}", logical.join("\n\n"), plan.explain()))
+        let logical: Vec<String> = logical.iter().map(|p| p.display_indent().to_string()).collect();
+        Ok(format!(
+            "== Logical plan ==\n{}\n\n== Step plan ==\n{}",
+            logical.join("\n\n"),
+            plan.explain()
+        ))
     }
 
     fn set(&mut self, pair: Option<&(String, String)>) -> Result<Answer> {
@@ -301,9 +295,11 @@ impl Runtime {
 
 fn formatter(settings: &SessionSettings) -> rialto_connectors::FormatValue {
     let settings = settings.clone();
-    Arc::new(move |array: &dyn Array, row: usize| {
-        if array.is_null(row) { "null".into() } else { format_value(array, row, &settings) }
-    })
+    Arc::new(
+        move |array: &dyn Array, row: usize| {
+            if array.is_null(row) { "null".into() } else { format_value(array, row, &settings) }
+        },
+    )
 }
 
 /// Columns of text as an answer.

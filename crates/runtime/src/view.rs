@@ -97,10 +97,7 @@ fn sorted(batch: RecordBatch, order: &[SortColumn]) -> Result<RecordBatch> {
     }
     let mut columns: Vec<ArrowSort> = order
         .iter()
-        .map(|s| ArrowSort {
-            values: Arc::clone(batch.column(s.column)),
-            options: Some(s.options),
-        })
+        .map(|s| ArrowSort { values: Arc::clone(batch.column(s.column)), options: Some(s.options) })
         .collect();
     let position = UInt32Array::from_iter_values(0..batch.num_rows() as u32);
     columns.push(ArrowSort { values: Arc::new(position), options: None });

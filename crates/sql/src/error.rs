@@ -36,38 +36,20 @@ pub struct Span {
 impl Span {
     /// The span of `self` and `other` together.
     pub fn union(self, other: Span) -> Span {
-        Span {
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Span { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
     /// A span from sqlparser; `None` for its "unknown" (line zero).
     pub fn from_sqlparser(span: tokenizer::Span) -> Option<Span> {
-        let start = Position {
-            line: span.start.line,
-            column: span.start.column,
-        };
-        let end = Position {
-            line: span.end.line,
-            column: span.end.column,
-        };
-        (start.line > 0).then_some(Span {
-            start,
-            end: end.max(start),
-        })
+        let start = Position { line: span.start.line, column: span.start.column };
+        let end = Position { line: span.end.line, column: span.end.column };
+        (start.line > 0).then_some(Span { start, end: end.max(start) })
     }
 
     /// A span of one character at a position.
     pub fn at(position: Position) -> Span {
-        let end = Position {
-            line: position.line,
-            column: position.column + 1,
-        };
-        Span {
-            start: position,
-            end,
-        }
+        let end = Position { line: position.line, column: position.column + 1 };
+        Span { start: position, end }
     }
 }
 
@@ -90,20 +72,12 @@ pub type Result<T, E = SqlError> = std::result::Result<T, E>;
 impl SqlError {
     /// An error with its primary line only.
     pub fn new(message: impl Into<String>) -> SqlError {
-        SqlError {
-            message: message.into(),
-            detail: None,
-            hint: None,
-            span: None,
-        }
+        SqlError { message: message.into(), detail: None, hint: None, span: None }
     }
 
     /// An error at a place.
     pub fn at(message: impl Into<String>, span: Span) -> SqlError {
-        SqlError {
-            span: Some(span),
-            ..SqlError::new(message)
-        }
+        SqlError { span: Some(span), ..SqlError::new(message) }
     }
 
     /// A statement or clause that Flink has and Rialto does not.
@@ -179,17 +153,13 @@ fn render_place(span: Span, source_text: &str, file_name: &str) -> String {
         .map(|c| if c == '\t' { '\t' } else { ' ' })
         .collect();
     let marked = if span.end.line == line {
-        usize::try_from(span.end.column)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(column + 1)
+        usize::try_from(span.end.column).unwrap_or(usize::MAX).saturating_sub(column + 1)
     } else {
         length.saturating_sub(column)
     };
     let room = (first + SHOWN_COLUMNS_MAX).saturating_sub(column).max(1);
     let carets = "^".repeat(marked.clamp(1, room.min(length.saturating_sub(column).max(1))));
-    out.push_str(&format!(
-        "{margin} |\n{number} | {shown}\n{margin} | {pad}{carets}\n"
-    ));
+    out.push_str(&format!("{margin} |\n{number} | {shown}\n{margin} | {pad}{carets}\n"));
     out
 }
 
@@ -221,25 +191,11 @@ impl From<DataFusionError> for SqlError {
             return SqlError::new(message);
         };
         let span = diagnostic.span.map(|span| Span {
-            start: Position {
-                line: span.start.line,
-                column: span.start.column,
-            },
-            end: Position {
-                line: span.end.line,
-                column: span.end.column,
-            },
+            start: Position { line: span.start.line, column: span.start.column },
+            end: Position { line: span.end.line, column: span.end.column },
         });
-        let notes: Vec<&str> = diagnostic
-            .notes
-            .iter()
-            .map(|n| n.message.as_str())
-            .collect();
-        let helps: Vec<&str> = diagnostic
-            .helps
-            .iter()
-            .map(|h| h.message.as_str())
-            .collect();
+        let notes: Vec<&str> = diagnostic.notes.iter().map(|n| n.message.as_str()).collect();
+        let helps: Vec<&str> = diagnostic.helps.iter().map(|h| h.message.as_str()).collect();
         SqlError {
             message: sentence(&diagnostic.message),
             // The diagnostic is short; what the message says beyond it is worth a line.

@@ -164,21 +164,13 @@ impl IntervalUnit {
 impl IntervalFields {
     /// `first TO last` with Flink's default precisions.
     pub fn new(first: IntervalUnit, last: IntervalUnit) -> IntervalFields {
-        IntervalFields {
-            first,
-            last,
-            leading_precision: 2,
-            fraction_precision: 6,
-        }
+        IntervalFields { first, last, leading_precision: 2, fraction_precision: 6 }
     }
 }
 
 impl From<TypeKind> for FlinkType {
     fn from(kind: TypeKind) -> FlinkType {
-        FlinkType {
-            kind,
-            nullable: true,
-        }
+        FlinkType { kind, nullable: true }
     }
 }
 
@@ -259,10 +251,7 @@ impl FlinkType {
     pub fn row(fields: Vec<RowField>) -> Result<FlinkType> {
         for (i, field) in fields.iter().enumerate() {
             if fields[..i].iter().any(|f| f.name == field.name) {
-                return Err(SqlError::new(format!(
-                    "ROW has two fields named '{}'",
-                    field.name
-                )));
+                return Err(SqlError::new(format!("ROW has two fields named '{}'", field.name)));
             }
         }
         Ok(TypeKind::Row(fields).into())
@@ -275,34 +264,22 @@ impl FlinkType {
 }
 
 fn checked_length(name: &str, length: u64) -> Result<u32> {
-    u32::try_from(length)
-        .ok()
-        .filter(|n| (1..=LENGTH_MAX).contains(n))
-        .ok_or_else(|| {
-            SqlError::new(format!("{name}({length}) is out of range"))
-                .with_hint(format!("the length must lie between 1 and {LENGTH_MAX}"))
-        })
+    u32::try_from(length).ok().filter(|n| (1..=LENGTH_MAX).contains(n)).ok_or_else(|| {
+        SqlError::new(format!("{name}({length}) is out of range"))
+            .with_hint(format!("the length must lie between 1 and {LENGTH_MAX}"))
+    })
 }
 
 fn checked_precision(name: &str, precision: u64) -> Result<u8> {
-    u8::try_from(precision)
-        .ok()
-        .filter(|p| *p <= TIME_PRECISION_MAX)
-        .ok_or_else(|| {
-            SqlError::new(format!("{name}({precision}) is out of range")).with_hint(format!(
-                "the precision must lie between 0 and {TIME_PRECISION_MAX}"
-            ))
-        })
+    u8::try_from(precision).ok().filter(|p| *p <= TIME_PRECISION_MAX).ok_or_else(|| {
+        SqlError::new(format!("{name}({precision}) is out of range"))
+            .with_hint(format!("the precision must lie between 0 and {TIME_PRECISION_MAX}"))
+    })
 }
 
 impl fmt::Display for FlinkType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}{}",
-            self.kind,
-            if self.nullable { "" } else { " NOT NULL" }
-        )
+        write!(f, "{}{}", self.kind, if self.nullable { "" } else { " NOT NULL" })
     }
 }
 
@@ -337,12 +314,7 @@ impl fmt::Display for TypeKind {
                 f.write_str("ROW<")?;
                 for (i, field) in fields.iter().enumerate() {
                     let comma = if i == 0 { "" } else { ", " };
-                    write!(
-                        f,
-                        "{comma}{} {}",
-                        quote_identifier(&field.name),
-                        field.data_type
-                    )?;
+                    write!(f, "{comma}{} {}", quote_identifier(&field.name), field.data_type)?;
                     if let Some(comment) = &field.comment {
                         write!(f, " {}", quote_string(comment))?;
                     }
@@ -357,11 +329,7 @@ impl fmt::Display for TypeKind {
 impl fmt::Display for IntervalFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fraction = format!("({})", self.fraction_precision);
-        let fraction = if self.last == IntervalUnit::Second {
-            fraction.as_str()
-        } else {
-            ""
-        };
+        let fraction = if self.last == IntervalUnit::Second { fraction.as_str() } else { "" };
         f.write_str(self.first.name())?;
         match self.first {
             IntervalUnit::Year | IntervalUnit::Day => write!(f, "({})", self.leading_precision)?,

@@ -195,11 +195,7 @@ fn good_statements_are_read_and_keep_their_text() {
         };
         assert_eq!(parsed.len(), 1, "{text}");
         assert_eq!(&parsed[0].text, text);
-        assert_eq!(
-            (parsed[0].span.start.line, parsed[0].span.start.column),
-            (3, 1),
-            "{text}"
-        );
+        assert_eq!((parsed[0].span.start.line, parsed[0].span.start.column), (3, 1), "{text}");
         // Keywords in the other case say the same (strings, names and types aside, which the
         // statements of this list keep in one case each).
         parse_one(&parsed[0].text).expect("its own text");
@@ -208,295 +204,75 @@ fn good_statements_are_read_and_keep_their_text() {
 
 /// Bad statements: the text, a part of the message, the line and column, and a part of the hint.
 const BAD: &[(&str, &str, (u64, u64), &str)] = &[
-    (
-        "SELEC 1",
-        "no statement begins with SELEC",
-        (1, 1),
-        "SELECT",
-    ),
-    (
-        "SELECT a FROM",
-        "expected identifier, found the end of the statement",
-        (1, 14),
-        "",
-    ),
-    (
-        "SELECT a,\n  b +\nFROM t",
-        "FROM is a reserved word",
-        (3, 1),
-        "backticks",
-    ),
+    ("SELEC 1", "no statement begins with SELEC", (1, 1), "SELECT"),
+    ("SELECT a FROM", "expected identifier, found the end of the statement", (1, 14), ""),
+    ("SELECT a,\n  b +\nFROM t", "FROM is a reserved word", (3, 1), "backticks"),
     ("SELECT \"a\" FROM t", "double quotes", (1, 8), "`a`"),
     ("SELECT 'abc FROM t", "no closing quote", (1, 8), "twice"),
-    (
-        "SELECT value FROM t",
-        "VALUE is a reserved word",
-        (1, 8),
-        "`value`",
-    ),
-    (
-        "SELECT a AS day FROM t",
-        "DAY is a reserved word",
-        (1, 13),
-        "`day`",
-    ),
-    (
-        "SELECT a FROM t AS user",
-        "USER is a reserved word",
-        (1, 20),
-        "`user`",
-    ),
+    ("SELECT value FROM t", "VALUE is a reserved word", (1, 8), "`value`"),
+    ("SELECT a AS day FROM t", "DAY is a reserved word", (1, 13), "`day`"),
+    ("SELECT a FROM t AS user", "USER is a reserved word", (1, 20), "`user`"),
     ("SELECT (a + 1 FROM t", "", (1, 15), ""),
-    (
-        "SELECT a FROM (SELECT b FROM t WHERE)",
-        "expected an expression, found ')'",
-        (1, 37),
-        "",
-    ),
-    (
-        "SELECT a FROM (SELECT b FRM t)",
-        "expected ')'",
-        (1, 29),
-        "",
-    ),
+    ("SELECT a FROM (SELECT b FROM t WHERE)", "expected an expression, found ')'", (1, 37), ""),
+    ("SELECT a FROM (SELECT b FRM t)", "expected ')'", (1, 29), ""),
     ("SELECT a::INT FROM t", "no operator ::", (1, 9), "CAST"),
     ("SELECT a == 1 FROM t", "no operator ==", (1, 10), "="),
-    (
-        "SELECT CAST(a AS FOO) FROM t",
-        "unknown type FOO",
-        (1, 18),
-        "",
-    ),
-    (
-        "SELECT CAST(a AS STRNG) FROM t",
-        "unknown type STRNG",
-        (1, 18),
-        "STRING",
-    ),
-    (
-        "SELECT CAST(a AS DECIMAL(50, 2)) FROM t",
-        "DECIMAL(50, 2)",
-        (1, 18),
-        "",
-    ),
-    (
-        "SELECT SAFE_CAST(a AS INT) FROM t",
-        "SAFE_CAST is not supported",
-        (1, 8),
-        "TRY_CAST",
-    ),
-    (
-        "SELECT INTERVAL '5' FROM t",
-        "the interval's unit",
-        (1, 21),
-        "MINUTE",
-    ),
-    (
-        "SELECT INTERVAL 5 MINUTE FROM t",
-        "single quotes",
-        (1, 17),
-        "'5'",
-    ),
-    (
-        "SELECT TIMESTAMPADD(FORTNIGHT, 1, ts) FROM t",
-        "a unit such as",
-        (1, 21),
-        "",
-    ),
-    (
-        "SELECT MAP['a', 1, 'b'] FROM t",
-        "a key without a value",
-        (1, 8),
-        "",
-    ),
-    (
-        "SELECT JSON_VALUE(a, '$.b' NULL ON NOTHING) FROM t",
-        "EMPTY or ERROR",
-        (1, 36),
-        "",
-    ),
+    ("SELECT CAST(a AS FOO) FROM t", "unknown type FOO", (1, 18), ""),
+    ("SELECT CAST(a AS STRNG) FROM t", "unknown type STRNG", (1, 18), "STRING"),
+    ("SELECT CAST(a AS DECIMAL(50, 2)) FROM t", "DECIMAL(50, 2)", (1, 18), ""),
+    ("SELECT SAFE_CAST(a AS INT) FROM t", "SAFE_CAST is not supported", (1, 8), "TRY_CAST"),
+    ("SELECT INTERVAL '5' FROM t", "the interval's unit", (1, 21), "MINUTE"),
+    ("SELECT INTERVAL 5 MINUTE FROM t", "single quotes", (1, 17), "'5'"),
+    ("SELECT TIMESTAMPADD(FORTNIGHT, 1, ts) FROM t", "a unit such as", (1, 21), ""),
+    ("SELECT MAP['a', 1, 'b'] FROM t", "a key without a value", (1, 8), ""),
+    ("SELECT JSON_VALUE(a, '$.b' NULL ON NOTHING) FROM t", "EMPTY or ERROR", (1, 36), ""),
     (
         "SELECT * FROM t /*+ BROADCAST(t) */",
         "BROADCAST is not a hint for a table",
         (1, 17),
         "SELECT",
     ),
-    (
-        "SELECT * FROM t /*+ OPTIONS('a') */",
-        "has no value",
-        (1, 17),
-        "",
-    ),
-    (
-        "SELECT a b c FROM t",
-        "expected the end of the statement",
-        (1, 12),
-        "",
-    ),
-    (
-        "SELECT 1; SELECT 2 2",
-        "expected the end of the statement",
-        (1, 20),
-        "",
-    ),
+    ("SELECT * FROM t /*+ OPTIONS('a') */", "has no value", (1, 17), ""),
+    ("SELECT a b c FROM t", "expected the end of the statement", (1, 12), ""),
+    ("SELECT 1; SELECT 2 2", "expected the end of the statement", (1, 20), ""),
     ("CREATE TABLE t", "needs columns", (1, 14), ""),
     ("CREATE TABLE t (a)", "have no types", (1, 14), ""),
-    (
-        "CREATE TABLE t (a INT, a STRING)",
-        "declared twice",
-        (1, 24),
-        "",
-    ),
+    ("CREATE TABLE t (a INT, a STRING)", "declared twice", (1, 24), ""),
     ("CREATE TABLE t (a INT,)", "one ',' too many", (1, 22), ""),
-    (
-        "CREATE TABLE t (a TEXT)",
-        "unknown type TEXT",
-        (1, 19),
-        "STRING",
-    ),
-    (
-        "CREATE TABLE t (a RAW('x', 'y'))",
-        "type RAW is not supported",
-        (1, 19),
-        "BYTES",
-    ),
-    (
-        "CREATE TABLE t (time TIMESTAMP(3))",
-        "TIME is a reserved word",
-        (1, 17),
-        "`time`",
-    ),
-    (
-        "CREATE TABLE t (a INT PRIMARY KEY)",
-        "NOT ENFORCED",
-        (1, 34),
-        "promise",
-    ),
-    (
-        "CREATE TABLE t (a INT DEFAULT 1)",
-        "DEFAULT on column 'a'",
-        (1, 23),
-        "",
-    ),
-    (
-        "CREATE TABLE t (a INT UNIQUE)",
-        "UNIQUE on column 'a'",
-        (1, 23),
-        "PRIMARY KEY",
-    ),
-    (
-        "CREATE TABLE t (a INT, WATERMARK FOR a.b AS a)",
-        "inside a row",
-        (1, 38),
-        "computed",
-    ),
-    (
-        "CREATE TABLE t (a TIMESTAMP WITH TIME ZONE)",
-        "not supported",
-        (1, 19),
-        "TIMESTAMP_LTZ",
-    ),
-    (
-        "CREATE TABLE t (a INT) WITH (connector = 'x')",
-        "in single quotes",
-        (1, 30),
-        "",
-    ),
-    (
-        "CREATE TABLE t (a INT) WITH ('a' = '1', 'a' = '2')",
-        "given twice",
-        (1, 41),
-        "",
-    ),
-    (
-        "CREATE TABLE t (a INT) WITH ('a' = 1)",
-        "option's value in single quotes",
-        (1, 36),
-        "",
-    ),
-    (
-        "CREATE TABLE t LIKE u (OVERWRITING PARTITIONS)",
-        "OVERWRITING",
-        (1, 24),
-        "",
-    ),
-    (
-        "CREATE OR REPLACE TABLE IF NOT EXISTS t (a INT)",
-        "exclude each other",
-        (1, 25),
-        "",
-    ),
-    (
-        "CREATE OR REPLACE VIEW v AS SELECT 1",
-        "not supported",
-        (1, 8),
-        "ALTER VIEW",
-    ),
-    (
-        "CREATE MATERIALIZED TABLE t AS SELECT 1",
-        "not supported",
-        (1, 8),
-        "MATERIALIZED VIEW",
-    ),
+    ("CREATE TABLE t (a TEXT)", "unknown type TEXT", (1, 19), "STRING"),
+    ("CREATE TABLE t (a RAW('x', 'y'))", "type RAW is not supported", (1, 19), "BYTES"),
+    ("CREATE TABLE t (time TIMESTAMP(3))", "TIME is a reserved word", (1, 17), "`time`"),
+    ("CREATE TABLE t (a INT PRIMARY KEY)", "NOT ENFORCED", (1, 34), "promise"),
+    ("CREATE TABLE t (a INT DEFAULT 1)", "DEFAULT on column 'a'", (1, 23), ""),
+    ("CREATE TABLE t (a INT UNIQUE)", "UNIQUE on column 'a'", (1, 23), "PRIMARY KEY"),
+    ("CREATE TABLE t (a INT, WATERMARK FOR a.b AS a)", "inside a row", (1, 38), "computed"),
+    ("CREATE TABLE t (a TIMESTAMP WITH TIME ZONE)", "not supported", (1, 19), "TIMESTAMP_LTZ"),
+    ("CREATE TABLE t (a INT) WITH (connector = 'x')", "in single quotes", (1, 30), ""),
+    ("CREATE TABLE t (a INT) WITH ('a' = '1', 'a' = '2')", "given twice", (1, 41), ""),
+    ("CREATE TABLE t (a INT) WITH ('a' = 1)", "option's value in single quotes", (1, 36), ""),
+    ("CREATE TABLE t LIKE u (OVERWRITING PARTITIONS)", "OVERWRITING", (1, 24), ""),
+    ("CREATE OR REPLACE TABLE IF NOT EXISTS t (a INT)", "exclude each other", (1, 25), ""),
+    ("CREATE OR REPLACE VIEW v AS SELECT 1", "not supported", (1, 8), "ALTER VIEW"),
+    ("CREATE MATERIALIZED TABLE t AS SELECT 1", "not supported", (1, 8), "MATERIALIZED VIEW"),
     ("CREATE VIEW v SELECT 1", "expected AS", (1, 15), ""),
-    (
-        "CREATE INDEX i ON t (a)",
-        "expected TABLE, VIEW",
-        (1, 8),
-        "",
-    ),
+    ("CREATE INDEX i ON t (a)", "expected TABLE, VIEW", (1, 8), ""),
     ("DROP INDEX i", "expected TABLE, VIEW", (1, 6), ""),
-    (
-        "ALTER TABLE t DO SOMETHING",
-        "expected RENAME, ADD",
-        (1, 15),
-        "",
-    ),
-    (
-        "ALTER TABLE t ADD PARTITION (a = 1)",
-        "not supported",
-        (1, 19),
-        "",
-    ),
-    (
-        "ALTER DATABASE d SET ('a' = 'b')",
-        "ALTER DATABASE is not supported",
-        (1, 7),
-        "",
-    ),
-    (
-        "INSERT t SELECT 1",
-        "expected INTO or OVERWRITE",
-        (1, 8),
-        "",
-    ),
+    ("ALTER TABLE t DO SOMETHING", "expected RENAME, ADD", (1, 15), ""),
+    ("ALTER TABLE t ADD PARTITION (a = 1)", "not supported", (1, 19), ""),
+    ("ALTER DATABASE d SET ('a' = 'b')", "ALTER DATABASE is not supported", (1, 7), ""),
+    ("INSERT t SELECT 1", "expected INTO or OVERWRITE", (1, 8), ""),
     ("INSERT INTO t (a, b)", "expected a query", (1, 21), ""),
     ("DELETE FROM t", "DELETE is not supported", (1, 1), ""),
     ("UPDATE t SET a = 1", "UPDATE is not supported", (1, 1), ""),
-    (
-        "ANALYZE TABLE t COMPUTE STATISTICS",
-        "ANALYZE is not supported",
-        (1, 1),
-        "",
-    ),
+    ("ANALYZE TABLE t COMPUTE STATISTICS", "ANALYZE is not supported", (1, 1), ""),
     ("SET a = b", "single quotes", (1, 5), "'a"),
     ("SHOW NOTHING", "expected CATALOGS", (1, 6), ""),
     ("EXPLAIN EXPLAIN SELECT 1", "expected a query", (1, 9), ""),
-    (
-        "EXECUTE STATEMENT SET BEGIN SELECT 1; END",
-        "expected INSERT or END",
-        (1, 29),
-        "",
-    ),
+    ("EXECUTE STATEMENT SET BEGIN SELECT 1; END", "expected INSERT or END", (1, 29), ""),
     ("EXECUTE STATEMENT SET BEGIN END", "is empty", (1, 29), ""),
     ("USE a.b.c", "too many parts", (1, 5), ""),
     ("DROP TABLE a.b.c.d", "more than three parts", (1, 12), ""),
-    (
-        "CREATE SYSTEM FUNCTION f AS 'x'",
-        "must be TEMPORARY",
-        (1, 15),
-        "",
-    ),
+    ("CREATE SYSTEM FUNCTION f AS 'x'", "must be TEMPORARY", (1, 15), ""),
     (
         "SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) WITHIN INTERVAL '1' HOUR)",
         "no DEFINE",
@@ -510,18 +286,13 @@ fn bad_statements_are_refused_at_the_right_place() {
     let mut wrong = Vec::new();
     for (text, message, place, hint) in BAD {
         let error = error(text);
-        let found = error
-            .span
-            .map_or((0, 0), |s| (s.start.line, s.start.column));
+        let found = error.span.map_or((0, 0), |s| (s.start.line, s.start.column));
         let has_hint = hint.is_empty() || error.hint.as_ref().is_some_and(|h| h.contains(hint));
         if !error.message.contains(message) || found != *place || !has_hint {
             wrong.push(format!("{text}\n  {error:?}"));
         }
         let jargon = ["sql parser", "Line:", "EOF", "ParserError", "\u{1}"];
-        assert!(
-            !jargon.iter().any(|j| error.to_string().contains(j)),
-            "{error}"
-        );
+        assert!(!jargon.iter().any(|j| error.to_string().contains(j)), "{error}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -541,22 +312,19 @@ fn an_error_is_drawn_under_the_user_s_own_line() {
 #[test]
 fn a_file_is_cut_at_semicolons_outside_of_strings_comments_and_sets() {
     let text = "/* one; two */ SELECT 'a;b'; -- c;\n;;\n\
-                BEGIN STATEMENT SET; INSERT INTO a SELECT 1; INSERT INTO b SELECT `x;` FROM t; END;\n\
-                EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT CASE WHEN b THEN 1 END FROM t; END;\n\
+                BEGIN STATEMENT SET; INSERT INTO a SELECT 1;\
+                 INSERT INTO b SELECT `x;` FROM t; END;\n\
+                EXECUTE STATEMENT SET BEGIN \
+                INSERT INTO a SELECT CASE WHEN b THEN 1 END FROM t; END;\n\
                 SELECT 3";
     let parsed = parse(text).expect("four statements");
     assert_eq!(parsed.len(), 4);
     assert_eq!(parsed[0].text, "SELECT 'a;b'");
-    let Statement::StatementSet(inserts) = &parsed[1].statement else {
-        panic!("{parsed:?}")
-    };
+    let Statement::StatementSet(inserts) = &parsed[1].statement else { panic!("{parsed:?}") };
     assert_eq!(inserts.len(), 2);
     assert_eq!(inserts[1].text, "INSERT INTO b SELECT `x;` FROM t");
     assert!(matches!(&parsed[2].statement, Statement::StatementSet(one) if one.len() == 1));
-    assert_eq!(
-        (parsed[3].span.start.line, parsed[3].span.start.column),
-        (5, 1)
-    );
+    assert_eq!((parsed[3].span.start.line, parsed[3].span.start.column), (5, 1));
     assert_eq!(parse("  -- nothing\n ; ").expect("nothing"), vec![]);
 }
 
@@ -579,12 +347,8 @@ fn a_table_is_read_with_all_its_clauses() {
     let table = table(text);
     assert_eq!(table.on_conflict, OnConflict::Ignore);
     assert_eq!(table.name.parts, ["default_catalog", "shop", "orders"]);
-    let types: Vec<String> = table
-        .columns
-        .iter()
-        .filter_map(|c| c.data_type.as_ref())
-        .map(|t| t.to_string())
-        .collect();
+    let types: Vec<String> =
+        table.columns.iter().filter_map(|c| c.data_type.as_ref()).map(|t| t.to_string()).collect();
     assert_eq!(
         types,
         [
@@ -596,24 +360,13 @@ fn a_table_is_read_with_all_its_clauses() {
             "TIMESTAMP(3)"
         ]
     );
-    let ColumnKind::Computed(total) = &table.columns[3].kind else {
-        panic!("total is computed")
-    };
+    let ColumnKind::Computed(total) = &table.columns[3].kind else { panic!("total is computed") };
     assert_eq!(total.text, "price * 1.19");
     assert_eq!(
         table.columns[4].kind,
-        ColumnKind::Metadata {
-            key: Some("timestamp".into()),
-            is_virtual: true
-        }
+        ColumnKind::Metadata { key: Some("timestamp".into()), is_virtual: true }
     );
-    assert_eq!(
-        table.columns[5].kind,
-        ColumnKind::Metadata {
-            key: None,
-            is_virtual: false
-        }
-    );
+    assert_eq!(table.columns[5].kind, ColumnKind::Metadata { key: None, is_virtual: false });
     let watermark = table.watermark.expect("a watermark");
     assert_eq!(watermark.column, "ts");
     assert_eq!(watermark.expression.text, "ts - INTERVAL '5' SECOND");
@@ -632,10 +385,7 @@ fn types_survive_a_cast() {
         ("CAST(a AS STRING)", "CAST(a AS STRING)"),
         ("TRY_CAST(a AS DECIMAL(5))", "TRY_CAST(a AS DECIMAL(5,0))"),
         ("CAST(a AS TIMESTAMP_LTZ(3))", "CAST(a AS TIMESTAMP_LTZ(3))"),
-        (
-            "CAST(a AS TIMESTAMP(3) WITH LOCAL TIME ZONE)",
-            "CAST(a AS TIMESTAMP_LTZ(3))",
-        ),
+        ("CAST(a AS TIMESTAMP(3) WITH LOCAL TIME ZONE)", "CAST(a AS TIMESTAMP_LTZ(3))"),
         ("CAST(a AS TIMESTAMP)", "CAST(a AS TIMESTAMP(6))"),
         (
             "CAST(a AS ROW<x INT, y ARRAY<MAP<STRING, INT>>>)",
@@ -643,10 +393,7 @@ fn types_survive_a_cast() {
         ),
         ("CAST(a AS MULTISET<INT>)", "CAST(a AS MULTISET(INT))"),
         ("CAST(a AS BYTES)", "CAST(a AS BYTES)"),
-        (
-            "CAST(a AS INTERVAL DAY TO SECOND(3))",
-            "CAST(a AS INTERVAL(DAY(2) TO SECOND(3)))",
-        ),
+        ("CAST(a AS INTERVAL DAY TO SECOND(3))", "CAST(a AS INTERVAL(DAY(2) TO SECOND(3)))"),
     ] {
         assert_eq!(column(written), canonical);
     }
@@ -656,21 +403,12 @@ fn types_survive_a_cast() {
 fn special_syntax_becomes_plain_calls() {
     for (written, canonical) in [
         ("TIMESTAMPADD(day, 3, ts)", "TIMESTAMPADD('DAY', 3, ts)"),
-        (
-            "TIMESTAMPDIFF(SECOND, a, b)",
-            "TIMESTAMPDIFF('SECOND', a, b)",
-        ),
+        ("TIMESTAMPDIFF(SECOND, a, b)", "TIMESTAMPDIFF('SECOND', a, b)"),
         ("MAP['a', 1, 'b', 2]", "MAP('a', 1, 'b', 2)"),
-        (
-            "MAP['a', MAP['b', 1]]['a']['b']",
-            "MAP('a', MAP('b', 1))['a']['b']",
-        ),
+        ("MAP['a', MAP['b', 1]]['a']['b']", "MAP('a', MAP('b', 1))['a']['b']"),
         ("ARRAY[1, 2][1]", "ARRAY[1, 2][1]"),
         ("ROW(1, 'a')", "ROW(1, 'a')"),
-        (
-            "JSON_VALUE(j, '$.a')",
-            "JSON_VALUE(j, '$.a', '', 'NULL', NULL, 'NULL', NULL)",
-        ),
+        ("JSON_VALUE(j, '$.a')", "JSON_VALUE(j, '$.a', '', 'NULL', NULL, 'NULL', NULL)"),
         (
             "JSON_VALUE(j, 'lax $.a' RETURNING INT DEFAULT -1 ON EMPTY ERROR ON ERROR)",
             "JSON_VALUE(j, 'lax $.a', 'INT', 'DEFAULT', -1, 'ERROR', NULL)",
@@ -684,43 +422,25 @@ fn special_syntax_becomes_plain_calls() {
             "JSON_QUERY(j, '$', 'ARRAY<STRING>', 'WITHOUT', 'NULL', 'ERROR')",
         ),
         ("JSON_EXISTS(j, '$.a')", "JSON_EXISTS(j, '$.a', 'FALSE')"),
-        (
-            "JSON_EXISTS(j, '$.a' UNKNOWN ON ERROR)",
-            "JSON_EXISTS(j, '$.a', 'UNKNOWN')",
-        ),
+        ("JSON_EXISTS(j, '$.a' UNKNOWN ON ERROR)", "JSON_EXISTS(j, '$.a', 'UNKNOWN')"),
         (
             "JSON_OBJECT(KEY 'a' VALUE 1, 'b' VALUE JSON_ARRAY(1, x) ABSENT ON NULL)",
             "JSON_OBJECT('ABSENT', 'a', 1, 'b', JSON_ARRAY('ABSENT', 1, x))",
         ),
         ("JSON_OBJECT()", "JSON_OBJECT('NULL')"),
         ("JSON_ARRAY(NULL ON NULL)", "JSON_ARRAY('NULL')"),
-        (
-            "JSON_OBJECTAGG(KEY k VALUE v)",
-            "JSON_OBJECTAGG(k, v, 'NULL')",
-        ),
+        ("JSON_OBJECTAGG(KEY k VALUE v)", "JSON_OBJECTAGG(k, v, 'NULL')"),
         (
             "JSON_ARRAYAGG(v NULL ON NULL) FILTER (WHERE v > 1)",
             "JSON_ARRAYAGG(v, 'NULL') FILTER (WHERE v > 1)",
         ),
         ("a IS JSON", "IS_JSON(a, 'VALUE')"),
-        (
-            "a IS NOT JSON OBJECT AND b",
-            "NOT IS_JSON(a, 'OBJECT') AND b",
-        ),
+        ("a IS NOT JSON OBJECT AND b", "NOT IS_JSON(a, 'OBJECT') AND b"),
         ("(a, b) OVERLAPS (c, d)", "OVERLAPS(a, b, c, d)"),
-        (
-            "a BETWEEN SYMMETRIC 1 AND 2 AND b",
-            "BETWEEN_SYMMETRIC(a, 1, 2) AND b",
-        ),
-        (
-            "a NOT BETWEEN SYMMETRIC 1 + 1 AND 2",
-            "NOT BETWEEN_SYMMETRIC(a, 1 + 1, 2)",
-        ),
+        ("a BETWEEN SYMMETRIC 1 AND 2 AND b", "BETWEEN_SYMMETRIC(a, 1, 2) AND b"),
+        ("a NOT BETWEEN SYMMETRIC 1 + 1 AND 2", "NOT BETWEEN_SYMMETRIC(a, 1 + 1, 2)"),
         ("a BETWEEN ASYMMETRIC 1 AND 2", "a BETWEEN 1 AND 2"),
-        (
-            "INTERVAL -'1 02:00' DAY TO MINUTE",
-            "INTERVAL '-1 02:00' DAY TO MINUTE",
-        ),
+        ("INTERVAL -'1 02:00' DAY TO MINUTE", "INTERVAL '-1 02:00' DAY TO MINUTE"),
         ("INTERVAL '10' MINUTES", "INTERVAL '10' MINUTE"),
         ("CEILING(ts TO YEAR)", "CEIL(ts TO YEAR)"),
     ] {
@@ -730,31 +450,20 @@ fn special_syntax_becomes_plain_calls() {
 
 #[test]
 fn is_distinct_from_ends_where_the_comparison_ends() {
-    assert_eq!(
-        column("a IS DISTINCT FROM b AND c"),
-        "a IS DISTINCT FROM b AND c"
-    );
-    let SetExpr::Select(select) = *query("SELECT 1 FROM t WHERE a IS NOT DISTINCT FROM b OR c")
-        .query
-        .body
+    assert_eq!(column("a IS DISTINCT FROM b AND c"), "a IS DISTINCT FROM b AND c");
+    let SetExpr::Select(select) =
+        *query("SELECT 1 FROM t WHERE a IS NOT DISTINCT FROM b OR c").query.body
     else {
         panic!("a select")
     };
-    assert!(
-        matches!(select.selection, Some(Expr::BinaryOp { .. })),
-        "{:?}",
-        select.selection
-    );
+    assert!(matches!(select.selection, Some(Expr::BinaryOp { .. })), "{:?}", select.selection);
 }
 
 #[test]
 fn table_and_model_arguments_become_marked_calls() {
     for (written, wanted) in [
         ("f(TABLE t)", "f($TABLE(t))"),
-        (
-            "f(TABLE a.t PARTITION BY (x, y) ORDER BY z)",
-            "f($TABLE(a.t, x, y ORDER BY z))",
-        ),
+        ("f(TABLE a.t PARTITION BY (x, y) ORDER BY z)", "f($TABLE(a.t, x, y ORDER BY z))"),
         (
             "f(DATA => TABLE t PARTITION BY x, ON_TIME => DESCRIPTOR(ts))",
             "f(DATA => $TABLE(t, x), ON_TIME => DESCRIPTOR(ts))",
@@ -775,28 +484,15 @@ fn table_and_model_arguments_become_marked_calls() {
 #[test]
 fn lateral_and_unnest_have_one_form_each() {
     let lateral = relation("SELECT * FROM LATERAL TABLE(split(a, ',')) AS s (w)");
-    let TableFactor::Function {
-        lateral: true,
-        name,
-        args,
-        alias: Some(_),
-        ..
-    } = lateral
-    else {
+    let TableFactor::Function { lateral: true, name, args, alias: Some(_), .. } = lateral else {
         panic!("{lateral:?}")
     };
     assert_eq!((name.to_string().as_str(), args.len()), ("split", 2));
-    for text in [
-        "UNNEST(a) WITH ORDINALITY AS u (x, i)",
-        "LATERAL UNNEST(a) WITH ORDINALITY AS u (x, i)",
-    ] {
+    for text in
+        ["UNNEST(a) WITH ORDINALITY AS u (x, i)", "LATERAL UNNEST(a) WITH ORDINALITY AS u (x, i)"]
+    {
         let unnest = relation(&format!("SELECT * FROM {text}"));
-        let TableFactor::UNNEST {
-            array_exprs,
-            with_ordinality: true,
-            alias: Some(_),
-            ..
-        } = unnest
+        let TableFactor::UNNEST { array_exprs, with_ordinality: true, alias: Some(_), .. } = unnest
         else {
             panic!("{unnest:?}")
         };
@@ -814,23 +510,9 @@ fn hints_are_kept_where_they_belong() {
     assert_eq!(query.hints[0].name, "STATE_TTL");
     assert_eq!(query.hints[0].arguments[1].key, "b.c");
     assert_eq!(query.hints[0].arguments[1].value.as_deref(), Some("12h"));
-    assert_eq!(
-        query.hints[1].arguments[0],
-        HintArgument {
-            key: "b".into(),
-            value: None
-        }
-    );
-    let SetExpr::Select(select) = *query.query.body else {
-        panic!("a select")
-    };
-    let TableFactor::Table {
-        name,
-        with_hints,
-        alias,
-        ..
-    } = &select.from[0].relation
-    else {
+    assert_eq!(query.hints[1].arguments[0], HintArgument { key: "b".into(), value: None });
+    let SetExpr::Select(select) = *query.query.body else { panic!("a select") };
+    let TableFactor::Table { name, with_hints, alias, .. } = &select.from[0].relation else {
         panic!("a table")
     };
     assert_eq!(name.to_string(), "a");
@@ -860,14 +542,7 @@ fn match_recognize_carries_within_as_its_first_symbol() {
            DEFINE B AS B.price < A.price, C AS C.price > LAST(B.price, 1)
          ) AS m",
     );
-    let TableFactor::MatchRecognize {
-        symbols,
-        pattern,
-        measures,
-        alias,
-        ..
-    } = factor
-    else {
+    let TableFactor::MatchRecognize { symbols, pattern, measures, alias, .. } = factor else {
         panic!("{factor:?}")
     };
     assert_eq!(symbols.len(), 3);
@@ -893,26 +568,16 @@ fn keywords_have_no_case_and_names_do() {
 fn a_long_condition_is_balanced_and_keeps_its_order() {
     let terms: Vec<String> = (0..3_000).map(|i| format!("a = {i}")).collect();
     let text = format!("SELECT 1 FROM t WHERE {}", terms.join(" OR "));
-    let SetExpr::Select(select) = *query(&text).query.body else {
-        panic!("a select")
-    };
+    let SetExpr::Select(select) = *query(&text).query.body else { panic!("a select") };
     let mut expr = select.selection.as_ref().expect("a condition");
     let mut depth = 0;
-    while let Expr::BinaryOp {
-        left,
-        op: sqlparser::ast::BinaryOperator::Or,
-        ..
-    } = expr
-    {
+    while let Expr::BinaryOp { left, op: sqlparser::ast::BinaryOperator::Or, .. } = expr {
         depth += 1;
         expr = left;
     }
     assert!(depth <= 12, "{depth}");
     assert_eq!(expr.to_string(), "a = 0");
-    assert_eq!(
-        select.selection.as_ref().map(ToString::to_string),
-        Some(terms.join(" OR "))
-    );
+    assert_eq!(select.selection.as_ref().map(ToString::to_string), Some(terms.join(" OR ")));
 }
 
 /// The promise is a second; a build without optimisation on a busy machine gets a few.
@@ -934,10 +599,7 @@ fn texts_beyond_the_limits_are_refused_at_once() {
     assert!(refused_in_time(&sum).message.contains("operators"));
     let parsed = parse(&format!("SELECT {} FROM t", vec!["a"; 200].join(" + ")));
     assert!(parsed.is_ok(), "{parsed:?}");
-    let or = format!(
-        "SELECT 1 FROM t WHERE {}",
-        vec!["a = 1"; 20_000].join(" OR ")
-    );
+    let or = format!("SELECT 1 FROM t WHERE {}", vec!["a = 1"; 20_000].join(" OR "));
     assert!(refused_in_time(&or).message.contains("terms"));
     let arms = vec!["SELECT 1"; 5_000].join(" UNION ALL ");
     assert!(refused_in_time(&arms).message.contains("set operations"));
@@ -949,13 +611,7 @@ fn texts_beyond_the_limits_are_refused_at_once() {
     assert!(refused_in_time(&not).message.contains("operators"));
     let joins = format!("SELECT 1 FROM t {}", "JOIN u ON TRUE ".repeat(1_000));
     assert!(refused_in_time(&joins).message.contains("joins"));
-    let array = |n| {
-        format!(
-            "CREATE TABLE t (a {}INT{})",
-            "ARRAY<".repeat(n),
-            ">".repeat(n)
-        )
-    };
+    let array = |n| format!("CREATE TABLE t (a {}INT{})", "ARRAY<".repeat(n), ">".repeat(n));
     refused_in_time(&array(5_000));
     assert!(refused_in_time(&array(100)).message.contains("levels deep"));
     let explain = format!("{}SELECT 1", "EXPLAIN ".repeat(50_000));
@@ -989,11 +645,7 @@ fn what_lies_within_the_limits_fits_the_stack_of_a_main_thread() {
         format!("SELECT {}a FROM t", "- ".repeat(250)),
         format!("SELECT {}1{}", "(".repeat(90), ")".repeat(90)),
         format!("SELECT {}1{}", "f(".repeat(90), ")".repeat(90)),
-        format!(
-            "{} SELECT 1 {}",
-            "SELECT * FROM (".repeat(80),
-            ")".repeat(80)
-        ),
+        format!("{} SELECT 1 {}", "SELECT * FROM (".repeat(80), ")".repeat(80)),
         vec!["SELECT 1"; 120].join(" UNION ALL "),
         format!("SELECT 1 FROM t {}", "JOIN u ON TRUE ".repeat(250)),
     ];
@@ -1001,11 +653,7 @@ fn what_lies_within_the_limits_fits_the_stack_of_a_main_thread() {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
         let name = text.chars().take(40).collect::<String>();
         println!("{name}");
-        thread
-            .spawn(move || exercise(&text))
-            .expect("a thread")
-            .join()
-            .expect(&name);
+        thread.spawn(move || exercise(&text)).expect("a thread").join().expect(&name);
     }
 }
 
@@ -1013,22 +661,10 @@ fn what_lies_within_the_limits_fits_the_stack_of_a_main_thread() {
 fn an_error_deep_inside_is_found_without_trying_all_ways() {
     for text in [
         format!("SELECT {}a b c{}", "FLOOR(".repeat(60), ")".repeat(60)),
-        format!(
-            "SELECT {}a b c{}",
-            "CAST(".repeat(60),
-            " AS INT)".repeat(60)
-        ),
+        format!("SELECT {}a b c{}", "CAST(".repeat(60), " AS INT)".repeat(60)),
         format!("SELECT {}a b c{}", "f(g => ".repeat(60), ")".repeat(60)),
-        format!(
-            "SELECT {} a b c {}",
-            "CASE WHEN ".repeat(60),
-            " THEN 1 END".repeat(60)
-        ),
-        format!(
-            "SELECT * FROM {}t u v w{}",
-            "(SELECT * FROM ".repeat(60),
-            ")".repeat(60)
-        ),
+        format!("SELECT {} a b c {}", "CASE WHEN ".repeat(60), " THEN 1 END".repeat(60)),
+        format!("SELECT * FROM {}t u v w{}", "(SELECT * FROM ".repeat(60), ")".repeat(60)),
         format!("SELECT * FROM {}t u v w{}", "(".repeat(60), ")".repeat(60)),
         format!("SELECT {}a b c{}", "(".repeat(60), ")".repeat(60)),
     ] {

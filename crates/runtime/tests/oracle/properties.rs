@@ -29,9 +29,13 @@ fn run(timing: Timing, make: fn(&mut Gen<'_>) -> Relation) {
     println!("RIALTO_ORACLE_SEED={seed} RIALTO_ORACLE_CASES={cases}");
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config =
-        Config { cases, max_shrink_iters: 400,
-        max_shrink_time: 15_000, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases,
+        max_shrink_iters: 400,
+        max_shrink_time: 15_000,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let referee = Referee::new();

@@ -2,8 +2,8 @@
 //!
 //! `RIALTO_SLT=joins/regular` runs only files whose path contains the text; `RIALTO_SLT_SHARDS=4`
 //! runs with that many shards; `RIALTO_SLT_STEP_ROWS=1` cuts the input into steps of that many
-//! rows. What does not hold yet is listed in `tests/slt/known-failures.txt`, a line a block: a block
-//! that fails without being listed fails the test, and so does one that is listed and passes.
+//! rows. What does not hold yet is listed in `tests/slt/known-failures.txt`, a line a block: a
+//! block that fails without being listed fails the test, and so does one that is listed and passes.
 
 mod file;
 mod run;

@@ -70,11 +70,7 @@ fn run_block(
     }
 }
 
-fn compare(
-    types: &str,
-    expected: &[String],
-    found: &[String],
-) -> std::result::Result<(), String> {
+fn compare(types: &str, expected: &[String], found: &[String]) -> std::result::Result<(), String> {
     let same = expected.len() == found.len()
         && expected.iter().zip(found).all(|(e, f)| rows_equal(types, e, f));
     if same {

@@ -23,8 +23,7 @@ impl Catalog {
             .and_then(|()| finish_table(&mut table))
             .map_err(|e| e.with_span(alter.name.span))?;
         let path = table.path.clone();
-        self.space(table.temporary)
-            .insert(path, Relation::Table(Box::new(table)));
+        self.space(table.temporary).insert(path, Relation::Table(Box::new(table)));
         Ok(Outcome::Done)
     }
 
@@ -50,8 +49,7 @@ impl Catalog {
         view.columns.clear();
         view.home = (self.current_catalog.clone(), self.current_database.clone());
         let path = view.path.clone();
-        self.space(view.temporary)
-            .insert(path, Relation::View(Box::new(view)));
+        self.space(view.temporary).insert(path, Relation::View(Box::new(view)));
         Ok(Outcome::Done)
     }
 
@@ -59,10 +57,7 @@ impl Catalog {
         let old = self.path(from)?;
         // A new name of one part stays in the object's own database.
         let new = match to.parts.as_slice() {
-            [object] => ObjectPath {
-                object: object.clone(),
-                ..old.clone()
-            },
+            [object] => ObjectPath { object: object.clone(), ..old.clone() },
             _ => self.new_path(to)?,
         };
         if !new.is_beside(&old) {
@@ -86,11 +81,7 @@ impl Catalog {
     }
 
     fn space(&mut self, temporary: bool) -> &mut std::collections::BTreeMap<ObjectPath, Relation> {
-        if temporary {
-            &mut self.temporary
-        } else {
-            &mut self.permanent
-        }
+        if temporary { &mut self.temporary } else { &mut self.permanent }
     }
 }
 
@@ -102,32 +93,23 @@ fn change(table: &mut TableDef, action: &AlterAction) -> Result<()> {
         AlterAction::Modify(items) => items.iter().try_for_each(|item| modify(table, item)),
         AlterAction::DropColumns(names) => names.iter().try_for_each(|n| drop_column(table, n)),
         AlterAction::DropPrimaryKey { name } => {
-            let key = table
-                .primary_key
-                .take()
-                .ok_or_else(|| has_no("primary key"))?;
+            let key = table.primary_key.take().ok_or_else(|| has_no("primary key"))?;
             match name {
-                Some(name) if key.name.as_ref() != Some(name) => Err(SqlError::new(format!(
-                    "the table has no constraint named '{name}'"
-                ))),
+                Some(name) if key.name.as_ref() != Some(name) => {
+                    Err(SqlError::new(format!("the table has no constraint named '{name}'")))
+                }
                 _ => Ok(()),
             }
         }
-        AlterAction::DropWatermark => table
-            .watermark
-            .take()
-            .map(drop)
-            .ok_or_else(|| has_no("watermark")),
-        AlterAction::DropDistribution => table
-            .distribution
-            .take()
-            .map(drop)
-            .ok_or_else(|| has_no("distribution")),
+        AlterAction::DropWatermark => {
+            table.watermark.take().map(drop).ok_or_else(|| has_no("watermark"))
+        }
+        AlterAction::DropDistribution => {
+            table.distribution.take().map(drop).ok_or_else(|| has_no("distribution"))
+        }
         AlterAction::SetOptions(options) => {
             for entry in options.iter() {
-                table
-                    .options
-                    .set(entry.key.clone(), entry.value.clone(), entry.span);
+                table.options.set(entry.key.clone(), entry.value.clone(), entry.span);
             }
             Ok(())
         }
@@ -156,13 +138,7 @@ fn position_of(table: &TableDef, name: &str) -> Result<usize> {
         .columns
         .iter()
         .position(|c| c.name == name)
-        .ok_or_else(|| {
-            missing(
-                "column",
-                name,
-                table.columns.iter().map(|c| c.name.as_str()),
-            )
-        })
+        .ok_or_else(|| missing("column", name, table.columns.iter().map(|c| c.name.as_str())))
 }
 
 fn add(table: &mut TableDef, item: &AlterItem) -> Result<()> {
@@ -227,31 +203,17 @@ fn insert(
 fn rename_column(table: &mut TableDef, from: &str, to: &str) -> Result<()> {
     let at = position_of(table, from)?;
     if table.column(to).is_some() {
-        return Err(SqlError::new(format!(
-            "the table has a column '{to}' already"
-        )));
+        return Err(SqlError::new(format!("the table has a column '{to}' already")));
     }
     refuse_used(table, from, "renamed")?;
     let renamed = |names: &mut Vec<String>| {
-        names
-            .iter_mut()
-            .filter(|n| *n == from)
-            .for_each(|n| *n = to.to_string());
+        names.iter_mut().filter(|n| *n == from).for_each(|n| *n = to.to_string());
     };
-    table
-        .primary_key
-        .iter_mut()
-        .for_each(|key| renamed(&mut key.columns));
+    table.primary_key.iter_mut().for_each(|key| renamed(&mut key.columns));
     renamed(&mut table.partitioned_by);
-    table
-        .distribution
-        .iter_mut()
-        .for_each(|d| renamed(&mut d.columns));
+    table.distribution.iter_mut().for_each(|d| renamed(&mut d.columns));
     // A metadata column without a key is found by its name, which must not be lost.
-    if let ColumnKind::Metadata {
-        key: key @ None, ..
-    } = &mut table.columns[at].kind
-    {
+    if let ColumnKind::Metadata { key: key @ None, .. } = &mut table.columns[at].kind {
         *key = Some(from.to_string());
     }
     table.columns[at].name = to.to_string();
@@ -265,19 +227,13 @@ fn drop_column(table: &mut TableDef, name: &str) -> Result<()> {
         Some("the primary key")
     } else if table.partitioned_by.iter().any(|c| c == name) {
         Some("the partitioning")
-    } else if table
-        .distribution
-        .iter()
-        .any(|d| d.columns.iter().any(|c| c == name))
-    {
+    } else if table.distribution.iter().any(|d| d.columns.iter().any(|c| c == name)) {
         Some("the distribution")
     } else {
         None
     };
     if let Some(role) = role {
-        return Err(SqlError::new(format!(
-            "the column '{name}' is part of {role}"
-        )));
+        return Err(SqlError::new(format!("the column '{name}' is part of {role}")));
     }
     table.columns.remove(at);
     Ok(())

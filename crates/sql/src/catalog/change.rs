@@ -44,10 +44,8 @@ impl Catalog {
     /// `CREATE TABLE`, also `LIKE`.
     pub fn create_table(&mut self, create: &CreateTable) -> Result<Outcome> {
         if create.query.is_some() {
-            return Err(
-                SqlError::new("the columns of CREATE TABLE … AS are not known yet")
-                    .with_span(create.name.span),
-            );
+            return Err(SqlError::new("the columns of CREATE TABLE … AS are not known yet")
+                .with_span(create.name.span));
         }
         self.create_table_as(create, Vec::new())
     }
@@ -170,17 +168,10 @@ impl Catalog {
         command: &str,
     ) -> Result<Outcome> {
         let path = self.path(&drop.name)?;
-        if !drop.temporary
-            && self
-                .temporary
-                .get(&path)
-                .is_some_and(|r| r.kind_name() == kind)
-        {
+        if !drop.temporary && self.temporary.get(&path).is_some_and(|r| r.kind_name() == kind) {
             let message = format!("{} is a temporary {kind}", drop.name);
             let hint = command.replacen("DROP", "use DROP TEMPORARY", 1);
-            return Err(SqlError::new(message)
-                .with_span(drop.name.span)
-                .with_hint(hint));
+            return Err(SqlError::new(message).with_span(drop.name.span).with_hint(hint));
         }
         let space = match drop.temporary {
             true => &mut self.temporary,
@@ -197,11 +188,7 @@ impl Catalog {
             }
             None if drop.if_exists => Ok(Outcome::Nothing),
             None => {
-                let kind = if drop.temporary {
-                    format!("temporary {kind}")
-                } else {
-                    kind.into()
-                };
+                let kind = if drop.temporary { format!("temporary {kind}") } else { kind.into() };
                 Err(self.missing_relation(&kind, &drop.name, &path))
             }
         }
@@ -223,8 +210,7 @@ impl Catalog {
     /// `CREATE DATABASE`.
     pub fn create_database(&mut self, create: &CreateDatabase) -> Result<Outcome> {
         let (catalog, database) = self.database_path(&create.name);
-        self.require_catalog(&catalog)
-            .map_err(|e| e.with_span(create.name.span))?;
+        self.require_catalog(&catalog).map_err(|e| e.with_span(create.name.span))?;
         let Some(entry) = self.catalogs.get_mut(&catalog) else {
             return Ok(Outcome::Nothing);
         };
@@ -235,13 +221,7 @@ impl Catalog {
             };
         }
         let options = create.options.clone();
-        entry.databases.insert(
-            database,
-            Database {
-                comment: create.comment.clone(),
-                options,
-            },
-        );
+        entry.databases.insert(database, Database { comment: create.comment.clone(), options });
         Ok(Outcome::Done)
     }
 
@@ -256,15 +236,10 @@ impl Catalog {
             };
         }
         let refuse = |message: String, hint: &str| {
-            Err(SqlError::new(message)
-                .with_span(drop.name.span)
-                .with_hint(hint))
+            Err(SqlError::new(message).with_span(drop.name.span).with_hint(hint))
         };
         if catalog == self.current_catalog && database == self.current_database {
-            return refuse(
-                format!("the database '{database}' is in use"),
-                "USE another one first",
-            );
+            return refuse(format!("the database '{database}' is in use"), "USE another one first");
         }
         let inside = |path: &ObjectPath| path.catalog == catalog && path.database == database;
         let is_empty = !self.permanent.keys().any(inside)
@@ -272,10 +247,7 @@ impl Catalog {
             && !self.models.keys().any(inside);
         if !is_empty && !drop.cascade {
             let message = format!("the database '{database}' is not empty");
-            return refuse(
-                message,
-                "use DROP DATABASE … CASCADE to drop all that is in it",
-            );
+            return refuse(message, "use DROP DATABASE … CASCADE to drop all that is in it");
         }
         self.permanent.retain(|path, _| !inside(path));
         self.temporary.retain(|path, _| !inside(path));
@@ -301,18 +273,12 @@ impl Catalog {
             Some("generic_in_memory") | None => {}
             Some(other) => {
                 let span = entry_of("type").and_then(|e| e.span);
-                return Err(
-                    SqlError::not_supported(format!("a catalog of type '{other}'"))
-                        .with_span(span)
-                        .with_hint("use 'type' = 'generic_in_memory'"),
-                );
+                return Err(SqlError::not_supported(format!("a catalog of type '{other}'"))
+                    .with_span(span)
+                    .with_hint("use 'type' = 'generic_in_memory'"));
             }
         }
-        let database = create
-            .options
-            .get("default-database")
-            .unwrap_or("default")
-            .to_string();
+        let database = create.options.get("default-database").unwrap_or("default").to_string();
         let mut entry = CatalogEntry {
             comment: create.comment.clone(),
             options: create.options.clone(),
@@ -423,23 +389,17 @@ impl Catalog {
     pub fn use_place(&mut self, place: &Use) -> Result<Outcome> {
         match place {
             Use::Catalog(name) => {
-                let entry = self
-                    .require_catalog(name.object())
-                    .map_err(|e| e.with_span(name.span))?;
+                let entry =
+                    self.require_catalog(name.object()).map_err(|e| e.with_span(name.span))?;
                 // A catalog opens at its first database, the default one if it has that.
                 let first = entry.databases.keys().next().cloned().unwrap_or_default();
                 let default = entry.databases.contains_key(DEFAULT_DATABASE);
-                self.current_database = if default {
-                    DEFAULT_DATABASE.into()
-                } else {
-                    first
-                };
+                self.current_database = if default { DEFAULT_DATABASE.into() } else { first };
                 self.current_catalog = name.object().to_string();
             }
             Use::Database(name) => {
                 let (catalog, database) = self.database_path(name);
-                self.require_database(&catalog, &database)
-                    .map_err(|e| e.with_span(name.span))?;
+                self.require_database(&catalog, &database).map_err(|e| e.with_span(name.span))?;
                 (self.current_catalog, self.current_database) = (catalog, database);
             }
         }
@@ -471,10 +431,8 @@ fn reorder(table: &mut TableDef, create: &CreateTable) -> Result<()> {
         ordered.push(column);
     }
     if ordered.len() != table.columns.len() {
-        return Err(
-            SqlError::new("the list of columns must name every column of the query")
-                .with_span(create.name.span),
-        );
+        return Err(SqlError::new("the list of columns must name every column of the query")
+            .with_span(create.name.span));
     }
     table.columns = ordered;
     Ok(())
@@ -511,11 +469,7 @@ pub(super) fn finish_table(table: &mut TableDef) -> Result<()> {
             return Err(unknown("primary key", name).with_span(key.span));
         }
     }
-    for column in table
-        .columns
-        .iter_mut()
-        .filter(|c| key.columns.contains(&c.name))
-    {
+    for column in table.columns.iter_mut().filter(|c| key.columns.contains(&c.name)) {
         if !matches!(column.kind, ColumnKind::Physical) {
             let message = format!("the primary key column '{}' is not physical", column.name);
             return Err(SqlError::new(message).with_span(key.span).with_hint(
@@ -534,18 +488,11 @@ fn check_time_column(column: &ColumnDef) -> Result<()> {
     let Some(data_type) = &column.data_type else {
         return Ok(());
     };
-    if matches!(
-        data_type.kind,
-        TypeKind::Timestamp(0..=3) | TypeKind::TimestampLtz(0..=3)
-    ) {
+    if matches!(data_type.kind, TypeKind::Timestamp(0..=3) | TypeKind::TimestampLtz(0..=3)) {
         return Ok(());
     }
     let name = &column.name;
-    Err(SqlError::new(format!(
-        "the watermark's column '{name}' has the type {data_type}"
-    ))
-    .with_detail("event time is a TIMESTAMP(p) or TIMESTAMP_LTZ(p) with p from 0 to 3")
-    .with_hint(format!(
-        "declare {name} TIMESTAMP(3), or add a computed column that casts it"
-    )))
+    Err(SqlError::new(format!("the watermark's column '{name}' has the type {data_type}"))
+        .with_detail("event time is a TIMESTAMP(p) or TIMESTAMP_LTZ(p) with p from 0 to 3")
+        .with_hint(format!("declare {name} TIMESTAMP(3), or add a computed column that casts it")))
 }

@@ -11,40 +11,22 @@ use crate::parser::{ColumnKind, LikeFeature, LikeOption, LikeStrategy, Options};
 pub(super) fn merge(source: &TableDef, new: TableDef, options: &[LikeOption]) -> Result<TableDef> {
     let strategy = |feature: LikeFeature| {
         let said = |f: LikeFeature| options.iter().find(|o| o.feature == f).map(|o| o.strategy);
-        said(feature)
-            .or(said(LikeFeature::All))
-            .unwrap_or(match feature {
-                LikeFeature::Options => LikeStrategy::Overwriting,
-                _ => LikeStrategy::Including,
-            })
+        said(feature).or(said(LikeFeature::All)).unwrap_or(match feature {
+            LikeFeature::Options => LikeStrategy::Overwriting,
+            _ => LikeStrategy::Including,
+        })
     };
-    let mut merged = TableDef {
-        columns: Vec::new(),
-        ..new.clone()
-    };
+    let mut merged = TableDef { columns: Vec::new(), ..new.clone() };
     merge_columns(source, &new, &strategy, &mut merged)?;
 
     let watermarks = strategy(LikeFeature::Watermarks);
-    merged.watermark = one(
-        source.watermark.clone(),
-        new.watermark,
-        watermarks,
-        "watermark",
-    )?;
+    merged.watermark = one(source.watermark.clone(), new.watermark, watermarks, "watermark")?;
     let constraints = strategy(LikeFeature::Constraints);
-    merged.primary_key = one(
-        source.primary_key.clone(),
-        new.primary_key,
-        constraints,
-        "primary key",
-    )?;
+    merged.primary_key =
+        one(source.primary_key.clone(), new.primary_key, constraints, "primary key")?;
     let distribution = strategy(LikeFeature::Distribution);
-    merged.distribution = one(
-        source.distribution.clone(),
-        new.distribution,
-        distribution,
-        "distribution",
-    )?;
+    merged.distribution =
+        one(source.distribution.clone(), new.distribution, distribution, "distribution")?;
 
     let some = |columns: &Vec<String>| (!columns.is_empty()).then(|| columns.clone());
     merged.partitioned_by = one(
@@ -54,11 +36,7 @@ pub(super) fn merge(source: &TableDef, new: TableDef, options: &[LikeOption]) ->
         "partitioning",
     )?
     .unwrap_or_default();
-    merged.options = merge_options(
-        &source.options,
-        &new.options,
-        strategy(LikeFeature::Options),
-    )?;
+    merged.options = merge_options(&source.options, &new.options, strategy(LikeFeature::Options))?;
     Ok(merged)
 }
 
@@ -96,11 +74,7 @@ fn merge_columns(
             }
         }
     }
-    let own = new
-        .columns
-        .iter()
-        .filter(|c| merged.column(&c.name).is_none())
-        .cloned();
+    let own = new.columns.iter().filter(|c| merged.column(&c.name).is_none()).cloned();
     let own: Vec<_> = own.collect();
     merged.columns.extend(own);
     Ok(())
@@ -134,11 +108,9 @@ fn merge_options(source: &Options, new: &Options, strategy: LikeStrategy) -> Res
     };
     for entry in new.iter() {
         if strategy == LikeStrategy::Including && merged.get(&entry.key).is_some() {
-            return Err(
-                SqlError::new(format!("both tables have the option '{}'", entry.key))
-                    .with_span(entry.span)
-                    .with_hint("OVERWRITING OPTIONS, which is the default, lets the new one win"),
-            );
+            return Err(SqlError::new(format!("both tables have the option '{}'", entry.key))
+                .with_span(entry.span)
+                .with_hint("OVERWRITING OPTIONS, which is the default, lets the new one win"));
         }
         merged.set(entry.key.clone(), entry.value.clone(), entry.span);
     }

@@ -19,10 +19,7 @@ impl Catalog {
     /// A catalog with `default_catalog.default_database`, which are current.
     pub fn new() -> Catalog {
         let databases = BTreeMap::from([(DEFAULT_DATABASE.to_string(), Database::default())]);
-        let entry = CatalogEntry {
-            databases,
-            ..CatalogEntry::default()
-        };
+        let entry = CatalogEntry { databases, ..CatalogEntry::default() };
         Catalog {
             current_catalog: DEFAULT_CATALOG.to_string(),
             current_database: DEFAULT_DATABASE.to_string(),
@@ -65,8 +62,7 @@ impl Catalog {
     /// The full name of an object to be created; its catalog and database must be there.
     pub(super) fn new_path(&self, name: &QualifiedName) -> Result<ObjectPath> {
         let path = self.path(name)?;
-        self.require_database(&path.catalog, &path.database)
-            .map_err(|e| e.with_span(name.span))?;
+        self.require_database(&path.catalog, &path.database).map_err(|e| e.with_span(name.span))?;
         Ok(path)
     }
 
@@ -79,11 +75,7 @@ impl Catalog {
     pub(super) fn require_database(&self, catalog: &str, database: &str) -> Result<&Database> {
         let entry = self.require_catalog(catalog)?;
         entry.databases.get(database).ok_or_else(|| {
-            missing(
-                "database",
-                database,
-                entry.databases.keys().map(String::as_str),
-            )
+            missing("database", database, entry.databases.keys().map(String::as_str))
         })
     }
 
@@ -95,16 +87,13 @@ impl Catalog {
 
     /// The table or view of a full name; a temporary one comes first.
     pub fn relation_at(&self, path: &ObjectPath) -> Option<&Relation> {
-        self.temporary
-            .get(path)
-            .or_else(|| self.permanent.get(path))
+        self.temporary.get(path).or_else(|| self.permanent.get(path))
     }
 
     /// The table or view of a name, or an error with the nearest name.
     pub fn relation(&self, name: &QualifiedName) -> Result<&Relation> {
         let path = self.path(name)?;
-        self.relation_at(&path)
-            .ok_or_else(|| self.missing_relation("table or view", name, &path))
+        self.relation_at(&path).ok_or_else(|| self.missing_relation("table or view", name, &path))
     }
 
     /// The table of a name.
@@ -167,11 +156,7 @@ impl ObjectPath {
     /// The path of a temporary system function, which lies in no database.
     pub(super) fn system(name: &str) -> ObjectPath {
         let none = String::new();
-        ObjectPath {
-            catalog: none.clone(),
-            database: none,
-            object: name.to_string(),
-        }
+        ObjectPath { catalog: none.clone(), database: none, object: name.to_string() }
     }
 
     pub(super) fn is_beside(&self, other: &ObjectPath) -> bool {
@@ -216,12 +201,7 @@ pub fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<
     // A longer name may have more typing errors in it; three edits are never the same word.
     let edits_max = (length / 3).clamp(1, 2);
     names
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&lower, &name.to_lowercase()),
-                name,
-            )
-        })
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
         .filter(|(edits, _)| *edits <= edits_max && *edits < length)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, name)| name)

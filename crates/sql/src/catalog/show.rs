@@ -19,9 +19,9 @@ impl Catalog {
     /// The databases of a catalog, the current one by default.
     pub fn database_names(&self, catalog: Option<&QualifiedName>) -> Result<Vec<&str>> {
         let entry = match catalog {
-            Some(name) => self
-                .require_catalog(name.object())
-                .map_err(|e| e.with_span(name.span))?,
+            Some(name) => {
+                self.require_catalog(name.object()).map_err(|e| e.with_span(name.span))?
+            }
             None => self.require_catalog(&self.current_catalog)?,
         };
         Ok(entry.databases.keys().map(String::as_str).collect())
@@ -60,10 +60,7 @@ impl Catalog {
     pub fn database_comment(&self, name: &QualifiedName) -> Result<Option<&str>> {
         let (catalog, database) = self.database_path(name);
         let found = self.require_database(&catalog, &database);
-        Ok(found
-            .map_err(|e| e.with_span(name.span))?
-            .comment
-            .as_deref())
+        Ok(found.map_err(|e| e.with_span(name.span))?.comment.as_deref())
     }
 
     /// The options of a database.
@@ -75,9 +72,7 @@ impl Catalog {
 
     /// The text of `SHOW CREATE CATALOG`.
     pub fn show_create_catalog(&self, name: &QualifiedName) -> Result<String> {
-        let entry = self
-            .require_catalog(name.object())
-            .map_err(|e| e.with_span(name.span))?;
+        let entry = self.require_catalog(name.object()).map_err(|e| e.with_span(name.span))?;
         let mut text = format!("CREATE CATALOG {}", quote_identifier(name.object()));
         push_comment(&mut text, entry.comment.as_deref());
         push_options(&mut text, &entry.options);
@@ -120,9 +115,7 @@ fn matches_from(pattern: &[char], name: &[char]) -> bool {
 impl ObjectPath {
     /// The full name in backticks.
     pub fn quoted(&self) -> String {
-        [&self.catalog, &self.database, &self.object]
-            .map(|p| quote_identifier(p))
-            .join(".")
+        [&self.catalog, &self.database, &self.object].map(|p| quote_identifier(p)).join(".")
     }
 }
 
@@ -144,10 +137,7 @@ impl TableDef {
         let mut lines: Vec<String> = self.columns.iter().map(column_line).collect();
         if let Some(watermark) = &self.watermark {
             let column = quote_identifier(&watermark.column);
-            lines.push(format!(
-                "WATERMARK FOR {column} AS {}",
-                watermark.expression.text
-            ));
+            lines.push(format!("WATERMARK FOR {column} AS {}", watermark.expression.text));
         }
         if let Some(key) = &self.primary_key {
             lines.push(key_line(key));
@@ -162,11 +152,7 @@ impl TableDef {
             let _ = write!(text, "\n{}", distribution_line(distribution));
         }
         if !self.partitioned_by.is_empty() {
-            let _ = write!(
-                text,
-                "\nPARTITIONED BY ({})",
-                quoted_list(&self.partitioned_by)
-            );
+            let _ = write!(text, "\nPARTITIONED BY ({})", quoted_list(&self.partitioned_by));
         }
         push_options(&mut text, &self.options);
         text
@@ -177,15 +163,8 @@ impl ViewDef {
     /// The text of `SHOW CREATE VIEW` or `SHOW CREATE MATERIALIZED VIEW`.
     pub fn show_create(&self) -> String {
         let temporary = if self.temporary { "TEMPORARY " } else { "" };
-        let materialized = if self.materialized {
-            "MATERIALIZED "
-        } else {
-            ""
-        };
-        let mut text = format!(
-            "CREATE {temporary}{materialized}VIEW {}",
-            self.path.quoted()
-        );
+        let materialized = if self.materialized { "MATERIALIZED " } else { "" };
+        let mut text = format!("CREATE {temporary}{materialized}VIEW {}", self.path.quoted());
         if !self.columns.is_empty() {
             let columns: Vec<String> = self
                 .columns
@@ -193,11 +172,7 @@ impl ViewDef {
                 .map(|c| {
                     let comment = c.comment.as_deref();
                     let comment = comment.map(|t| format!(" COMMENT {}", quote_string(t)));
-                    format!(
-                        "{}{}",
-                        quote_identifier(&c.name),
-                        comment.unwrap_or_default()
-                    )
+                    format!("{}{}", quote_identifier(&c.name), comment.unwrap_or_default())
                 })
                 .collect();
             let _ = write!(text, " (\n  {}\n)", columns.join(",\n  "));
@@ -237,15 +212,9 @@ fn column_line(column: &ColumnDef) -> String {
 }
 
 fn key_line(key: &PrimaryKey) -> String {
-    let name = key
-        .name
-        .as_ref()
-        .map(|n| format!("CONSTRAINT {} ", quote_identifier(n)));
+    let name = key.name.as_ref().map(|n| format!("CONSTRAINT {} ", quote_identifier(n)));
     let columns = quoted_list(&key.columns);
-    format!(
-        "{}PRIMARY KEY ({columns}) NOT ENFORCED",
-        name.unwrap_or_default()
-    )
+    format!("{}PRIMARY KEY ({columns}) NOT ENFORCED", name.unwrap_or_default())
 }
 
 fn distribution_line(distribution: &Distribution) -> String {
@@ -265,11 +234,7 @@ fn distribution_line(distribution: &Distribution) -> String {
 }
 
 fn quoted_list(names: &[String]) -> String {
-    names
-        .iter()
-        .map(|n| quote_identifier(n))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.iter().map(|n| quote_identifier(n)).collect::<Vec<_>>().join(", ")
 }
 
 fn push_comment(text: &mut String, comment: Option<&str>) {

@@ -13,9 +13,7 @@ fn after(script: &str) -> Catalog {
 
 fn run(catalog: &mut Catalog, script: &str) -> Result<(), SqlError> {
     for parsed in parse(script)? {
-        catalog
-            .apply(&parsed.statement)?
-            .expect("a statement about the catalog");
+        catalog.apply(&parsed.statement)?.expect("a statement about the catalog");
     }
     Ok(())
 }
@@ -26,10 +24,7 @@ fn refused(script: &str) -> SqlError {
 }
 
 fn name(text: &str) -> QualifiedName {
-    QualifiedName {
-        parts: text.split('.').map(str::to_string).collect(),
-        span: None,
-    }
+    QualifiedName { parts: text.split('.').map(str::to_string).collect(), span: None }
 }
 
 fn table(catalog: &Catalog, of: &str) -> TableDef {
@@ -41,11 +36,7 @@ fn names_are_found_in_the_current_database_and_by_their_full_path() {
     let catalog = after("CREATE TABLE t (a INT); CREATE DATABASE d; USE d; CREATE TABLE u (b INT)");
     assert!(catalog.find_relation(&name("t")).is_none());
     assert!(catalog.find_relation(&name("default_database.t")).is_some());
-    assert!(
-        catalog
-            .find_relation(&name("default_catalog.d.u"))
-            .is_some()
-    );
+    assert!(catalog.find_relation(&name("default_catalog.d.u")).is_some());
     assert_eq!(table(&catalog, "u").path.to_string(), "default_catalog.d.u");
 }
 
@@ -93,11 +84,7 @@ fn every_kind_is_dropped_by_its_own_statement() {
 #[test]
 fn a_key_makes_its_columns_not_null_and_must_name_physical_ones() {
     let catalog = after("CREATE TABLE t (a INT, b INT, PRIMARY KEY (a) NOT ENFORCED)");
-    let printed = |c: &str| {
-        table(&catalog, "t")
-            .column(c)
-            .and_then(|c| c.data_type.clone())
-    };
+    let printed = |c: &str| table(&catalog, "t").column(c).and_then(|c| c.data_type.clone());
     assert_eq!(printed("a").expect("a type").to_string(), "INT NOT NULL");
     assert_eq!(printed("b").expect("a type").to_string(), "INT");
     let error = refused("CREATE TABLE t (a INT, b AS a, PRIMARY KEY (b) NOT ENFORCED)");
@@ -115,16 +102,11 @@ const BASE: &str = "CREATE TABLE base (
 
 #[test]
 fn like_takes_everything_and_lets_new_options_win() {
-    let catalog = after(&format!(
-        "{BASE} CREATE TABLE t (z INT) WITH ('topic' = 'y') LIKE base"
-    ));
+    let catalog = after(&format!("{BASE} CREATE TABLE t (z INT) WITH ('topic' = 'y') LIKE base"));
     let t = table(&catalog, "t");
     let columns: Vec<&str> = t.columns.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(columns, ["a", "total", "m", "ts", "z"]);
-    assert_eq!(
-        (t.options.get("connector"), t.options.get("topic")),
-        (Some("kafka"), Some("y"))
-    );
+    assert_eq!((t.options.get("connector"), t.options.get("topic")), (Some("kafka"), Some("y")));
     assert!(t.watermark.is_some() && t.key_columns() == ["a"] && t.partitioned_by == ["a"]);
 }
 
@@ -157,14 +139,7 @@ fn alter_changes_all_of_a_table_or_nothing() {
     let t = table(&catalog, "renamed");
     let columns: Vec<String> = t.columns.iter().map(|c| c.name.clone()).collect();
     assert_eq!(columns, ["w", "a", "y", "total", "m", "ts"]);
-    assert_eq!(
-        t.columns[0]
-            .data_type
-            .as_ref()
-            .map(ToString::to_string)
-            .as_deref(),
-        Some("BIGINT")
-    );
+    assert_eq!(t.columns[0].data_type.as_ref().map(ToString::to_string).as_deref(), Some("BIGINT"));
     assert!(t.watermark.is_none() && t.options.get("k").is_none());
     assert_eq!(t.options.get("topic"), Some("z"));
     for (alter, message) in [
@@ -173,20 +148,13 @@ fn alter_changes_all_of_a_table_or_nothing() {
         ("ADD a INT", "has a column 'a' already"),
         ("DROP (m, nope)", "no column named 'nope'"),
         ("MODIFY nope INT", "no column named 'nope'"),
-        (
-            "ADD PRIMARY KEY (ts) NOT ENFORCED",
-            "has a primary key already",
-        ),
+        ("ADD PRIMARY KEY (ts) NOT ENFORCED", "has a primary key already"),
     ] {
         let mut catalog = after(BASE);
         let before = table(&catalog, "base");
         let error = run(&mut catalog, &format!("ALTER TABLE base {alter}")).expect_err(alter);
         assert!(error.message.contains(message), "{alter}: {error}");
-        assert_eq!(
-            table(&catalog, "base"),
-            before,
-            "{alter} left something behind"
-        );
+        assert_eq!(table(&catalog, "base"), before, "{alter} left something behind");
     }
 }
 
@@ -215,26 +183,11 @@ fn databases_and_catalogs_come_and_go() {
     assert!(error.message.contains("not empty"));
     let catalog = after("CREATE DATABASE d; CREATE TABLE d.t (a INT); DROP DATABASE d CASCADE");
     assert!(catalog.find_relation(&name("d.t")).is_none());
-    assert!(
-        refused("DROP DATABASE default_database")
-            .message
-            .contains("in use")
-    );
+    assert!(refused("DROP DATABASE default_database").message.contains("in use"));
     let catalog = after("CREATE CATALOG c WITH ('type' = 'generic_in_memory'); USE CATALOG c");
-    assert_eq!(
-        (catalog.current_catalog(), catalog.current_database()),
-        ("c", "default")
-    );
-    assert!(
-        refused("CREATE CATALOG c WITH ('type' = 'hive')")
-            .message
-            .contains("hive")
-    );
-    assert!(
-        refused("CREATE TABLE nope.t (a INT)")
-            .message
-            .contains("no database named 'nope'")
-    );
+    assert_eq!((catalog.current_catalog(), catalog.current_database()), ("c", "default"));
+    assert!(refused("CREATE CATALOG c WITH ('type' = 'hive')").message.contains("hive"));
+    assert!(refused("CREATE TABLE nope.t (a INT)").message.contains("no database named 'nope'"));
 }
 
 #[test]
@@ -246,30 +199,17 @@ fn functions_and_models_have_names_of_their_own() {
     assert!(catalog.find_function(&name("f")).is_some_and(|f| f.system));
     assert!(catalog.find_function(&name("default_database.g")).is_some());
     assert_eq!(catalog.model(&name("m")).expect("a model").input.len(), 1);
-    assert!(
-        refused("DROP FUNCTION f")
-            .message
-            .contains("no function named 'f'")
-    );
+    assert!(refused("DROP FUNCTION f").message.contains("no function named 'f'"));
 }
 
 #[test]
 fn show_filters_by_pattern() {
     use crate::parser::ShowFilter;
-    let filter = |pattern: &str| ShowFilter {
-        negated: false,
-        ignore_case: false,
-        pattern: pattern.into(),
-    };
+    let filter =
+        |pattern: &str| ShowFilter { negated: false, ignore_case: false, pattern: pattern.into() };
     assert!(like_matches(None, "x"));
     assert!(like_matches(Some(&filter("or%s")), "orders"));
     assert!(like_matches(Some(&filter("%d_r%")), "orders"));
     assert!(!like_matches(Some(&filter("Or%")), "orders"));
-    assert!(!like_matches(
-        Some(&ShowFilter {
-            negated: true,
-            ..filter("o%")
-        }),
-        "orders"
-    ));
+    assert!(!like_matches(Some(&ShowFilter { negated: true, ..filter("o%") }), "orders"));
 }

@@ -27,13 +27,7 @@ struct AggregateDef {
 }
 
 const fn agg(name: &'static str, codes: &'static str, ret: Result1) -> AggregateDef {
-    AggregateDef {
-        name,
-        aliases: &[],
-        codes,
-        ret,
-        nullable: true,
-    }
+    AggregateDef { name, aliases: &[], codes, ret, nullable: true }
 }
 
 const fn alias(def: AggregateDef, aliases: &'static [&'static str]) -> AggregateDef {
@@ -41,10 +35,7 @@ const fn alias(def: AggregateDef, aliases: &'static [&'static str]) -> Aggregate
 }
 
 const fn not_null(def: AggregateDef) -> AggregateDef {
-    AggregateDef {
-        nullable: false,
-        ..def
-    }
+    AggregateDef { nullable: false, ..def }
 }
 
 static AGGREGATES: &[AggregateDef] = &[
@@ -58,9 +49,7 @@ static AGGREGATES: &[AggregateDef] = &[
     alias(agg("STDDEV_SAMP", "N", avg_type), &["STDDEV"]),
     agg("VAR_POP", "N", avg_type),
     alias(agg("VAR_SAMP", "N", avg_type), &["VARIANCE"]),
-    not_null(agg("COLLECT", "X", |t| {
-        Ok(map_of(first(t), DataType::Int32))
-    })),
+    not_null(agg("COLLECT", "X", |t| Ok(map_of(first(t), DataType::Int32)))),
     agg("LISTAGG", "Ss", |_| Ok(DataType::Utf8)),
     agg("ARRAY_AGG", "X", |t| Ok(list_of(first(t)))),
     agg("FIRST_VALUE", "X", |t| Ok(first(t))),
@@ -142,19 +131,13 @@ impl PlannedAggregate {
             aliases.push(a.to_string());
             aliases.push(a.to_ascii_lowercase());
         }
-        PlannedAggregate {
-            def,
-            signature,
-            aliases,
-        }
+        PlannedAggregate { def, signature, aliases }
     }
 }
 
 impl std::fmt::Debug for PlannedAggregate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PlannedAggregate")
-            .field("name", &self.def.name)
-            .finish()
+        f.debug_struct("PlannedAggregate").field("name", &self.def.name).finish()
     }
 }
 
@@ -191,11 +174,7 @@ impl AggregateUDFImpl for PlannedAggregate {
 
     fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
         let types: Vec<DataType> = arg_fields.iter().map(|f| f.data_type().clone()).collect();
-        Ok(Arc::new(Field::new(
-            self.def.name,
-            (self.def.ret)(&types)?,
-            self.def.nullable,
-        )))
+        Ok(Arc::new(Field::new(self.def.name, (self.def.ret)(&types)?, self.def.nullable)))
     }
 
     fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {

@@ -123,18 +123,11 @@ impl Def {
     }
 
     pub fn per_row(self) -> Def {
-        Def {
-            volatile: true,
-            per_row: true,
-            ..self
-        }
+        Def { volatile: true, per_row: true, ..self }
     }
 
     pub fn volatile(self) -> Def {
-        Def {
-            volatile: true,
-            ..self
-        }
+        Def { volatile: true, ..self }
     }
 }
 
@@ -145,16 +138,10 @@ impl Def {
 fn code_type(code: u8, given: &DataType) -> Option<DataType> {
     use DataType as T;
     let string = matches!(given, T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Null);
-    let bytes = matches!(
-        given,
-        T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_)
-    );
+    let bytes = matches!(given, T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_));
     let null = given.is_null();
     let number = given.is_numeric();
-    let temporal = matches!(
-        given,
-        T::Date32 | T::Time32(_) | T::Time64(_) | T::Timestamp(_, _)
-    );
+    let temporal = matches!(given, T::Date32 | T::Time32(_) | T::Time64(_) | T::Timestamp(_, _));
     match code {
         b'S' => string.then_some(T::Utf8),
         b'I' => (given.is_integer() || null).then_some(T::Int32),
@@ -200,20 +187,13 @@ pub(crate) fn coerce_by_codes(
     let repeats = codes.ends_with('*');
     let letters = codes.trim_end_matches('*').as_bytes();
     let required = letters.iter().filter(|c| c.is_ascii_uppercase()).count();
-    let required = if repeats && required == letters.len() {
-        required - 1
-    } else {
-        required
-    };
+    let required = if repeats && required == letters.len() { required - 1 } else { required };
     if given.len() < required || (!repeats && given.len() > letters.len()) {
         return plan_err!("{}", usage(name, codes, given));
     }
     let mut types = Vec::with_capacity(given.len());
     for (i, dtype) in given.iter().enumerate() {
-        let code = letters
-            .get(i)
-            .or(letters.last())
-            .map_or(b'X', u8::to_ascii_uppercase);
+        let code = letters.get(i).or(letters.last()).map_or(b'X', u8::to_ascii_uppercase);
         match code_type(code, dtype) {
             Some(t) => types.push(t),
             None => return plan_err!("{}", usage(name, codes, given)),
@@ -251,9 +231,7 @@ pub(crate) struct FlinkFunction {
 
 impl std::fmt::Debug for FlinkFunction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FlinkFunction")
-            .field("name", &self.def.name)
-            .finish()
+        f.debug_struct("FlinkFunction").field("name", &self.def.name).finish()
     }
 }
 
@@ -274,11 +252,7 @@ impl Hash for FlinkFunction {
 
 impl FlinkFunction {
     pub(crate) fn new(def: Def, settings: SessionSettings) -> FlinkFunction {
-        let volatility = if def.volatile {
-            Volatility::Volatile
-        } else {
-            Volatility::Immutable
-        };
+        let volatility = if def.volatile { Volatility::Volatile } else { Volatility::Immutable };
         let takes_none = matches!(def.args, Args::Codes(""));
         let signature = if takes_none {
             Signature::nullary(volatility)
@@ -296,12 +270,7 @@ impl FlinkFunction {
         let mut aliases: Vec<String> = def.aliases.iter().map(|a| a.to_string()).collect();
         aliases.push(def.name.to_ascii_lowercase());
         aliases.extend(def.aliases.iter().map(|a| a.to_ascii_lowercase()));
-        FlinkFunction {
-            def,
-            settings,
-            signature,
-            aliases,
-        }
+        FlinkFunction { def, settings, signature, aliases }
     }
 }
 
@@ -335,11 +304,7 @@ impl ScalarUDFImpl for FlinkFunction {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        let types: Vec<DataType> = args
-            .arg_fields
-            .iter()
-            .map(|f| f.data_type().clone())
-            .collect();
+        let types: Vec<DataType> = args.arg_fields.iter().map(|f| f.data_type().clone()).collect();
         let dtype = self.result_type(&types, args.scalar_arguments)?;
         let nullable = match self.def.nulls {
             Nulls::Maybe => true,
@@ -347,7 +312,15 @@ impl ScalarUDFImpl for FlinkFunction {
             Nulls::Propagate => args.arg_fields.iter().any(|f| f.is_nullable()),
             Nulls::All => args.arg_fields.iter().all(|f| f.is_nullable()),
         };
-        Ok(Arc::new(Field::new(self.def.name, dtype, nullable)))
+        let moved = args.arg_fields.get(2).filter(|f| *f.data_type() == dtype);
+        let field = Field::new(self.def.name, dtype, nullable);
+        // A moment that is moved keeps its declared precision.
+        Ok(Arc::new(match moved {
+            Some(moment) if self.def.name == "TIMESTAMPADD" => {
+                field.with_metadata(moment.metadata().clone())
+            }
+            _ => field,
+        }))
     }
 
     fn is_nullable(&self, _args: &[Expr], _schema: &dyn datafusion_common::ExprSchema) -> bool {
@@ -378,14 +351,10 @@ impl ScalarUDFImpl for FlinkFunction {
             );
         }
         if call.constant && !self.def.volatile {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-                &array, 0,
-            )?));
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
         }
         if call.constant && call.rows == 1 && call.batch_rows != 1 {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-                &array, 0,
-            )?));
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
         }
         Ok(ColumnarValue::Array(array))
     }
@@ -444,10 +413,7 @@ impl<'a> Call<'a> {
         ret: DataType,
         settings: &'a SessionSettings,
     ) -> Result<Call<'a>> {
-        let constant = args
-            .args
-            .iter()
-            .all(|a| matches!(a, ColumnarValue::Scalar(_)));
+        let constant = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let batch_rows = args.number_rows;
         let fields = args.arg_fields.clone();
         let rows = if constant { 1 } else { batch_rows };
@@ -459,16 +425,7 @@ impl<'a> Call<'a> {
                 ColumnarValue::Scalar(s) => Ok((s.to_array()?, true)),
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(Call {
-            name,
-            rows,
-            batch_rows,
-            constant,
-            ret,
-            settings,
-            args,
-            fields,
-        })
+        Ok(Call { name, rows, batch_rows, constant, ret, settings, args, fields })
     }
 
     /// How many arguments were given.
@@ -522,19 +479,13 @@ impl<'a> Call<'a> {
 
     pub fn str(&self, i: usize) -> Result<Strs<'_>> {
         let (array, one) = &self.args[i];
-        let array = array
-            .as_string_opt::<i32>()
-            .ok_or_else(|| self.wrong(i, "STRING"))?;
+        let array = array.as_string_opt::<i32>().ok_or_else(|| self.wrong(i, "STRING"))?;
         Ok(Strs { array, one: *one })
     }
 
     /// The string argument, or none where it was not given.
     pub fn str_opt(&self, i: usize) -> Result<Option<Strs<'_>>> {
-        if i < self.len() {
-            self.str(i).map(Some)
-        } else {
-            Ok(None)
-        }
+        if i < self.len() { self.str(i).map(Some) } else { Ok(None) }
     }
 
     pub fn bytes(&self, i: usize) -> Result<Bytes<'_>> {
@@ -542,9 +493,7 @@ impl<'a> Call<'a> {
         if let Some(array) = array.as_string_opt::<i32>() {
             return Ok(Bytes::Text(Strs { array, one: *one }));
         }
-        let array = array
-            .as_binary_opt::<i32>()
-            .ok_or_else(|| self.wrong(i, "BYTES"))?;
+        let array = array.as_binary_opt::<i32>().ok_or_else(|| self.wrong(i, "BYTES"))?;
         Ok(Bytes::Raw(array, *one))
     }
 
@@ -557,33 +506,21 @@ impl<'a> Call<'a> {
     }
 
     pub fn prim_opt<T: ArrowPrimitiveType>(&self, i: usize) -> Result<Option<Prims<'_, T>>> {
-        if i < self.len() {
-            self.prim(i).map(Some)
-        } else {
-            Ok(None)
-        }
+        if i < self.len() { self.prim(i).map(Some) } else { Ok(None) }
     }
 
     pub fn bool(&self, i: usize) -> Result<Bools<'_>> {
         let (array, one) = &self.args[i];
-        let array = array
-            .as_boolean_opt()
-            .ok_or_else(|| self.wrong(i, "BOOLEAN"))?;
+        let array = array.as_boolean_opt().ok_or_else(|| self.wrong(i, "BOOLEAN"))?;
         Ok(Bools { array, one: *one })
     }
 
     pub fn list(&self, i: usize) -> Result<&ListArray> {
-        self.args[i]
-            .0
-            .as_list_opt::<i32>()
-            .ok_or_else(|| self.wrong(i, "ARRAY"))
+        self.args[i].0.as_list_opt::<i32>().ok_or_else(|| self.wrong(i, "ARRAY"))
     }
 
     pub fn map(&self, i: usize) -> Result<&MapArray> {
-        self.args[i]
-            .0
-            .as_map_opt()
-            .ok_or_else(|| self.wrong(i, "MAP"))
+        self.args[i].0.as_map_opt().ok_or_else(|| self.wrong(i, "MAP"))
     }
 
     /// A column of strings, one call a row.

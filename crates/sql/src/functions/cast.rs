@@ -62,12 +62,7 @@ impl FlinkCast {
     /// `CAST(.. AS target)`, or `TRY_CAST` if `lenient`.
     pub(crate) fn new(target: FieldRef, lenient: bool, settings: SessionSettings) -> FlinkCast {
         let signature = Signature::any(1, Volatility::Immutable);
-        FlinkCast {
-            target,
-            lenient,
-            settings,
-            signature,
-        }
+        FlinkCast { target, lenient, settings, signature }
     }
 
     /// The type that it casts to, with what is declared of it.
@@ -81,19 +76,12 @@ impl FlinkCast {
     }
 
     fn declared(&self) -> Option<&str> {
-        self.target
-            .metadata()
-            .get(TYPE_METADATA_KEY)
-            .map(String::as_str)
+        self.target.metadata().get(TYPE_METADATA_KEY).map(String::as_str)
     }
 
     fn show(&self, arg: &str) -> String {
         let name = type_name(self.target.data_type());
-        format!(
-            "{}({arg} AS {})",
-            self.name(),
-            self.declared().unwrap_or(&name)
-        )
+        format!("{}({arg} AS {})", self.name(), self.declared().unwrap_or(&name))
     }
 }
 
@@ -107,12 +95,7 @@ impl ScalarUDFImpl for FlinkCast {
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        Ok(self.show(
-            &args
-                .first()
-                .map(|a| a.schema_name().to_string())
-                .unwrap_or_default(),
-        ))
+        Ok(self.show(&args.first().map(|a| a.schema_name().to_string()).unwrap_or_default()))
     }
 
     fn signature(&self) -> &Signature {
@@ -132,16 +115,12 @@ impl ScalarUDFImpl for FlinkCast {
         check(source.data_type(), to)?;
         let may_overflow = matches!(to, DataType::Decimal128(_, _));
         let nullable = source.is_nullable() || self.lenient || may_overflow;
-        Ok(Arc::new(
-            self.target.as_ref().clone().with_nullable(nullable),
-        ))
+        Ok(Arc::new(self.target.as_ref().clone().with_nullable(nullable)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let declared_from = args
-            .arg_fields
-            .first()
-            .and_then(|f| f.metadata().get(TYPE_METADATA_KEY).cloned());
+        let declared_from =
+            args.arg_fields.first().and_then(|f| f.metadata().get(TYPE_METADATA_KEY).cloned());
         let caster = Caster {
             settings: &self.settings,
             lenient: self.lenient,
@@ -149,9 +128,9 @@ impl ScalarUDFImpl for FlinkCast {
             to: self.declared(),
         };
         match args.args.first() {
-            Some(ColumnarValue::Array(a)) => Ok(ColumnarValue::Array(
-                caster.cast(a, self.target.data_type())?,
-            )),
+            Some(ColumnarValue::Array(a)) => {
+                Ok(ColumnarValue::Array(caster.cast(a, self.target.data_type())?))
+            }
             Some(ColumnarValue::Scalar(s)) => {
                 let out = caster.cast(&s.to_array()?, self.target.data_type())?;
                 Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&out, 0)?))
@@ -243,12 +222,7 @@ pub(crate) struct Caster<'a> {
 impl<'a> Caster<'a> {
     /// A caster without declared types.
     pub(crate) fn plain(settings: &'a SessionSettings, lenient: bool) -> Caster<'a> {
-        Caster {
-            settings,
-            lenient,
-            from: None,
-            to: None,
-        }
+        Caster { settings, lenient, from: None, to: None }
     }
 
     /// The array as `to`.
@@ -284,11 +258,7 @@ impl<'a> Caster<'a> {
             (T::Map(_, _), T::Map(f, sorted)) => self.map(array.as_map(), f, *sorted),
             (T::Struct(_), T::Struct(fields)) => {
                 let s = array.as_struct();
-                let plain = Caster {
-                    from: None,
-                    to: None,
-                    ..*self
-                };
+                let plain = Caster { from: None, to: None, ..*self };
                 let columns = s
                     .columns()
                     .iter()
@@ -314,19 +284,10 @@ impl<'a> Caster<'a> {
     }
 
     fn list(&self, list: &ListArray, field: &FieldRef) -> Result<ArrayRef> {
-        let plain = Caster {
-            from: None,
-            to: None,
-            ..*self
-        };
+        let plain = Caster { from: None, to: None, ..*self };
         let values = plain.cast(list.values(), field.data_type())?;
         let nulls = self.whole(list.nulls(), list.offsets(), &[(list.values(), &values)]);
-        Ok(Arc::new(ListArray::try_new(
-            Arc::clone(field),
-            list.offsets().clone(),
-            values,
-            nulls,
-        )?))
+        Ok(Arc::new(ListArray::try_new(Arc::clone(field), list.offsets().clone(), values, nulls)?))
     }
 
     /// `TRY_CAST` of a collection is NULL where one of its values cannot be cast.
@@ -349,11 +310,7 @@ impl<'a> Caster<'a> {
         let DataType::Struct(fields) = field.data_type() else {
             return exec_err!("A MAP's entries must be a ROW");
         };
-        let plain = Caster {
-            from: None,
-            to: None,
-            ..*self
-        };
+        let plain = Caster { from: None, to: None, ..*self };
         let columns = vec![
             plain.cast(map.keys(), fields[0].data_type())?,
             plain.cast(map.values(), fields[1].data_type())?,
@@ -400,14 +357,9 @@ impl<'a> Caster<'a> {
     fn to_bytes(&self, array: &ArrayRef) -> Result<ArrayRef> {
         let bytes = match array.data_type() {
             DataType::Utf8 => BinaryArray::from_iter(
-                array
-                    .as_string::<i32>()
-                    .iter()
-                    .map(|s| s.map(str::as_bytes)),
+                array.as_string::<i32>().iter().map(|s| s.map(str::as_bytes)),
             ),
-            _ => arrow_cast(array, &DataType::Binary)?
-                .as_binary::<i32>()
-                .clone(),
+            _ => arrow_cast(array, &DataType::Binary)?.as_binary::<i32>().clone(),
         };
         let Some((n, pad)) = self.to.and_then(declared_length) else {
             return Ok(Arc::new(bytes));
@@ -481,13 +433,7 @@ impl<'a> Caster<'a> {
                 build_temporal(text.len(), to, precision, |i| {
                     let s = text.is_valid(i).then(|| text.value(i));
                     let t = self.read(s, to, time::parse_timestamp)?;
-                    Ok(t.map(|t| {
-                        if zone.is_some() {
-                            time::to_utc(tz, t)
-                        } else {
-                            t
-                        }
-                    }))
+                    Ok(t.map(|t| if zone.is_some() { time::to_utc(tz, t) } else { t }))
                 })
             }
             t => {
@@ -586,10 +532,7 @@ pub(crate) fn build_temporal(
             let mut values = Vec::with_capacity(rows);
             for i in 0..rows {
                 let t = get(i)?.map(|t| match cut {
-                    Some(c) => Instant {
-                        nanos: t.nanos / c * c,
-                        ..t
-                    },
+                    Some(c) => Instant { nanos: t.nanos / c * c, ..t },
                     None => t,
                 });
                 values.push(match t {
@@ -608,11 +551,7 @@ pub(crate) fn build_temporal(
                 TimeUnit::Microsecond => stamp::<TimestampMicrosecondType>(values),
                 TimeUnit::Nanosecond => stamp::<TimestampNanosecondType>(values),
             };
-            if array.data_type() == to {
-                Ok(array)
-            } else {
-                Ok(arrow_cast_zone(array, to)?)
-            }
+            if array.data_type() == to { Ok(array) } else { Ok(arrow_cast_zone(array, to)?) }
         }
         other => exec_err!("{} is not a date or time", type_name(other)),
     }
@@ -624,11 +563,7 @@ fn stamp<T: ArrowPrimitiveType<Native = i64>>(values: Vec<Option<i64>>) -> Array
 
 /// Relabels a timestamp array with a zone; the values are moments already.
 fn arrow_cast_zone(array: ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    let data = array
-        .to_data()
-        .into_builder()
-        .data_type(to.clone())
-        .build()?;
+    let data = array.to_data().into_builder().data_type(to.clone()).build()?;
     Ok(arrow::array::make_array(data))
 }
 
@@ -671,11 +606,7 @@ fn parse_int<T: std::str::FromStr>(s: &str) -> Option<T> {
     match whole {
         "" | "-" | "+" => {
             let fraction_only = s.len() > whole.len() + 1;
-            if fraction_only {
-                "0".parse().ok()
-            } else {
-                None
-            }
+            if fraction_only { "0".parse().ok() } else { None }
         }
         w => w.parse().ok(),
     }
@@ -691,21 +622,11 @@ fn parse_double(s: &str) -> Option<f64> {
     match t.trim_start_matches(['+', '-']) {
         "NaN" => return Some(f64::NAN),
         "Infinity" => {
-            return Some(if t.starts_with('-') {
-                f64::NEG_INFINITY
-            } else {
-                f64::INFINITY
-            });
+            return Some(if t.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
         }
         _ => {}
     }
     let t = java_float_text(t);
-    let plain = t
-        .bytes()
-        .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    if !plain || t.is_empty() {
-        None
-    } else {
-        t.parse().ok()
-    }
+    let plain = t.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    if !plain || t.is_empty() { None } else { t.parse().ok() }
 }

@@ -29,12 +29,7 @@ pub(super) fn defs() -> Vec<Def> {
     };
     let arg = || Ret::Arg(0);
     let mut defs = vec![
-        Def::custom(
-            "ARRAY",
-            array_args,
-            Ret::Of(|t, _| Ok(list_of(first(t)))),
-            array,
-        ),
+        Def::custom("ARRAY", array_args, Ret::Of(|t, _| Ok(list_of(first(t)))), array),
         Def::custom("MAP", map_args, Ret::Of(map_type), map),
         Def::of("ROW", "X*", Ret::Of(row_type), row).nulls(Nulls::Never),
         Def::of("$NAMED_ROW", "X*", Ret::Of(named_row_type), named_row).nulls(Nulls::Never),
@@ -51,27 +46,17 @@ pub(super) fn defs() -> Vec<Def> {
         Def::custom("ARRAY_REMOVE", needle_args, arg(), remove),
         Def::custom("ARRAY_APPEND", needle_args, arg(), |c| extend(c, false)),
         Def::custom("ARRAY_PREPEND", needle_args, arg(), |c| extend(c, true)),
-        Def::of("ARRAY_DISTINCT", "A", arg(), |c| {
-            pick(c, |r| distinct(r, r.all()))
-        }),
-        Def::of("ARRAY_REVERSE", "A", arg(), |c| {
-            pick(c, |r| r.all().rev().collect())
-        }),
+        Def::of("ARRAY_DISTINCT", "A", arg(), |c| pick(c, |r| distinct(r, r.all()))),
+        Def::of("ARRAY_REVERSE", "A", arg(), |c| pick(c, |r| r.all().rev().collect())),
         Def::of("ARRAY_SLICE", "AIi", arg(), slice),
         Def::of("ARRAY_SORT", "Abb", arg(), sort),
-        Def::of("ARRAY_MAX", "A", Ret::Of(element), |c| {
-            extreme(c, Ordering::Greater)
-        }),
-        Def::of("ARRAY_MIN", "A", Ret::Of(element), |c| {
-            extreme(c, Ordering::Less)
-        }),
+        Def::of("ARRAY_MAX", "A", Ret::Of(element), |c| extreme(c, Ordering::Greater)),
+        Def::of("ARRAY_MIN", "A", Ret::Of(element), |c| extreme(c, Ordering::Less)),
         Def::new("ARRAY_JOIN", "ASs", Utf8, join),
         Def::custom("ARRAY_CONCAT", same_args, arg(), array_concat),
         Def::custom("ARRAY_UNION", same_args, arg(), |c| sets(c, SetOp::Union)),
         Def::custom("ARRAY_EXCEPT", same_args, arg(), |c| sets(c, SetOp::Except)),
-        Def::custom("ARRAY_INTERSECT", same_args, arg(), |c| {
-            sets(c, SetOp::Intersect)
-        }),
+        Def::custom("ARRAY_INTERSECT", same_args, arg(), |c| sets(c, SetOp::Intersect)),
     ];
     defs.extend(map_defs());
     defs
@@ -80,25 +65,14 @@ pub(super) fn defs() -> Vec<Def> {
 /// The functions on maps.
 fn map_defs() -> Vec<Def> {
     vec![
-        Def::of(
-            "MAP_KEYS",
-            "M",
-            Ret::Of(|t, _| Ok(list_of(key_value(&first(t))?.0))),
-            |c| map_side(c, 0),
-        ),
-        Def::of(
-            "MAP_VALUES",
-            "M",
-            Ret::Of(|t, _| Ok(list_of(key_value(&first(t))?.1))),
-            |c| map_side(c, 1),
-        ),
+        Def::of("MAP_KEYS", "M", Ret::Of(|t, _| Ok(list_of(key_value(&first(t))?.0))), |c| {
+            map_side(c, 0)
+        }),
+        Def::of("MAP_VALUES", "M", Ret::Of(|t, _| Ok(list_of(key_value(&first(t))?.1))), |c| {
+            map_side(c, 1)
+        }),
         Def::of("MAP_ENTRIES", "M", Ret::Of(entries_type), map_entries),
-        Def::of(
-            "MAP_FROM_ARRAYS",
-            "AA",
-            Ret::Of(from_arrays_type),
-            map_from_arrays,
-        ),
+        Def::of("MAP_FROM_ARRAYS", "AA", Ret::Of(from_arrays_type), map_from_arrays),
         Def::custom("MAP_UNION", same_args, Ret::Arg(0), map_union),
     ]
 }
@@ -148,15 +122,7 @@ fn map_args(types: &[DataType]) -> Result<Vec<DataType>> {
     let side = |s: usize| types.iter().skip(s).step_by(2).cloned().collect::<Vec<_>>();
     let key = common("The keys of MAP", &side(0))?;
     let value = common("The values of MAP", &side(1))?;
-    Ok((0..types.len())
-        .map(|i| {
-            if i % 2 == 0 {
-                key.clone()
-            } else {
-                value.clone()
-            }
-        })
-        .collect())
+    Ok((0..types.len()).map(|i| if i % 2 == 0 { key.clone() } else { value.clone() }).collect())
 }
 
 fn map_type(types: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
@@ -172,10 +138,7 @@ fn needle_args(types: &[DataType]) -> Result<Vec<DataType>> {
         return plan_err!("an ARRAY and an element are wanted");
     };
     let element = element_type(list)?;
-    let common = common(
-        "The array's elements and the value",
-        &[element, needle.clone()],
-    )?;
+    let common = common("The array's elements and the value", &[element, needle.clone()])?;
     Ok(vec![list_of(common.clone()), common])
 }
 
@@ -198,17 +161,10 @@ fn item_args(types: &[DataType]) -> Result<Vec<DataType>> {
             Ok(vec![base.clone(), DataType::Int32])
         }
         DataType::Map(_, _) => {
-            let k = common(
-                "The map's keys and the subscript",
-                &[key_value(base)?.0, key.clone()],
-            )?;
+            let k = common("The map's keys and the subscript", &[key_value(base)?.0, key.clone()])?;
             Ok(vec![map_of(k.clone(), key_value(base)?.1), k])
         }
-        t => plan_err!(
-            "{} has no element with a {} subscript",
-            type_name(t),
-            type_name(key)
-        ),
+        t => plan_err!("{} has no element with a {} subscript", type_name(t), type_name(key)),
     }
 }
 
@@ -228,9 +184,7 @@ fn interleaved(columns: &[ArrayRef], rows: usize, dtype: &DataType) -> Result<Ar
     let refs: Vec<&dyn Array> = columns.iter().map(|a| a.as_ref()).collect();
     let all = concat(&refs)?;
     let n = columns.len();
-    let order: UInt32Array = (0..rows * n)
-        .map(|k| ((k % n) * rows + k / n) as u32)
-        .collect();
+    let order: UInt32Array = (0..rows * n).map(|k| ((k % n) * rows + k / n) as u32).collect();
     Ok(take(&all, &order, None)?)
 }
 
@@ -239,21 +193,14 @@ fn even_offsets(rows: usize, n: usize) -> OffsetBuffer<i32> {
 }
 
 fn array(call: &Call) -> Result<ArrayRef> {
-    let columns = (0..call.len())
-        .map(|i| call.full(i))
-        .collect::<Result<Vec<_>>>()?;
+    let columns = (0..call.len()).map(|i| call.full(i)).collect::<Result<Vec<_>>>()?;
     let element = element_type(&call.ret)?;
     let values = interleaved(&columns, call.rows, &element)?;
     let DataType::List(f) = &call.ret else {
         return exec_err!("ARRAY must answer an array");
     };
     let offsets = even_offsets(call.rows, columns.len());
-    Ok(Arc::new(ListArray::try_new(
-        Arc::clone(f),
-        offsets,
-        values,
-        None,
-    )?))
+    Ok(Arc::new(ListArray::try_new(Arc::clone(f), offsets, values, None)?))
 }
 
 /// Builds maps from keys and values that lie in `order`, where a later key wins.
@@ -306,19 +253,13 @@ fn build_map(
 }
 
 fn nulls_of(valid: Vec<bool>) -> Option<NullBuffer> {
-    if valid.iter().all(|v| *v) {
-        None
-    } else {
-        Some(NullBuffer::from(valid))
-    }
+    if valid.iter().all(|v| *v) { None } else { Some(NullBuffer::from(valid)) }
 }
 
 fn map(call: &Call) -> Result<ArrayRef> {
     let side = |s: usize| -> Result<ArrayRef> {
-        let columns = (s..call.len())
-            .step_by(2)
-            .map(|i| call.full(i))
-            .collect::<Result<Vec<_>>>()?;
+        let columns =
+            (s..call.len()).step_by(2).map(|i| call.full(i)).collect::<Result<Vec<_>>>()?;
         let (k, v) = key_value(&call.ret)?;
         interleaved(&columns, call.rows, if s == 0 { &k } else { &v })
     };
@@ -332,9 +273,7 @@ fn map(call: &Call) -> Result<ArrayRef> {
 
 fn row_type(types: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
     let field = |(i, t): (usize, &DataType)| Field::new(format!("EXPR${i}"), t.clone(), true);
-    Ok(DataType::Struct(
-        types.iter().enumerate().map(field).collect::<Fields>(),
-    ))
+    Ok(DataType::Struct(types.iter().enumerate().map(field).collect::<Fields>()))
 }
 
 fn row(call: &Call) -> Result<ArrayRef> {
@@ -345,25 +284,13 @@ fn struct_of(call: &Call, arguments: Vec<usize>) -> Result<ArrayRef> {
     let DataType::Struct(fields) = &call.ret else {
         return exec_err!("ROW must answer a row");
     };
-    let columns = arguments
-        .into_iter()
-        .map(|i| call.full(i))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(Arc::new(StructArray::try_new_with_length(
-        fields.clone(),
-        columns,
-        None,
-        call.rows,
-    )?))
+    let columns = arguments.into_iter().map(|i| call.full(i)).collect::<Result<Vec<_>>>()?;
+    Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, None, call.rows)?))
 }
 
 fn named_row_type(types: &[DataType], scalars: &[Option<&ScalarValue>]) -> Result<DataType> {
     let mut fields = Vec::new();
-    for (name, t) in scalars
-        .iter()
-        .step_by(2)
-        .zip(types.iter().skip(1).step_by(2))
-    {
+    for (name, t) in scalars.iter().step_by(2).zip(types.iter().skip(1).step_by(2)) {
         match name {
             Some(ScalarValue::Utf8(Some(n))) => fields.push(Field::new(n, t.clone(), true)),
             _ => return plan_err!("a row's field names must be constants"),
@@ -448,9 +375,7 @@ fn item(call: &Call) -> Result<ArrayRef> {
                     return None;
                 }
                 let (from, to) = (map.value_offsets()[row], map.value_offsets()[row + 1]);
-                (from..to)
-                    .find(|k| compare(*k as usize, key) == Ordering::Equal)
-                    .map(|k| k as u32)
+                (from..to).find(|k| compare(*k as usize, key) == Ordering::Equal).map(|k| k as u32)
             })
             .collect()
     };
@@ -516,9 +441,7 @@ impl Span<'_> {
 
 fn distinct(span: &Span, positions: impl Iterator<Item = usize>) -> Vec<usize> {
     let mut seen = HashSet::new();
-    positions
-        .filter(|i| seen.insert(span.rows.row(*i)))
-        .collect()
+    positions.filter(|i| seen.insert(span.rows.row(*i))).collect()
 }
 
 /// Arrays made of picked elements of `values`.
@@ -527,16 +450,8 @@ fn picked(ret: &DataType, values: &ArrayRef, rows: Vec<Option<Vec<usize>>>) -> R
         return exec_err!("an ARRAY is wanted, not {}", type_name(ret));
     };
     let valid: Vec<bool> = rows.iter().map(Option::is_some).collect();
-    let lengths: Vec<usize> = rows
-        .iter()
-        .map(|r| r.as_ref().map_or(0, Vec::len))
-        .collect();
-    let at: UInt32Array = rows
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|i| Some(i as u32))
-        .collect();
+    let lengths: Vec<usize> = rows.iter().map(|r| r.as_ref().map_or(0, Vec::len)).collect();
+    let at: UInt32Array = rows.into_iter().flatten().flatten().map(|i| Some(i as u32)).collect();
     let values = take(values, &at, None)?;
     Ok(Arc::new(ListArray::try_new(
         Arc::clone(f),
@@ -553,11 +468,8 @@ fn pick(call: &Call, f: impl Fn(&Span) -> Vec<usize>) -> Result<ArrayRef> {
         .map(|i| {
             let row = call.row(0, i);
             let offsets = list.value_offsets();
-            let span = Span {
-                rows: &rows,
-                from: offsets[row] as usize,
-                to: offsets[row + 1] as usize,
-            };
+            let span =
+                Span { rows: &rows, from: offsets[row] as usize, to: offsets[row + 1] as usize };
             list.is_valid(row).then(|| f(&span))
         })
         .collect();
@@ -594,8 +506,7 @@ fn remove(call: &Call) -> Result<ArrayRef> {
             let (row, n) = (call.row(0, i), call.row(1, i));
             let (from, to) = (list.value_offsets()[row], list.value_offsets()[row + 1]);
             let keep = |k: &usize| compare(*k, n) != Ordering::Equal;
-            list.is_valid(row)
-                .then(|| (from as usize..to as usize).filter(keep).collect())
+            list.is_valid(row).then(|| (from as usize..to as usize).filter(keep).collect())
         })
         .collect();
     picked(&call.ret, list.values(), picks)
@@ -612,13 +523,8 @@ fn extend(call: &Call, front: bool) -> Result<ArrayRef> {
             let (from, to) = (list.value_offsets()[row], list.value_offsets()[row + 1]);
             let own = from as usize..to as usize;
             let new = std::iter::once(base + call.row(1, i));
-            list.is_valid(row).then(|| {
-                if front {
-                    new.chain(own).collect()
-                } else {
-                    own.chain(new).collect()
-                }
-            })
+            list.is_valid(row)
+                .then(|| if front { new.chain(own).collect() } else { own.chain(new).collect() })
         })
         .collect();
     picked(&call.ret, &values, picks)
@@ -652,11 +558,7 @@ fn slice(call: &Call) -> Result<ArrayRef> {
 fn sort(call: &Call) -> Result<ArrayRef> {
     let list = call.list(0)?;
     let flag = |i: usize, row: usize| -> Result<Option<Option<bool>>> {
-        if i >= call.len() {
-            Ok(None)
-        } else {
-            Ok(Some(call.bool(i)?.get(row)))
-        }
+        if i >= call.len() { Ok(None) } else { Ok(Some(call.bool(i)?.get(row))) }
     };
     let values = Arc::clone(list.values());
     let compare = make_comparator(&values, &values, SortOptions::default())?;
@@ -673,13 +575,7 @@ fn sort(call: &Call) -> Result<ArrayRef> {
         let (from, to) = (list.value_offsets()[row], list.value_offsets()[row + 1]);
         let (mut missing, mut present): (Vec<usize>, Vec<usize>) =
             (from as usize..to as usize).partition(|k| values.is_null(*k));
-        present.sort_by(|a, b| {
-            if ascending {
-                compare(*a, *b)
-            } else {
-                compare(*b, *a)
-            }
-        });
+        present.sort_by(|a, b| if ascending { compare(*a, *b) } else { compare(*b, *a) });
         picks.push(Some(if nulls_first {
             missing.extend(present);
             missing
@@ -726,18 +622,10 @@ fn join(call: &Call) -> Result<ArrayRef> {
             Some(n) => Some(some!(n.get(i))),
             None => None,
         };
-        let (from, to) = (
-            list.value_offsets()[row] as usize,
-            list.value_offsets()[row + 1] as usize,
-        );
+        let (from, to) =
+            (list.value_offsets()[row] as usize, list.value_offsets()[row + 1] as usize);
         let parts: Vec<&str> = (from..to)
-            .filter_map(|k| {
-                if texts.is_valid(k) {
-                    Some(texts.value(k))
-                } else {
-                    null
-                }
-            })
+            .filter_map(|k| if texts.is_valid(k) { Some(texts.value(k)) } else { null })
             .collect();
         Ok(Some(parts.join(sep)))
     })
@@ -760,13 +648,8 @@ fn pooled(call: &Call) -> Result<(ArrayRef, Vec<usize>)> {
 fn positions(call: &Call, i: usize, row: usize, start: usize) -> Result<Option<Vec<usize>>> {
     let list = call.list(i)?;
     let row = call.row(i, row);
-    let (from, to) = (
-        list.value_offsets()[row] as usize,
-        list.value_offsets()[row + 1] as usize,
-    );
-    Ok(list
-        .is_valid(row)
-        .then(|| (from..to).map(|k| start + k).collect()))
+    let (from, to) = (list.value_offsets()[row] as usize, list.value_offsets()[row + 1] as usize);
+    Ok(list.is_valid(row).then(|| (from..to).map(|k| start + k).collect()))
 }
 
 fn array_concat(call: &Call) -> Result<ArrayRef> {
@@ -795,11 +678,7 @@ enum SetOp {
 fn sets(call: &Call, op: SetOp) -> Result<ArrayRef> {
     let (values, starts) = pooled(call)?;
     let rows = to_rows(&values)?;
-    let span = Span {
-        rows: &rows,
-        from: 0,
-        to: values.len(),
-    };
+    let span = Span { rows: &rows, from: 0, to: values.len() };
     let mut picks = Vec::with_capacity(call.rows);
     for row in 0..call.rows {
         let a = positions(call, 0, row, starts[0])?;
@@ -813,9 +692,7 @@ fn sets(call: &Call, op: SetOp) -> Result<ArrayRef> {
             _ => {
                 let other: HashSet<_> = b.iter().map(|k| rows.row(*k)).collect();
                 let inside = op == SetOp::Intersect;
-                let kept = a
-                    .into_iter()
-                    .filter(|k| other.contains(&rows.row(*k)) == inside);
+                let kept = a.into_iter().filter(|k| other.contains(&rows.row(*k)) == inside);
                 distinct(&span, kept)
             }
         }));
@@ -877,12 +754,9 @@ fn map_from_arrays(call: &Call) -> Result<ArrayRef> {
     for row in 0..call.rows {
         let (a, b) = (positions(call, 0, row, 0)?, positions(call, 1, row, 0)?);
         rows.push(match (a, b) {
-            (Some(a), Some(b)) if a.len() == b.len() => Some(
-                a.into_iter()
-                    .zip(b)
-                    .map(|(a, b)| (a as u32, b as u32))
-                    .collect(),
-            ),
+            (Some(a), Some(b)) if a.len() == b.len() => {
+                Some(a.into_iter().zip(b).map(|(a, b)| (a as u32, b as u32)).collect())
+            }
             (Some(a), Some(b)) => {
                 return exec_err!(
                     "Invalid function MAP_FROM_ARRAYS call: The length of the keys array {} is \
@@ -915,10 +789,8 @@ fn map_union(call: &Call) -> Result<ArrayRef> {
         for (i, start) in starts.iter().enumerate() {
             let map = call.map(i)?;
             let at = call.row(i, row);
-            let (from, to) = (
-                map.value_offsets()[at] as usize,
-                map.value_offsets()[at + 1] as usize,
-            );
+            let (from, to) =
+                (map.value_offsets()[at] as usize, map.value_offsets()[at + 1] as usize);
             match &mut all {
                 Some(all) if map.is_valid(at) => {
                     all.extend((from..to).map(|k| ((start + k) as u32, (start + k) as u32)));

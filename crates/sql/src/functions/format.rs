@@ -43,11 +43,7 @@ pub fn format_field_value(
         return "<NULL>".to_string();
     }
     let precision = declared.and_then(declared_precision);
-    let style = TextStyle {
-        zone: settings.time_zone,
-        print: true,
-        precision,
-    };
+    let style = TextStyle { zone: settings.time_zone, print: true, precision };
     let mut out = String::new();
     write_value(&mut out, array, row, style);
     out
@@ -71,11 +67,7 @@ pub(crate) fn write_value(out: &mut String, array: &dyn Array, row: usize, style
     }
     match array.data_type() {
         T::Null => out.push_str("NULL"),
-        T::Boolean => out.push_str(if array.as_boolean().value(row) {
-            "TRUE"
-        } else {
-            "FALSE"
-        }),
+        T::Boolean => out.push_str(if array.as_boolean().value(row) { "TRUE" } else { "FALSE" }),
         T::Int8 => put(out, array.as_primitive::<Int8Type>().value(row)),
         T::Int16 => put(out, array.as_primitive::<Int16Type>().value(row)),
         T::Int32 => put(out, array.as_primitive::<Int32Type>().value(row)),
@@ -135,11 +127,7 @@ pub(crate) fn write_instant(out: &mut String, dtype: &DataType, t: Instant, styl
             time::write_time(out, &t.civil(), style.precision.unwrap_or(natural));
         }
         DataType::Timestamp(unit, zone) => {
-            let t = if zone.is_some() {
-                time::to_local(style.zone, t)
-            } else {
-                t
-            };
+            let t = if zone.is_some() { time::to_local(style.zone, t) } else { t };
             let c = t.civil();
             time::write_date(out, &c);
             out.push(' ');
@@ -153,9 +141,7 @@ pub(crate) fn write_instant(out: &mut String, dtype: &DataType, t: Instant, styl
 
 /// Digits of the fraction up to the last that is not zero.
 fn significant_digits(nanos: u32) -> u8 {
-    (0..=9u8)
-        .find(|d| nanos % 10u32.pow(9 - u32::from(*d)) == 0)
-        .unwrap_or(9)
+    (0..=9u8).find(|d| nanos % 10u32.pow(9 - u32::from(*d)) == 0).unwrap_or(9)
 }
 
 fn write_interval(out: &mut String, array: &dyn Array, row: usize) {
@@ -181,11 +167,7 @@ fn write_interval(out: &mut String, array: &dyn Array, row: usize) {
     let ms = total.unsigned_abs();
     let (days, hours) = (ms / 86_400_000, ms / 3_600_000 % 24);
     let (minutes, seconds) = (ms / 60_000 % 60, ms / 1000 % 60);
-    let _ = write!(
-        out,
-        "{sign}{days} {hours:02}:{minutes:02}:{seconds:02}.{:03}",
-        ms % 1000
-    );
+    let _ = write!(out, "{sign}{days} {hours:02}:{minutes:02}:{seconds:02}.{:03}", ms % 1000);
 }
 
 fn write_months(out: &mut String, months: i32) {
@@ -200,24 +182,13 @@ fn write_list(out: &mut String, values: &dyn Array, style: TextStyle) {
         if i > 0 {
             out.push_str(", ");
         }
-        write_value(
-            out,
-            values,
-            i,
-            TextStyle {
-                precision: None,
-                ..style
-            },
-        );
+        write_value(out, values, i, TextStyle { precision: None, ..style });
     }
     out.push(']');
 }
 
 fn write_map(out: &mut String, array: &dyn Array, row: usize, style: TextStyle) {
-    let style = TextStyle {
-        precision: None,
-        ..style
-    };
+    let style = TextStyle { precision: None, ..style };
     let entries = array.as_map().value(row);
     out.push('{');
     for i in 0..entries.len() {
@@ -232,10 +203,7 @@ fn write_map(out: &mut String, array: &dyn Array, row: usize, style: TextStyle) 
 }
 
 fn write_row(out: &mut String, array: &dyn Array, row: usize, style: TextStyle) {
-    let style = TextStyle {
-        precision: None,
-        ..style
-    };
+    let style = TextStyle { precision: None, ..style };
     out.push('(');
     for (i, column) in array.as_struct().columns().iter().enumerate() {
         if i > 0 {

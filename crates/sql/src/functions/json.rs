@@ -19,12 +19,7 @@ pub(super) enum Json {
 impl Json {
     /// Reads a value; what stands behind it is not looked at, as with Jackson.
     pub(super) fn parse(text: &str) -> Option<Json> {
-        let mut reader = Reader {
-            bytes: text.as_bytes(),
-            text,
-            at: 0,
-            depth: 0,
-        };
+        let mut reader = Reader { bytes: text.as_bytes(), text, at: 0, depth: 0 };
         reader.value()
     }
 
@@ -154,11 +149,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn skip(&mut self) {
-        while self
-            .bytes
-            .get(self.at)
-            .is_some_and(|b| b" \t\r\n".contains(b))
-        {
+        while self.bytes.get(self.at).is_some_and(|b| b" \t\r\n".contains(b)) {
             self.at += 1;
         }
     }
@@ -328,11 +319,7 @@ impl Reader<'_> {
                 return None;
             }
         }
-        if self
-            .bytes
-            .get(self.at)
-            .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
-        {
+        if self.bytes.get(self.at).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') {
             return None;
         }
         Some(Json::Number(self.text[start..self.at].to_string()))
@@ -385,16 +372,10 @@ impl Path {
             _ => (false, spec),
         };
         let steps = parse_steps(path.trim());
-        let definite = steps.as_ref().is_ok_and(|steps| {
-            steps
-                .iter()
-                .all(|s| matches!(s, Step::Key(_) | Step::Index(_)))
-        });
-        Path {
-            lax,
-            steps,
-            definite,
-        }
+        let definite = steps
+            .as_ref()
+            .is_ok_and(|steps| steps.iter().all(|s| matches!(s, Step::Key(_) | Step::Index(_))));
+        Path { lax, steps, definite }
     }
 
     /// Looks the path up in a text.
@@ -428,11 +409,7 @@ impl Path {
 }
 
 fn at_index(items: &[Json], index: i64) -> Option<&Json> {
-    let i = if index < 0 {
-        index + items.len() as i64
-    } else {
-        index
-    };
+    let i = if index < 0 { index + items.len() as i64 } else { index };
     items.get(usize::try_from(i).ok()?)
 }
 
@@ -465,10 +442,7 @@ fn many<'a>(value: &'a Json, steps: &[Step], out: &mut Vec<&'a Json>) {
             }
         }
         (Json::Array(items), Step::Indexes(indexes)) => {
-            indexes
-                .iter()
-                .filter_map(|i| at_index(items, *i))
-                .for_each(|v| many(v, rest, out));
+            indexes.iter().filter_map(|i| at_index(items, *i)).for_each(|v| many(v, rest, out));
         }
         (Json::Array(items), Step::Slice(from, to)) => {
             let len = items.len() as i64;
@@ -496,9 +470,7 @@ fn many<'a>(value: &'a Json, steps: &[Step], out: &mut Vec<&'a Json>) {
 
 fn parse_steps(path: &str) -> Result<Vec<Step>, String> {
     let wrong = |why: &str| format!("The JSON path '{path}' is not well formed: {why}");
-    let mut rest = path
-        .strip_prefix('$')
-        .ok_or_else(|| wrong("it must begin with $"))?;
+    let mut rest = path.strip_prefix('$').ok_or_else(|| wrong("it must begin with $"))?;
     let mut steps = Vec::new();
     while !rest.is_empty() {
         if let Some(r) = rest.strip_prefix("..") {
@@ -529,11 +501,7 @@ fn name_step<'a>(rest: &'a str, steps: &mut Vec<Step>) -> Option<&'a str> {
     if name.is_empty() || name.contains(['(', ' ']) {
         return None;
     }
-    steps.push(if name == "*" {
-        Step::All
-    } else {
-        Step::Key(name.to_string())
-    });
+    steps.push(if name == "*" { Step::All } else { Step::Key(name.to_string()) });
     Some(rest)
 }
 
@@ -565,11 +533,7 @@ fn bracket(rest: &str) -> Option<(Step, &str)> {
     let number = |s: &str| s.trim().parse::<i64>().ok();
     if let Some((from, to)) = inner.split_once(':') {
         let part = |s: &str| {
-            if s.trim().is_empty() {
-                Some(None)
-            } else {
-                number(s).map(Some)
-            }
+            if s.trim().is_empty() { Some(None) } else { number(s).map(Some) }
         };
         return Some((Step::Slice(part(from)?, part(to)?), rest));
     }

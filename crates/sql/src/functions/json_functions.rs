@@ -270,10 +270,9 @@ fn json_query(call: &Call) -> Result<ArrayRef> {
         let path = paths.get(path);
         rows.push(match path.find(input) {
             Found::Error(why) => fallback(on_error, why)?,
-            Found::Value(None) => fallback(
-                on_empty,
-                "Empty result of JSON_QUERY function is not allowed".into(),
-            )?,
+            Found::Value(None) => {
+                fallback(on_empty, "Empty result of JSON_QUERY function is not allowed".into())?
+            }
             Found::Value(Some(v)) => {
                 let wrap = match wrapper.as_str() {
                     w if w.starts_with("UNCONDITIONAL") => true,
@@ -415,11 +414,7 @@ fn to_json(array: &ArrayRef, row: usize, call: &Call) -> Json {
     }
     let text = || {
         let mut out = String::new();
-        let style = TextStyle {
-            zone: call.settings.time_zone,
-            print: false,
-            precision: None,
-        };
+        let style = TextStyle { zone: call.settings.time_zone, print: false, precision: None };
         write_value(&mut out, array, row, style);
         out
     };

@@ -23,15 +23,9 @@ pub(super) fn defs() -> Vec<Def> {
         Def::of("CEIL", "Xs", Ret::Of(floor_type), |c| floor_ceil(c, true))
             .aliases(&["CEILING"])
             .nulls(Nulls::Propagate),
-        Def::of("ROUND", "Ni", Ret::Of(round_type), |c| {
-            round(c, Rounding::HalfUp)
-        }),
-        Def::of("TRUNCATE", "Ni", Ret::Of(truncate_type), |c| {
-            round(c, Rounding::Down)
-        }),
-        Def::of("MOD", "NN", Ret::Of(mod_type), |c| {
-            super::operators::arith(ArithOp::Modulo, c)
-        }),
+        Def::of("ROUND", "Ni", Ret::Of(round_type), |c| round(c, Rounding::HalfUp)),
+        Def::of("TRUNCATE", "Ni", Ret::Of(truncate_type), |c| round(c, Rounding::Down)),
+        Def::of("MOD", "NN", Ret::Of(mod_type), |c| super::operators::arith(ArithOp::Modulo, c)),
         Def::new("LOG", "Dd", Float64, log).nulls(Nulls::Propagate),
         Def::new("BIN", "L", Utf8, |c| {
             let n = c.prim::<Int64Type>(0)?;
@@ -58,12 +52,8 @@ pub(super) fn defs() -> Vec<Def> {
         ("SINH", |c| real(c, f64::sinh)),
         ("COSH", |c| real(c, f64::cosh)),
         ("TANH", |c| real(c, f64::tanh)),
-        ("DEGREES", |c| {
-            real(c, |x| x * (180.0 / std::f64::consts::PI))
-        }),
-        ("RADIANS", |c| {
-            real(c, |x| x * (std::f64::consts::PI / 180.0))
-        }),
+        ("DEGREES", |c| real(c, |x| x * (180.0 / std::f64::consts::PI))),
+        ("RADIANS", |c| real(c, |x| x * (std::f64::consts::PI / 180.0))),
     ];
     defs.extend(real.map(|(n, f)| Def::new(n, "D", Float64, f).nulls(Nulls::Propagate)));
     defs.push(
@@ -73,12 +63,8 @@ pub(super) fn defs() -> Vec<Def> {
     );
     defs.push(Def::new("ATAN2", "DD", Float64, |c| real2(c, f64::atan2)).nulls(Nulls::Propagate));
     let constants: [(&'static str, super::call::Eval); 2] = [
-        ("PI", |c| {
-            c.prims::<Float64Type>(|_| Ok(Some(std::f64::consts::PI)))
-        }),
-        ("E", |c| {
-            c.prims::<Float64Type>(|_| Ok(Some(std::f64::consts::E)))
-        }),
+        ("PI", |c| c.prims::<Float64Type>(|_| Ok(Some(std::f64::consts::PI)))),
+        ("E", |c| c.prims::<Float64Type>(|_| Ok(Some(std::f64::consts::E)))),
     ];
     defs.extend(constants.map(|(n, f)| Def::new(n, "", Float64, f).nulls(Nulls::Never)));
     defs
@@ -104,30 +90,24 @@ fn log(call: &Call) -> Result<ArrayRef> {
 fn abs(call: &Call) -> Result<ArrayRef> {
     let a = call.array(0);
     Ok(match a.data_type() {
-        DataType::Int8 => Arc::new(
-            a.as_primitive::<Int8Type>()
-                .unary::<_, Int8Type>(i8::wrapping_abs),
-        ),
-        DataType::Int16 => Arc::new(
-            a.as_primitive::<Int16Type>()
-                .unary::<_, Int16Type>(i16::wrapping_abs),
-        ),
-        DataType::Int32 => Arc::new(
-            a.as_primitive::<Int32Type>()
-                .unary::<_, Int32Type>(i32::wrapping_abs),
-        ),
-        DataType::Int64 => Arc::new(
-            a.as_primitive::<Int64Type>()
-                .unary::<_, Int64Type>(i64::wrapping_abs),
-        ),
-        DataType::Float32 => Arc::new(
-            a.as_primitive::<Float32Type>()
-                .unary::<_, Float32Type>(f32::abs),
-        ),
-        DataType::Float64 => Arc::new(
-            a.as_primitive::<Float64Type>()
-                .unary::<_, Float64Type>(f64::abs),
-        ),
+        DataType::Int8 => {
+            Arc::new(a.as_primitive::<Int8Type>().unary::<_, Int8Type>(i8::wrapping_abs))
+        }
+        DataType::Int16 => {
+            Arc::new(a.as_primitive::<Int16Type>().unary::<_, Int16Type>(i16::wrapping_abs))
+        }
+        DataType::Int32 => {
+            Arc::new(a.as_primitive::<Int32Type>().unary::<_, Int32Type>(i32::wrapping_abs))
+        }
+        DataType::Int64 => {
+            Arc::new(a.as_primitive::<Int64Type>().unary::<_, Int64Type>(i64::wrapping_abs))
+        }
+        DataType::Float32 => {
+            Arc::new(a.as_primitive::<Float32Type>().unary::<_, Float32Type>(f32::abs))
+        }
+        DataType::Float64 => {
+            Arc::new(a.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::abs))
+        }
         DataType::Decimal128(_, _) => Arc::new(
             a.as_primitive::<Decimal128Type>()
                 .unary::<_, Decimal128Type>(i128::wrapping_abs)
@@ -141,23 +121,15 @@ fn sign(call: &Call) -> Result<ArrayRef> {
     let a = call.array(0);
     if let DataType::Decimal128(_, s) = a.data_type() {
         let one = pow10(u32::from(s.unsigned_abs())).unwrap_or(1);
-        let out = a
-            .as_primitive::<Decimal128Type>()
-            .unary::<_, Decimal128Type>(|v| v.signum() * one);
+        let out =
+            a.as_primitive::<Decimal128Type>().unary::<_, Decimal128Type>(|v| v.signum() * one);
         return Ok(Arc::new(out.with_data_type(call.ret.clone())));
     }
     let v = number::to_number(a, &DataType::Float64)?;
     let sign = |v: f64| {
-        if v == 0.0 || v.is_nan() {
-            v
-        } else {
-            v.signum()
-        }
+        if v == 0.0 || v.is_nan() { v } else { v.signum() }
     };
-    let v: ArrayRef = Arc::new(
-        v.as_primitive::<Float64Type>()
-            .unary::<_, Float64Type>(sign),
-    );
+    let v: ArrayRef = Arc::new(v.as_primitive::<Float64Type>().unary::<_, Float64Type>(sign));
     number::to_number(&v, &call.ret)
 }
 
@@ -194,15 +166,9 @@ fn floor_ceil(call: &Call, up: bool) -> Result<ArrayRef> {
             let by = pow10(u32::from(s.unsigned_abs())).unwrap_or(1);
             let f = |v: i128| {
                 let low = v.div_euclid(by);
-                if up && v.rem_euclid(by) != 0 {
-                    low + 1
-                } else {
-                    low
-                }
+                if up && v.rem_euclid(by) != 0 { low + 1 } else { low }
             };
-            let out = a
-                .as_primitive::<Decimal128Type>()
-                .unary::<_, Decimal128Type>(f);
+            let out = a.as_primitive::<Decimal128Type>().unary::<_, Decimal128Type>(f);
             Arc::new(out.with_data_type(call.ret.clone()))
         }
         _ => number::to_number(a, &call.ret)?,
@@ -263,11 +229,7 @@ fn round_at(v: i128, s: i8, digits: i32, rounding: Rounding) -> Option<i128> {
         Rounding::Down => v / by,
         Rounding::HalfUp => {
             let (q, r) = (v / by, v % by);
-            if r.unsigned_abs() * 2 >= by.unsigned_abs() {
-                q + v.signum()
-            } else {
-                q
-            }
+            if r.unsigned_abs() * 2 >= by.unsigned_abs() { q + v.signum() } else { q }
         }
     };
     q.checked_mul(by)
@@ -332,11 +294,7 @@ fn round_real(v: f64, digits: i32, rounding: Rounding, single: bool) -> f64 {
     if !v.is_finite() {
         return v;
     }
-    let text = if single {
-        format!("{}", v as f32)
-    } else {
-        format!("{v}")
-    };
+    let text = if single { format!("{}", v as f32) } else { format!("{v}") };
     let scale = text.split_once('.').map_or(0, |(_, f)| f.len()).min(30);
     match number::parse_decimal(&text, 38, scale as i8) {
         Some(Some(exact)) => {
@@ -367,11 +325,7 @@ fn unhex(call: &Call) -> Result<ArrayRef> {
     let s = call.str(0)?;
     call.binaries(|i| {
         let s = some!(s.get(i));
-        let padded = if s.len() % 2 == 1 {
-            format!("0{s}")
-        } else {
-            s.to_string()
-        };
+        let padded = if s.len() % 2 == 1 { format!("0{s}") } else { s.to_string() };
         Ok(hex::decode(padded).ok())
     })
 }
@@ -391,11 +345,7 @@ fn conv(call: &Call) -> Result<ArrayRef> {
         if !(2..=36).contains(&from) || !(2..=36).contains(&to.abs()) {
             return Ok(None);
         }
-        Ok(convert_base(
-            text.value(row).trim(),
-            from.unsigned_abs(),
-            to,
-        ))
+        Ok(convert_base(text.value(row).trim(), from.unsigned_abs(), to))
     })
 }
 
@@ -426,17 +376,9 @@ fn convert_base(text: &str, from: u32, to: i32) -> Option<String> {
     if !any {
         return Some("0".to_string());
     }
-    let bits = if negative {
-        value.wrapping_neg()
-    } else {
-        value
-    };
+    let bits = if negative { value.wrapping_neg() } else { value };
     let signed_negative = to < 0 && (bits as i64) < 0;
-    let mut rest = if signed_negative {
-        (bits as i64).unsigned_abs()
-    } else {
-        bits
-    };
+    let mut rest = if signed_negative { (bits as i64).unsigned_abs() } else { bits };
     let base = u64::from(to.unsigned_abs());
     let mut out = Vec::new();
     loop {

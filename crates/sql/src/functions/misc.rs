@@ -21,50 +21,24 @@ pub(super) fn defs() -> Vec<Def> {
     use DataType::{Boolean, Utf8};
     let mut defs = encoding_defs();
     defs.extend([
-        Def::new("UUID", "", Utf8, |c| {
-            c.strings(|_| Ok(Some(uuid::Uuid::new_v4().to_string())))
-        })
-        .nulls(Nulls::Never)
-        .per_row(),
+        Def::new("UUID", "", Utf8, |c| c.strings(|_| Ok(Some(uuid::Uuid::new_v4().to_string()))))
+            .nulls(Nulls::Never)
+            .per_row(),
         Def::new("TYPEOF", "Xb", Utf8, type_of),
-        Def::of(
-            "COALESCE",
-            "X*",
-            Ret::Of(|t, _| common("COALESCE", t)),
-            coalesce,
-        )
-        .nulls(Nulls::All),
-        Def::of(
-            "IFNULL",
-            "XX",
-            Ret::Of(|t, _| common("IFNULL", t)),
-            coalesce,
-        )
-        .nulls(Nulls::All),
-        Def::of(
-            "GREATEST",
-            "X*",
-            Ret::Of(|t, _| common("GREATEST", t)),
-            |c| extreme(c, Ordering::Greater),
-        )
-        .nulls(Nulls::Propagate),
-        Def::of("LEAST", "X*", Ret::Of(|t, _| common("LEAST", t)), |c| {
-            extreme(c, Ordering::Less)
+        Def::of("COALESCE", "X*", Ret::Of(|t, _| common("COALESCE", t)), coalesce)
+            .nulls(Nulls::All),
+        Def::of("IFNULL", "XX", Ret::Of(|t, _| common("IFNULL", t)), coalesce).nulls(Nulls::All),
+        Def::of("GREATEST", "X*", Ret::Of(|t, _| common("GREATEST", t)), |c| {
+            extreme(c, Ordering::Greater)
         })
         .nulls(Nulls::Propagate),
-        Def::custom(
-            "IF",
-            if_args,
-            Ret::Of(|t, _| common("IF", t.get(1..).unwrap_or(&[]))),
-            |c| {
-                let mask = c.full(0)?.as_boolean().clone();
-                let mask = mask
-                    .iter()
-                    .map(|b| Some(b == Some(true)))
-                    .collect::<BooleanArray>();
-                Ok(zip(&mask, &c.full(1)?, &c.full(2)?)?)
-            },
-        ),
+        Def::of("LEAST", "X*", Ret::Of(|t, _| common("LEAST", t)), |c| extreme(c, Ordering::Less))
+            .nulls(Nulls::Propagate),
+        Def::custom("IF", if_args, Ret::Of(|t, _| common("IF", t.get(1..).unwrap_or(&[]))), |c| {
+            let mask = c.full(0)?.as_boolean().clone();
+            let mask = mask.iter().map(|b| Some(b == Some(true))).collect::<BooleanArray>();
+            Ok(zip(&mask, &c.full(1)?, &c.full(2)?)?)
+        }),
         Def::of("NULLIF", "XX", Ret::Arg(0), null_if),
         Def::new("BETWEEN_SYMMETRIC", "XXX", Boolean, between_symmetric),
         Def::new("CURRENT_DATABASE", "", Utf8, |c| {
@@ -93,30 +67,18 @@ pub(super) fn defs() -> Vec<Def> {
 fn encoding_defs() -> Vec<Def> {
     use DataType::{Binary, Utf8};
     vec![
-        Def::new("MD5", "E", Utf8, |c| {
-            hash(c, |b| hex::encode(md5::Md5::digest(b)))
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA1", "E", Utf8, |c| {
-            hash(c, |b| hex::encode(sha1::Sha1::digest(b)))
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA224", "E", Utf8, |c| {
-            hash(c, |b| sha2_hex(b, 224).unwrap_or_default())
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA256", "E", Utf8, |c| {
-            hash(c, |b| sha2_hex(b, 256).unwrap_or_default())
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA384", "E", Utf8, |c| {
-            hash(c, |b| sha2_hex(b, 384).unwrap_or_default())
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("SHA512", "E", Utf8, |c| {
-            hash(c, |b| sha2_hex(b, 512).unwrap_or_default())
-        })
-        .nulls(Nulls::Propagate),
+        Def::new("MD5", "E", Utf8, |c| hash(c, |b| hex::encode(md5::Md5::digest(b))))
+            .nulls(Nulls::Propagate),
+        Def::new("SHA1", "E", Utf8, |c| hash(c, |b| hex::encode(sha1::Sha1::digest(b))))
+            .nulls(Nulls::Propagate),
+        Def::new("SHA224", "E", Utf8, |c| hash(c, |b| sha2_hex(b, 224).unwrap_or_default()))
+            .nulls(Nulls::Propagate),
+        Def::new("SHA256", "E", Utf8, |c| hash(c, |b| sha2_hex(b, 256).unwrap_or_default()))
+            .nulls(Nulls::Propagate),
+        Def::new("SHA384", "E", Utf8, |c| hash(c, |b| sha2_hex(b, 384).unwrap_or_default()))
+            .nulls(Nulls::Propagate),
+        Def::new("SHA512", "E", Utf8, |c| hash(c, |b| sha2_hex(b, 512).unwrap_or_default()))
+            .nulls(Nulls::Propagate),
         Def::new("SHA2", "EI", Utf8, sha2),
         Def::new("TO_BASE64", "E", Utf8, |c| hash(c, |b| STANDARD.encode(b)))
             .nulls(Nulls::Propagate),
@@ -137,10 +99,7 @@ fn common(name: &str, types: &[DataType]) -> Result<DataType> {
         Some(t) => Ok(t),
         None => {
             let types: Vec<String> = types.iter().map(type_name).collect();
-            plan_err!(
-                "The arguments of {name} have no common type: {}",
-                types.join(", ")
-            )
+            plan_err!("The arguments of {name} have no common type: {}", types.join(", "))
         }
     }
 }
@@ -214,25 +173,11 @@ fn encode(call: &Call) -> Result<ArrayRef> {
     call.binaries(|i| {
         let (s, set) = (some!(s.get(i)), some!(set.get(i)));
         let low = |max: u32| -> Vec<u8> {
-            s.chars()
-                .map(|c| {
-                    if (c as u32) <= max {
-                        c as u32 as u8
-                    } else {
-                        b'?'
-                    }
-                })
-                .collect()
+            s.chars().map(|c| if (c as u32) <= max { c as u32 as u8 } else { b'?' }).collect()
         };
         let wide = |big: bool| -> Vec<u8> {
             s.encode_utf16()
-                .flat_map(|u| {
-                    if big {
-                        u.to_be_bytes()
-                    } else {
-                        u.to_le_bytes()
-                    }
-                })
+                .flat_map(|u| if big { u.to_be_bytes() } else { u.to_le_bytes() })
                 .collect()
         };
         Ok(Some(match set.to_ascii_uppercase().as_str() {
@@ -256,27 +201,16 @@ fn decode(call: &Call) -> Result<ArrayRef> {
                 .chunks(2)
                 .map(|p| {
                     let pair = [p[0], p.get(1).copied().unwrap_or(0)];
-                    if big {
-                        u16::from_be_bytes(pair)
-                    } else {
-                        u16::from_le_bytes(pair)
-                    }
+                    if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
                 })
                 .collect();
             String::from_utf16_lossy(&units)
         };
         Ok(Some(match set.to_ascii_uppercase().as_str() {
             "UTF-8" => String::from_utf8_lossy(b).into_owned(),
-            "US-ASCII" => b
-                .iter()
-                .map(|b| {
-                    if *b < 0x80 {
-                        char::from(*b)
-                    } else {
-                        '\u{fffd}'
-                    }
-                })
-                .collect(),
+            "US-ASCII" => {
+                b.iter().map(|b| if *b < 0x80 { char::from(*b) } else { '\u{fffd}' }).collect()
+            }
             "ISO-8859-1" => b.iter().map(|b| char::from(*b)).collect(),
             "UTF-16BE" => wide(b, true),
             "UTF-16LE" => wide(b, false),
@@ -353,9 +287,7 @@ fn parse_url(call: &Call) -> Result<ArrayRef> {
             return Ok(None);
         }
         let query = some!(url_part(url, "QUERY"));
-        Ok(query
-            .split('&')
-            .find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')))
+        Ok(query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')))
     })
 }
 
@@ -422,9 +354,7 @@ fn coalesce(call: &Call) -> Result<ArrayRef> {
 }
 
 fn extreme(call: &Call, wanted: Ordering) -> Result<ArrayRef> {
-    let columns = (0..call.len())
-        .map(|i| call.full(i))
-        .collect::<Result<Vec<_>>>()?;
+    let columns = (0..call.len()).map(|i| call.full(i)).collect::<Result<Vec<_>>>()?;
     let mut out = Arc::clone(&columns[0]);
     for next in &columns[1..] {
         let compare = make_comparator(next, &out, SortOptions::default())?;

@@ -34,11 +34,7 @@ pub(crate) fn div_half_up(n: i256, d: i256) -> i256 {
     let twice = r.wrapping_abs().checked_mul(i256::from_i128(2));
     if twice.is_none_or(|t| t >= d.wrapping_abs()) {
         let negative = n.is_negative() != d.is_negative();
-        return if negative {
-            q.wrapping_sub(i256::ONE)
-        } else {
-            q.wrapping_add(i256::ONE)
-        };
+        return if negative { q.wrapping_sub(i256::ONE) } else { q.wrapping_add(i256::ONE) };
     }
     q
 }
@@ -68,11 +64,7 @@ pub(crate) fn rescale(v: i128, from: i8, to: i8) -> Option<i128> {
 /// As [`rescale`], from 256 bits.
 pub(crate) fn rescale_wide(v: i256, from: i8, to: i8) -> Option<i128> {
     let by = pow10_wide(u32::from(from.abs_diff(to)))?;
-    let v = if to >= from {
-        v.checked_mul(by)?
-    } else {
-        div_half_up(v, by)
-    };
+    let v = if to >= from { v.checked_mul(by)? } else { div_half_up(v, by) };
     v.to_i128()
 }
 
@@ -137,10 +129,7 @@ pub(crate) fn parse_decimal(text: &str, p: u8, s: i8) -> Option<Option<i128>> {
             round_up = at == keep && b >= b'5';
             break;
         }
-        value = match value
-            .checked_mul(10)
-            .and_then(|v| v.checked_add(i128::from(b - b'0')))
-        {
+        value = match value.checked_mul(10).and_then(|v| v.checked_add(i128::from(b - b'0'))) {
             Some(v) => v,
             None => return Some(None),
         };
@@ -186,13 +175,9 @@ pub(crate) fn to_number(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
             T::Decimal128(_, s) => {
                 let a = array.as_primitive::<Decimal128Type>();
                 if *to == T::Float64 {
-                    Ok(Arc::new(
-                        a.unary::<_, Float64Type>(|v| decimal_to_f64(v, *s)),
-                    ))
+                    Ok(Arc::new(a.unary::<_, Float64Type>(|v| decimal_to_f64(v, *s))))
                 } else {
-                    Ok(Arc::new(
-                        a.unary::<_, Float32Type>(|v| decimal_to_f64(v, *s) as f32),
-                    ))
+                    Ok(Arc::new(a.unary::<_, Float32Type>(|v| decimal_to_f64(v, *s) as f32)))
                 }
             }
             T::Float64 => {
@@ -213,25 +198,16 @@ fn narrow<T: ArrowPrimitiveType>(
     let out: PrimitiveArray<T> = match array.data_type() {
         DataType::Decimal128(_, s) => {
             let by = pow10(u32::from(s.unsigned_abs())).unwrap_or(i128::MAX);
-            array
-                .as_primitive::<Decimal128Type>()
-                .unary(|v| exact(v / by))
+            array.as_primitive::<Decimal128Type>().unary(|v| exact(v / by))
         }
-        DataType::Float32 => array
-            .as_primitive::<Float32Type>()
-            .unary(|v| float(f64::from(v))),
+        DataType::Float32 => array.as_primitive::<Float32Type>().unary(|v| float(f64::from(v))),
         DataType::Float64 => array.as_primitive::<Float64Type>().unary(float),
         t if t.is_integer() => {
             let wide = cast(array, &DataType::Int64)?;
-            wide.as_primitive::<Int64Type>()
-                .unary(|v| exact(i128::from(v)))
+            wide.as_primitive::<Int64Type>().unary(|v| exact(i128::from(v)))
         }
         t => {
-            return exec_err!(
-                "Cannot cast {} to {}",
-                type_name(t),
-                type_name(&T::DATA_TYPE)
-            );
+            return exec_err!("Cannot cast {} to {}", type_name(t), type_name(&T::DATA_TYPE));
         }
     };
     Ok(Arc::new(out))
@@ -264,25 +240,19 @@ fn to_decimal(array: &ArrayRef, p: u8, s: i8) -> Result<ArrayRef> {
 /// Dates, times and timestamps as milliseconds since the epoch (or midnight).
 pub(crate) fn epoch_millis(array: &ArrayRef) -> Result<Int64Array> {
     Ok(match array.data_type() {
-        DataType::Date32 => array
-            .as_primitive::<Date32Type>()
-            .unary(|d| i64::from(d) * 86_400_000),
-        DataType::Time32(TimeUnit::Millisecond) => array
-            .as_primitive::<arrow::datatypes::Time32MillisecondType>()
-            .unary(i64::from),
+        DataType::Date32 => array.as_primitive::<Date32Type>().unary(|d| i64::from(d) * 86_400_000),
+        DataType::Time32(TimeUnit::Millisecond) => {
+            array.as_primitive::<arrow::datatypes::Time32MillisecondType>().unary(i64::from)
+        }
         DataType::Timestamp(unit, _) => match unit {
-            TimeUnit::Second => array
-                .as_primitive::<TimestampSecondType>()
-                .unary(|v| v * 1000),
-            TimeUnit::Millisecond => array
-                .as_primitive::<TimestampMillisecondType>()
-                .unary(|v| v),
-            TimeUnit::Microsecond => array
-                .as_primitive::<TimestampMicrosecondType>()
-                .unary(|v| v.div_euclid(1000)),
-            TimeUnit::Nanosecond => array
-                .as_primitive::<TimestampNanosecondType>()
-                .unary(|v| v.div_euclid(1_000_000)),
+            TimeUnit::Second => array.as_primitive::<TimestampSecondType>().unary(|v| v * 1000),
+            TimeUnit::Millisecond => array.as_primitive::<TimestampMillisecondType>().unary(|v| v),
+            TimeUnit::Microsecond => {
+                array.as_primitive::<TimestampMicrosecondType>().unary(|v| v.div_euclid(1000))
+            }
+            TimeUnit::Nanosecond => {
+                array.as_primitive::<TimestampNanosecondType>().unary(|v| v.div_euclid(1_000_000))
+            }
         },
         DataType::Null => Int64Array::new_null(array.len()),
         t => return exec_err!("{} is not a date or time", type_name(t)),

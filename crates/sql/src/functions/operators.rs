@@ -36,10 +36,7 @@ pub(crate) struct Arith {
 impl Arith {
     /// The function of that operator.
     pub(crate) fn new(op: ArithOp) -> Arith {
-        Arith {
-            op,
-            signature: Signature::user_defined(Volatility::Immutable),
-        }
+        Arith { op, signature: Signature::user_defined(Volatility::Immutable) }
     }
 
     /// Which operator it is.
@@ -73,11 +70,7 @@ impl ScalarUDFImpl for Arith {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        let types: Vec<DataType> = args
-            .arg_fields
-            .iter()
-            .map(|f| f.data_type().clone())
-            .collect();
+        let types: Vec<DataType> = args.arg_fields.iter().map(|f| f.data_type().clone()).collect();
         let dtype = self.return_type(&types)?;
         let decimal = matches!(dtype, DataType::Decimal128(_, _));
         let nullable = decimal || args.arg_fields.iter().any(|f| f.is_nullable());
@@ -107,9 +100,7 @@ fn infix(symbol: &str, args: &[Expr], show: impl Fn(&Expr) -> Result<String>) ->
 
 fn finish(call: &Call, array: ArrayRef) -> Result<ColumnarValue> {
     if call.constant {
-        return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-            &array, 0,
-        )?));
+        return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
     }
     Ok(ColumnarValue::Array(array))
 }
@@ -125,10 +116,7 @@ pub(super) fn arith(op: ArithOp, call: &Call) -> Result<ArrayRef> {
             interval_scale(op, call)
         }
         DataType::Interval(_) => {
-            let (l, r) = (
-                cast(&call.full(0)?, &INTERVAL)?,
-                cast(&call.full(1)?, &INTERVAL)?,
-            );
+            let (l, r) = (cast(&call.full(0)?, &INTERVAL)?, cast(&call.full(1)?, &INTERVAL)?);
             Ok(match op {
                 ArithOp::Minus => numeric::sub(&l, &r)?,
                 _ => numeric::add(&l, &r)?,
@@ -190,13 +178,7 @@ fn decimal_arith(op: ArithOp, call: &Call) -> Result<ArrayRef> {
     let (l, ls) = decimal_operand(call, 0)?;
     let (r, rs) = decimal_operand(call, 1)?;
     let limit = number::pow10(u32::from(p)).unwrap_or(i128::MAX);
-    let compute = Compute {
-        op,
-        ls,
-        rs,
-        s,
-        limit,
-    };
+    let compute = Compute { op, ls, rs, s, limit };
     let nulls = NullBuffer::union(
         call.full(0)?.logical_nulls().as_ref(),
         call.full(1)?.logical_nulls().as_ref(),
@@ -252,10 +234,7 @@ impl Compute {
                     return exec_err!("Division by zero: a DECIMAL was divided by 0");
                 }
                 let common = self.ls.max(self.rs);
-                let (x, y) = (
-                    number::widen(a, self.ls, common),
-                    number::widen(b, self.rs, common),
-                );
+                let (x, y) = (number::widen(a, self.ls, common), number::widen(b, self.rs, common));
                 match (x, y) {
                     (Some(x), Some(y)) => number::rescale_wide(x.wrapping_rem(y), common, self.s),
                     _ => None,
@@ -268,11 +247,7 @@ impl Compute {
     fn sum(&self, a: i128, b: i128) -> Option<i128> {
         let plus = self.op == ArithOp::Plus;
         if self.ls == self.rs {
-            let v = if plus {
-                a.checked_add(b)
-            } else {
-                a.checked_sub(b)
-            };
+            let v = if plus { a.checked_add(b) } else { a.checked_sub(b) };
             if let Some(v) = v {
                 return number::rescale(v, self.ls, self.s);
             }
@@ -280,11 +255,7 @@ impl Compute {
         let common = self.ls.max(self.rs);
         let x = number::widen(a, self.ls, common)?;
         let y = number::widen(b, self.rs, common)?;
-        let v = if self.op == ArithOp::Plus {
-            x.wrapping_add(y)
-        } else {
-            x.wrapping_sub(y)
-        };
+        let v = if self.op == ArithOp::Plus { x.wrapping_add(y) } else { x.wrapping_sub(y) };
         number::rescale_wide(v, common, self.s)
     }
 
@@ -325,11 +296,7 @@ pub(crate) fn interval_millis(v: IntervalMonthDayNano) -> i64 {
 }
 
 fn temporal_shift(op: ArithOp, call: &Call) -> Result<ArrayRef> {
-    let (time, interval) = if is_temporal(call.dtype(0)) {
-        (0, 1)
-    } else {
-        (1, 0)
-    };
+    let (time, interval) = if is_temporal(call.dtype(0)) { (0, 1) } else { (1, 0) };
     let t = call.full(time)?;
     let shift = cast(&call.full(interval)?, &INTERVAL)?;
     if let DataType::Time32(TimeUnit::Millisecond) = t.data_type() {
@@ -370,22 +337,14 @@ fn interval_scale(op: ArithOp, call: &Call) -> Result<ArrayRef> {
             return Err(division_by_zero());
         }
         let scale = |x: f64| {
-            if op == ArithOp::Divide {
-                x / by
-            } else {
-                x * by
-            }
+            if op == ArithOp::Divide { x / by } else { x * by }
         };
         let total = f64::from(v.days) * DAY_NS as f64 + v.nanoseconds as f64;
         let ns = scale(total);
         let days = (ns / DAY_NS as f64).trunc();
         let rest = ns - days * DAY_NS as f64;
         let months = scale(f64::from(v.months)).trunc();
-        Ok(Some(IntervalMonthDayNano::new(
-            months as i32,
-            days as i32,
-            rest as i64,
-        )))
+        Ok(Some(IntervalMonthDayNano::new(months as i32, days as i32, rest as i64)))
     })
 }
 
@@ -398,9 +357,7 @@ pub(crate) struct Concat {
 impl Concat {
     /// The function of `||`.
     pub(crate) fn new() -> Concat {
-        Concat {
-            signature: Signature::user_defined(Volatility::Immutable),
-        }
+        Concat { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
@@ -436,17 +393,9 @@ impl ScalarUDFImpl for Concat {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        let types: Vec<DataType> = args
-            .arg_fields
-            .iter()
-            .map(|f| f.data_type().clone())
-            .collect();
+        let types: Vec<DataType> = args.arg_fields.iter().map(|f| f.data_type().clone()).collect();
         let nullable = args.arg_fields.iter().any(|f| f.is_nullable());
-        Ok(Arc::new(Field::new(
-            "||",
-            self.return_type(&types)?,
-            nullable,
-        )))
+        Ok(Arc::new(Field::new("||", self.return_type(&types)?, nullable)))
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {

@@ -21,15 +21,8 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+const DAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// Which of Java's two formatters is meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -257,11 +250,7 @@ impl Parsed {
         if !numeric(field, n) {
             return self.read_text(field, text);
         }
-        let text = if style == Style::Lenient {
-            text.trim_start()
-        } else {
-            text
-        };
+        let text = if style == Style::Lenient { text.trim_start() } else { text };
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let fixed = adjacent || style == Style::Strict && (n > 1 || field == 'S');
         let take = if fixed { n } else { digits };
@@ -272,11 +261,7 @@ impl Parsed {
         match field {
             'y' | 'u' if n == 2 && take == 2 => {
                 // SimpleDateFormat's window reaches 20 years ahead, DateTimeFormatter's is 20xx.
-                let century = if style == Style::Lenient && value > 46 {
-                    1900
-                } else {
-                    2000
-                };
+                let century = if style == Style::Lenient && value > 46 { 1900 } else { 2000 };
                 self.year = century + value;
             }
             'y' | 'u' => self.year = value,
@@ -301,19 +286,13 @@ impl Parsed {
     }
 
     fn read_text<'a>(&mut self, field: char, text: &'a str) -> Option<&'a str> {
-        let starts = |name: &str| {
-            text.get(..name.len())
-                .is_some_and(|t| t.eq_ignore_ascii_case(name))
-        };
+        let starts =
+            |name: &str| text.get(..name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
         match field {
             'M' | 'L' => {
                 let at = MONTHS.iter().position(|m| starts(&m[..3]))?;
                 self.month = at as i64 + 1;
-                let len = if starts(MONTHS[at]) {
-                    MONTHS[at].len()
-                } else {
-                    3
-                };
+                let len = if starts(MONTHS[at]) { MONTHS[at].len() } else { 3 };
                 Some(&text[len..])
             }
             'E' => {
@@ -335,10 +314,7 @@ impl Parsed {
             self.offset = Some(0);
             return Some(rest);
         }
-        let len = text
-            .bytes()
-            .take_while(|b| !b.is_ascii_whitespace())
-            .count();
+        let len = text.bytes().take_while(|b| !b.is_ascii_whitespace()).count();
         let (zone, rest) = text.split_at(len);
         match parse_offset(zone) {
             Some(o) => self.offset = Some(o),
@@ -372,18 +348,12 @@ impl Parsed {
     /// The local time; fields beyond their range count on.
     pub(super) fn local(&self) -> Instant {
         let months = self.month - 1;
-        let (year, month) = (
-            self.year + months.div_euclid(12),
-            months.rem_euclid(12) as u32 + 1,
-        );
+        let (year, month) = (self.year + months.div_euclid(12), months.rem_euclid(12) as u32 + 1);
         let days = match self.day_of_year {
             Some(d) => days_from_civil(self.year, 1, 1) + d - 1,
             None => days_from_civil(year, month, 1) + self.day - 1,
         };
         let secs = days * 86_400 + self.hour * 3600 + self.minute * 60 + self.second;
-        Instant {
-            secs,
-            nanos: self.nanos,
-        }
+        Instant { secs, nanos: self.nanos }
     }
 }

@@ -104,11 +104,7 @@ fn one(call: &Call, at: usize, row: usize, spec: &Spec) -> Result<String> {
     let text = match spec.conversion {
         's' | 'S' => {
             let mut text = String::new();
-            let style = TextStyle {
-                zone: call.settings.time_zone,
-                print: false,
-                precision: None,
-            };
+            let style = TextStyle { zone: call.settings.time_zone, print: false, precision: None };
             write_value(&mut text, array, row, style);
             if matches!(array.data_type(), DataType::Boolean) {
                 text = text.to_lowercase();
@@ -116,21 +112,13 @@ fn one(call: &Call, at: usize, row: usize, spec: &Spec) -> Result<String> {
             if let Some(n) = spec.precision {
                 text = text.chars().take(n).collect();
             }
-            if spec.conversion == 'S' {
-                text.to_uppercase()
-            } else {
-                text
-            }
+            if spec.conversion == 'S' { text.to_uppercase() } else { text }
         }
         'd' | 'x' | 'X' | 'o' if array.data_type().is_integer() => {
             let v = number::to_number(array, &DataType::Int64)?;
             let v = v.as_primitive::<Int64Type>().value(row);
             match spec.conversion {
-                'd' => signed(
-                    v < 0,
-                    grouped(&v.unsigned_abs().to_string(), spec.comma),
-                    spec,
-                ),
+                'd' => signed(v < 0, grouped(&v.unsigned_abs().to_string(), spec.comma), spec),
                 'x' => format!("{v:x}"),
                 'X' => format!("{v:X}"),
                 _ => format!("{v:o}"),
@@ -169,22 +157,14 @@ fn real(array: &ArrayRef, row: usize, spec: &Spec) -> Result<String> {
     };
     if spec.conversion == 'f' {
         let text = format!("{:.*}", digits, v.abs());
-        return Ok(signed(
-            v.is_sign_negative(),
-            grouped(&text, spec.comma),
-            spec,
-        ));
+        return Ok(signed(v.is_sign_negative(), grouped(&text, spec.comma), spec));
     }
     let text = format!("{:.*e}", digits, v.abs());
     let (m, e) = text.split_once('e').unwrap_or((&text, "0"));
     let e: i32 = e.parse().unwrap_or(0);
     let sign = if e < 0 { '-' } else { '+' };
     let text = format!("{m}e{sign}{:02}", e.abs());
-    let text = if spec.conversion == 'E' {
-        text.to_uppercase()
-    } else {
-        text
-    };
+    let text = if spec.conversion == 'E' { text.to_uppercase() } else { text };
     Ok(signed(v.is_sign_negative(), text, spec))
 }
 
@@ -213,11 +193,7 @@ fn signed(negative: bool, text: String, spec: &Spec) -> String {
         () if spec.space => " ",
         () => "",
     };
-    let missing = if spec.zero {
-        spec.width.saturating_sub(sign.len() + text.len())
-    } else {
-        0
-    };
+    let missing = if spec.zero { spec.width.saturating_sub(sign.len() + text.len()) } else { 0 };
     format!("{sign}{}{text}", "0".repeat(missing))
 }
 
@@ -227,9 +203,5 @@ fn aligned(text: String, spec: &Spec) -> String {
         return text;
     }
     let blanks = " ".repeat(spec.width - len);
-    if spec.left {
-        text + &blanks
-    } else {
-        blanks + &text
-    }
+    if spec.left { text + &blanks } else { blanks + &text }
 }

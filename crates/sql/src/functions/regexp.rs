@@ -17,9 +17,7 @@ pub(super) fn defs() -> Vec<Def> {
     use DataType::{Boolean, Int32, Utf8};
     let strings = || Ret::Of(|_, _| Ok(list_of(DataType::Utf8)));
     vec![
-        Def::new("REGEXP", "SS", Boolean, regexp)
-            .nulls(Nulls::Propagate)
-            .aliases(&["RLIKE"]),
+        Def::new("REGEXP", "SS", Boolean, regexp).nulls(Nulls::Propagate).aliases(&["RLIKE"]),
         Def::new("REGEXP_EXTRACT", "SSi", Utf8, extract),
         Def::new("REGEXP_REPLACE", "SSS", Utf8, replace),
         Def::new("REGEXP_COUNT", "SS", Int32, count),
@@ -68,9 +66,7 @@ fn compile(pattern: &str) -> Result<Option<Arc<Regex>>> {
              rewrite it without"
         );
     }
-    let built = RegexBuilder::new(&java_classes(pattern))
-        .size_limit(1 << 24)
-        .build();
+    let built = RegexBuilder::new(&java_classes(pattern)).size_limit(1 << 24).build();
     Ok(built.ok().map(Arc::new))
 }
 
@@ -118,9 +114,7 @@ fn quantifies(pattern: &str, at: usize) -> bool {
         return true;
     }
     match pattern[..at].rfind('{') {
-        Some(open) => pattern[open + 1..at]
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b == b','),
+        Some(open) => pattern[open + 1..at].bytes().all(|b| b.is_ascii_digit() || b == b','),
         None => false,
     }
 }
@@ -204,9 +198,7 @@ fn extract(call: &Call) -> Result<ArrayRef> {
         };
         let regex = some!(patterns.get(p)?);
         let group = some!(usize::try_from(group).ok());
-        Ok(regex
-            .captures(s)
-            .and_then(|c| c.get(group).map(|m| m.as_str())))
+        Ok(regex.captures(s).and_then(|c| c.get(group).map(|m| m.as_str())))
     })
 }
 
@@ -235,11 +227,7 @@ fn instr(call: &Call) -> Result<ArrayRef> {
     call.prims::<Int32Type>(|i| {
         let (s, p) = (some!(s.get(i)), some!(p.get(i)));
         let regex = some!(patterns.get(p)?);
-        Ok(Some(
-            regex
-                .find(s)
-                .map_or(0, |m| s[..m.start()].chars().count() as i32 + 1),
-        ))
+        Ok(Some(regex.find(s).map_or(0, |m| s[..m.start()].chars().count() as i32 + 1)))
     })
 }
 
@@ -281,9 +269,7 @@ fn extract_all(call: &Call) -> Result<ArrayRef> {
         if group >= regex.captures_len() {
             return Ok(None);
         }
-        let found = regex
-            .captures_iter(s)
-            .map(|c| c.get(group).map(|m| m.as_str().to_string()));
+        let found = regex.captures_iter(s).map(|c| c.get(group).map(|m| m.as_str().to_string()));
         Ok(Some(found.collect()))
     })
 }
@@ -341,11 +327,7 @@ fn str_to_map(call: &Call) -> Result<ArrayRef> {
             return exec_err!("STR_TO_MAP: '{pair}' or '{kv}' is not a regular expression");
         };
         let mut entries: Vec<(&str, Option<&str>)> = Vec::new();
-        let parts = if s.is_empty() {
-            vec![]
-        } else {
-            java_split(s, &pair_re)
-        };
+        let parts = if s.is_empty() { vec![] } else { java_split(s, &pair_re) };
         for part in parts {
             let (key, value) = match kv_re.find(part) {
                 Some(m) => (&part[..m.start()], Some(&part[m.end()..])),

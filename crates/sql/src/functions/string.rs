@@ -15,24 +15,16 @@ pub(super) fn defs() -> Vec<Def> {
         Def::new("CHAR_LENGTH", "S", Int32, char_length)
             .aliases(&["CHARACTER_LENGTH"])
             .nulls(Nulls::Propagate),
-        Def::new("UPPER", "S", Utf8, |c| {
-            map(c, |s| Some(s.to_uppercase().into()))
-        })
-        .nulls(Nulls::Propagate)
-        .aliases(&["UCASE"]),
-        Def::new("LOWER", "S", Utf8, |c| {
-            map(c, |s| Some(s.to_lowercase().into()))
-        })
-        .nulls(Nulls::Propagate)
-        .aliases(&["LCASE"]),
-        Def::new("REVERSE", "S", Utf8, |c| {
-            map(c, |s| Some(s.chars().rev().collect()))
-        })
-        .nulls(Nulls::Propagate),
-        Def::new("INITCAP", "S", Utf8, |c| {
-            map(c, |s| Some(initcap(s).into()))
-        })
-        .nulls(Nulls::Propagate),
+        Def::new("UPPER", "S", Utf8, |c| map(c, |s| Some(s.to_uppercase().into())))
+            .nulls(Nulls::Propagate)
+            .aliases(&["UCASE"]),
+        Def::new("LOWER", "S", Utf8, |c| map(c, |s| Some(s.to_lowercase().into())))
+            .nulls(Nulls::Propagate)
+            .aliases(&["LCASE"]),
+        Def::new("REVERSE", "S", Utf8, |c| map(c, |s| Some(s.chars().rev().collect())))
+            .nulls(Nulls::Propagate),
+        Def::new("INITCAP", "S", Utf8, |c| map(c, |s| Some(initcap(s).into())))
+            .nulls(Nulls::Propagate),
         Def::new("POSITION", "SSi", Int32, position).nulls(Nulls::Propagate),
         Def::new("LOCATE", "SSi", Int32, position).nulls(Nulls::Propagate),
         Def::new("INSTR", "SSii", Int32, instr).nulls(Nulls::Propagate),
@@ -64,25 +56,16 @@ fn more_defs() -> Vec<Def> {
         Def::new("ASCII", "S", Int32, ascii).nulls(Nulls::Propagate),
         Def::new("CHR", "L", Utf8, chr).nulls(Nulls::Propagate),
         Def::new("SPLIT_INDEX", "SXI", Utf8, split_index),
-        Def::of(
-            "ELT",
-            "IE*",
-            Ret::Of(|t, _| Ok(t.get(1).cloned().unwrap_or(Utf8))),
-            elt,
-        ),
-        Def::new("STARTSWITH", "EE", Boolean, |c| {
-            affix(c, <[u8]>::starts_with)
-        })
-        .nulls(Nulls::Propagate),
+        Def::of("ELT", "IE*", Ret::Of(|t, _| Ok(t.get(1).cloned().unwrap_or(Utf8))), elt),
+        Def::new("STARTSWITH", "EE", Boolean, |c| affix(c, <[u8]>::starts_with))
+            .nulls(Nulls::Propagate),
         Def::new("ENDSWITH", "EE", Boolean, |c| affix(c, <[u8]>::ends_with))
             .nulls(Nulls::Propagate),
         Def::new("IS_ALPHA", "X", Boolean, |c| {
             test(c, |s| !s.is_empty() && s.chars().all(char::is_alphabetic))
         }),
         Def::new("IS_DIGIT", "X", Boolean, |c| {
-            test(c, |s| {
-                !s.is_empty() && s.chars().all(|c| c.is_numeric() && c.is_alphanumeric())
-            })
+            test(c, |s| !s.is_empty() && s.chars().all(|c| c.is_numeric() && c.is_alphanumeric()))
         }),
         Def::new("IS_DECIMAL", "X", Boolean, |c| test(c, is_decimal)),
         Def {
@@ -113,11 +96,7 @@ fn initcap(s: &str) -> String {
     let mut out = String::with_capacity(s.len());
     let mut inside = false;
     for c in s.chars() {
-        out.push(if inside {
-            c.to_ascii_lowercase()
-        } else {
-            c.to_ascii_uppercase()
-        });
+        out.push(if inside { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() });
         inside = c.is_ascii_alphanumeric();
     }
     out
@@ -125,11 +104,7 @@ fn initcap(s: &str) -> String {
 
 /// The byte offset of character `n`, or the end.
 fn offset(s: &str, n: usize) -> usize {
-    if s.is_ascii() {
-        n.min(s.len())
-    } else {
-        s.char_indices().nth(n).map_or(s.len(), |(i, _)| i)
-    }
+    if s.is_ascii() { n.min(s.len()) } else { s.char_indices().nth(n).map_or(s.len(), |(i, _)| i) }
 }
 
 fn find_from(haystack: &str, needle: &str, start: i32) -> i32 {
@@ -252,11 +227,8 @@ fn overlay(call: &Call) -> Result<ArrayRef> {
         let head = &s[..offset(s, (start - 1) as usize)];
         // The rest is kept only if the replaced part ends before the last character.
         let end = i64::from(start) + i64::from(len);
-        let tail = if len > 0 && end <= i64::from(total) {
-            &s[offset(s, end as usize - 1)..]
-        } else {
-            ""
-        };
+        let tail =
+            if len > 0 && end <= i64::from(total) { &s[offset(s, end as usize - 1)..] } else { "" };
         Ok(Some(format!("{head}{r}{tail}")))
     })
 }
@@ -305,11 +277,7 @@ fn substring(call: &Call) -> Result<ArrayRef> {
         if l.is_some_and(|l| l < 0) {
             return Ok(None);
         }
-        let total = if s.is_ascii() {
-            s.len()
-        } else {
-            s.chars().count()
-        };
+        let total = if s.is_ascii() { s.len() } else { s.chars().count() };
         Ok(Some(match range(total as i64, p, l) {
             Some((from, to)) => &s[offset(s, from as usize)..offset(s, to as usize)],
             None => "",
@@ -345,9 +313,7 @@ fn translate(call: &Call) -> Result<ArrayRef> {
 }
 
 fn concat(call: &Call) -> Result<ArrayRef> {
-    let parts = (0..call.len())
-        .map(|i| call.str(i))
-        .collect::<Result<Vec<_>>>()?;
+    let parts = (0..call.len()).map(|i| call.str(i)).collect::<Result<Vec<_>>>()?;
     let mut out = String::new();
     call.strings(|i| {
         out.clear();
@@ -360,9 +326,7 @@ fn concat(call: &Call) -> Result<ArrayRef> {
 
 fn concat_ws(call: &Call) -> Result<ArrayRef> {
     let sep = call.str(0)?;
-    let parts = (1..call.len())
-        .map(|i| call.str(i))
-        .collect::<Result<Vec<_>>>()?;
+    let parts = (1..call.len()).map(|i| call.str(i)).collect::<Result<Vec<_>>>()?;
     call.strings(|i| {
         let sep = some!(sep.get(i));
         let mut out = String::new();
@@ -393,11 +357,7 @@ fn pad(call: &Call, front: bool) -> Result<ArrayRef> {
             return Ok(None);
         }
         let filling: String = p.chars().cycle().take(n - len).collect();
-        Ok(Some(if front {
-            filling + s
-        } else {
-            s.to_string() + &filling
-        }))
+        Ok(Some(if front { filling + s } else { s.to_string() + &filling }))
     })
 }
 
@@ -422,9 +382,7 @@ fn ascii(call: &Call) -> Result<ArrayRef> {
     let s = call.str(0)?;
     call.prims::<Int32Type>(|i| {
         let s = some!(s.get(i));
-        Ok(Some(
-            s.as_bytes().first().map_or(0, |b| i32::from(*b as i8)),
-        ))
+        Ok(Some(s.as_bytes().first().map_or(0, |b| i32::from(*b as i8))))
     })
 }
 
@@ -448,11 +406,7 @@ fn split_index(call: &Call) -> Result<ArrayRef> {
     } else {
         None
     };
-    let sep = if code.is_none() {
-        Some(call.str(1)?)
-    } else {
-        None
-    };
+    let sep = if code.is_none() { Some(call.str(1)?) } else { None };
     let mut buffer = [0u8; 4];
     call.strings(|i| {
         let (s, n) = (some!(s.get(i)), some!(n.get(i)));
@@ -487,17 +441,13 @@ fn split_index(call: &Call) -> Result<ArrayRef> {
 fn elt(call: &Call) -> Result<ArrayRef> {
     let n = call.prim::<Int32Type>(0)?;
     if matches!(call.ret, DataType::Binary) {
-        let parts = (1..call.len())
-            .map(|i| call.bytes(i))
-            .collect::<Result<Vec<_>>>()?;
+        let parts = (1..call.len()).map(|i| call.bytes(i)).collect::<Result<Vec<_>>>()?;
         return call.binaries(|i| {
             let n = some!(usize::try_from(some!(n.get(i)) - 1).ok());
             Ok(parts.get(n).and_then(|p| p.get(i)))
         });
     }
-    let parts = (1..call.len())
-        .map(|i| call.str(i))
-        .collect::<Result<Vec<_>>>()?;
+    let parts = (1..call.len()).map(|i| call.str(i)).collect::<Result<Vec<_>>>()?;
     call.strings(|i| {
         let n = some!(usize::try_from(some!(n.get(i)) - 1).ok());
         Ok(parts.get(n).and_then(|p| p.get(i)))
@@ -524,7 +474,6 @@ fn test(call: &Call, f: fn(&str) -> bool) -> Result<ArrayRef> {
 
 fn is_decimal(s: &str) -> bool {
     !s.is_empty()
-        && s.bytes()
-            .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b))
+        && s.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b))
         && s.parse::<f64>().is_ok()
 }

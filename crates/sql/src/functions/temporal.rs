@@ -52,12 +52,7 @@ pub(super) fn defs() -> Vec<Def> {
         Def::of("TIMESTAMPADD", "SLX", Ret::Of(add_type), timestamp_add),
         Def::new("TIMESTAMPDIFF", "SXX", DataType::Int32, timestamp_diff),
         Def::new("TO_TIMESTAMP", "Ss", TS3, to_timestamp),
-        Def::of(
-            "TO_TIMESTAMP_LTZ",
-            "Xxs",
-            Ret::Of(|_, _| Ok(ltz3())),
-            to_timestamp_ltz,
-        ),
+        Def::of("TO_TIMESTAMP_LTZ", "Xxs", Ret::Of(|_, _| Ok(ltz3())), to_timestamp_ltz),
         Def::new("TO_DATE", "Ss", Date32, to_date),
         Def::new("FROM_UNIXTIME", "Ls", Utf8, from_unixtime),
         Def::new("UNIX_TIMESTAMP", "ss", Int64, unix_timestamp).volatile(),
@@ -99,9 +94,7 @@ fn clock_defs() -> Vec<Def> {
         Def::of("CURRENT_TIME", "", is(Time32(TimeUnit::Millisecond)), time)
             .aliases(&["LOCALTIME"]),
     ];
-    defs.into_iter()
-        .map(|d| d.nulls(Nulls::Never).volatile())
-        .collect()
+    defs.into_iter().map(|d| d.nulls(Nulls::Never).volatile()).collect()
 }
 
 fn local_now(call: &Call) -> Instant {
@@ -163,39 +156,33 @@ impl Unit {
     fn parse(text: &str) -> Result<Unit> {
         let upper = text.trim().to_ascii_uppercase();
         let name = upper.strip_prefix("SQL_TSI_").unwrap_or(&upper);
-        Ok(
-            match name
-                .strip_suffix('S')
-                .filter(|s| s.len() > 2)
-                .unwrap_or(name)
-            {
-                "MILLENNIUM" => Unit::Millennium,
-                "CENTURY" => Unit::Century,
-                "DECADE" => Unit::Decade,
-                "YEAR" => Unit::Year,
-                "ISOYEAR" => Unit::IsoYear,
-                "QUARTER" => Unit::Quarter,
-                "MONTH" => Unit::Month,
-                "WEEK" => Unit::Week,
-                "DAY" | "DAYOFMONTH" => Unit::Day,
-                "DOW" | "DAYOFWEEK" => Unit::Dow,
-                "ISODOW" => Unit::IsoDow,
-                "DOY" | "DAYOFYEAR" => Unit::Doy,
-                "HOUR" => Unit::Hour,
-                "MINUTE" => Unit::Minute,
-                "SECOND" => Unit::Second,
-                "MILLISECOND" => Unit::Millisecond,
-                "MICROSECOND" => Unit::Microsecond,
-                "NANOSECOND" => Unit::Nanosecond,
-                "EPOCH" => Unit::Epoch,
-                _ => {
-                    return exec_err!(
-                        "'{text}' is not a time unit; use YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, \
+        Ok(match name.strip_suffix('S').filter(|s| s.len() > 2).unwrap_or(name) {
+            "MILLENNIUM" => Unit::Millennium,
+            "CENTURY" => Unit::Century,
+            "DECADE" => Unit::Decade,
+            "YEAR" => Unit::Year,
+            "ISOYEAR" => Unit::IsoYear,
+            "QUARTER" => Unit::Quarter,
+            "MONTH" => Unit::Month,
+            "WEEK" => Unit::Week,
+            "DAY" | "DAYOFMONTH" => Unit::Day,
+            "DOW" | "DAYOFWEEK" => Unit::Dow,
+            "ISODOW" => Unit::IsoDow,
+            "DOY" | "DAYOFYEAR" => Unit::Doy,
+            "HOUR" => Unit::Hour,
+            "MINUTE" => Unit::Minute,
+            "SECOND" => Unit::Second,
+            "MILLISECOND" => Unit::Millisecond,
+            "MICROSECOND" => Unit::Microsecond,
+            "NANOSECOND" => Unit::Nanosecond,
+            "EPOCH" => Unit::Epoch,
+            _ => {
+                return exec_err!(
+                    "'{text}' is not a time unit; use YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, \
                      MINUTE, SECOND, MILLISECOND, ..."
-                    );
-                }
-            },
-        )
+                );
+            }
+        })
     }
 
     fn of(call: &Call, i: usize) -> Result<Unit> {
@@ -217,11 +204,7 @@ fn part(unit: Unit, t: Instant) -> i64 {
     let c = t.civil();
     let days = t.day().0;
     let round_up = |per: i64| {
-        if c.year > 0 {
-            (c.year + per - 1) / per
-        } else {
-            (c.year - per + 1) / per
-        }
+        if c.year > 0 { (c.year + per - 1) / per } else { (c.year - per + 1) / per }
     };
     let nanos = i64::from(c.nanos);
     match unit {
@@ -280,10 +263,7 @@ fn extract(call: &Call) -> Result<ArrayRef> {
         });
     }
     if !is_temporal(call.dtype(1)) && !call.dtype(1).is_null() {
-        return exec_err!(
-            "EXTRACT takes a date or time, not {}",
-            type_name(call.dtype(1))
-        );
+        return exec_err!("EXTRACT takes a date or time, not {}", type_name(call.dtype(1)));
     }
     let times = Locals::of(call, 1)?;
     call.prims::<Int64Type>(|i| Ok(times.get(i).map(|t| part(unit, t))))
@@ -320,18 +300,12 @@ fn rounded(unit: Unit, t: Instant, up: bool, date: bool) -> Result<Instant> {
             return Ok(Instant::from_millis(t.millis() + 1));
         }
         _ => {
-            return Ok(Instant {
-                secs: calendar_floor(unit, t.day().0, up)? * DAY_S,
-                nanos: 0,
-            });
+            return Ok(Instant { secs: calendar_floor(unit, t.day().0, up)? * DAY_S, nanos: 0 });
         }
     };
     let low = t.secs.div_euclid(step) * step;
     let exact = low == t.secs && t.nanos == 0;
-    Ok(Instant {
-        secs: if up && !exact { low + step } else { low },
-        nanos: 0,
-    })
+    Ok(Instant { secs: if up && !exact { low + step } else { low }, nanos: 0 })
 }
 
 fn calendar_floor(unit: Unit, days: i64, up: bool) -> Result<i64> {
@@ -341,26 +315,14 @@ fn calendar_floor(unit: Unit, days: i64, up: bool) -> Result<i64> {
     Ok(match unit {
         Unit::Millennium => {
             let n = (year + 999) / 1000;
-            if up {
-                first(1000 * n + 1)
-            } else {
-                first(1000 * n - 999)
-            }
+            if up { first(1000 * n + 1) } else { first(1000 * n - 999) }
         }
         Unit::Century => {
             let n = (year + 99) / 100;
-            if up {
-                first(100 * n + 1)
-            } else {
-                first(100 * n - 99)
-            }
+            if up { first(100 * n + 1) } else { first(100 * n - 99) }
         }
         Unit::Decade => first(10 * (year / 10 + add)),
-        Unit::Year => first(if up && (month > 1 || day > 1) {
-            year + 1
-        } else {
-            year
-        }),
+        Unit::Year => first(if up && (month > 1 || day > 1) { year + 1 } else { year }),
         Unit::Quarter => {
             let mut q = i64::from(month.div_ceil(3));
             if up && (month > 1 || day > 1) {
@@ -374,11 +336,7 @@ fn calendar_floor(unit: Unit, days: i64, up: bool) -> Result<i64> {
         }
         Unit::Week => {
             let dow = (days + 4).rem_euclid(7);
-            if up && dow > 0 {
-                days - dow + 7
-            } else {
-                days - dow
-            }
+            if up && dow > 0 { days - dow + 7 } else { days - dow }
         }
         other => return exec_err!("FLOOR and CEIL cannot round to {other:?}"),
     })
@@ -396,13 +354,7 @@ fn add_months(t: Instant, months: i64) -> Instant {
     let m = i64::from(c.month) - 1 + months;
     let (year, month) = (c.year + m.div_euclid(12), m.rem_euclid(12) as u32 + 1);
     let day = c.day.min(days_in_month(year, month));
-    Civil {
-        year,
-        month,
-        day,
-        ..c
-    }
-    .instant()
+    Civil { year, month, day, ..c }.instant()
 }
 
 fn add_type(types: &[DataType], scalars: &[Option<&ScalarValue>]) -> Result<DataType> {
@@ -410,18 +362,12 @@ fn add_type(types: &[DataType], scalars: &[Option<&ScalarValue>]) -> Result<Data
         Some(Some(ScalarValue::Utf8(Some(u)))) => Unit::parse(u)?,
         _ => return plan_err!("TIMESTAMPADD: the time unit must be a constant"),
     };
-    let fine = matches!(
-        unit,
-        Unit::Hour | Unit::Minute | Unit::Second | Unit::Millisecond
-    );
+    let fine = matches!(unit, Unit::Hour | Unit::Minute | Unit::Second | Unit::Millisecond);
     match types.get(2) {
         Some(DataType::Date32) if fine => Ok(TS3),
         Some(DataType::Null | DataType::Utf8) => Ok(TS3),
         Some(t) if is_temporal(t) => Ok(t.clone()),
-        Some(t) => plan_err!(
-            "TIMESTAMPADD adds to a date or time, not to {}",
-            type_name(t)
-        ),
+        Some(t) => plan_err!("TIMESTAMPADD adds to a date or time, not to {}", type_name(t)),
         None => plan_err!("TIMESTAMPADD takes a unit, a number and a date or time"),
     }
 }
@@ -475,33 +421,18 @@ fn timestamp_add(call: &Call) -> Result<ArrayRef> {
 /// Whole months from `a` to `b`: counted on the days, one less where the day is the same and
 /// `b` is earlier in it.
 fn months_between(a: Instant, b: Instant) -> i64 {
-    let midnight = |t: Instant| Instant {
-        secs: t.day().0 * DAY_S,
-        nanos: 0,
-    };
+    let midnight = |t: Instant| Instant { secs: t.day().0 * DAY_S, nanos: 0 };
     let (from, to) = (midnight(a), midnight(b));
-    let months = if to < from {
-        -months_up(to, from)
-    } else {
-        months_up(from, to)
-    };
+    let months = if to < from { -months_up(to, from) } else { months_up(from, to) };
     let earlier = (b.day().1, b.nanos) < (a.day().1, a.nanos);
-    if earlier && add_months(from, months) == to {
-        months - 1
-    } else {
-        months
-    }
+    if earlier && add_months(from, months) == to { months - 1 } else { months }
 }
 
 /// Whole months from one day to a later one.
 fn months_up(from: Instant, to: Instant) -> i64 {
     let (a, b) = (from.civil(), to.civil());
     let months = (b.year - a.year) * 12 + i64::from(b.month) - i64::from(a.month);
-    if add_months(from, months) > to {
-        months - 1
-    } else {
-        months
-    }
+    if add_months(from, months) > to { months - 1 } else { months }
 }
 
 fn timestamp_diff(call: &Call) -> Result<ArrayRef> {
@@ -564,21 +495,9 @@ fn date_format(call: &Call) -> Result<ArrayRef> {
     let mut patterns = Patterns::default();
     call.strings(|i| {
         let (t, format) = (some!(times.get(i)), some!(format.get(i)));
-        let offset = if zoned {
-            time::offset_at(zone, t.secs)
-        } else {
-            0
-        };
-        let local = Instant {
-            secs: t.secs + offset,
-            ..t
-        };
-        Ok(Some(patterns.get(format)?.format(
-            local,
-            offset,
-            zone,
-            Style::Strict,
-        )))
+        let offset = if zoned { time::offset_at(zone, t.secs) } else { 0 };
+        let local = Instant { secs: t.secs + offset, ..t };
+        Ok(Some(patterns.get(format)?.format(local, offset, zone, Style::Strict)))
     })
 }
 
@@ -592,10 +511,7 @@ fn read_timestamp(text: &str, format: &str, patterns: &mut Patterns) -> Result<O
 }
 
 fn to_millis(t: Instant) -> Instant {
-    Instant {
-        nanos: t.nanos / 1_000_000 * 1_000_000,
-        ..t
-    }
+    Instant { nanos: t.nanos / 1_000_000 * 1_000_000, ..t }
 }
 
 fn to_timestamp(call: &Call) -> Result<ArrayRef> {
@@ -653,22 +569,16 @@ fn to_timestamp_ltz(call: &Call) -> Result<ArrayRef> {
         t if t.is_integer() || t.is_null() => {
             let a = number::to_number(&array, &DataType::Int64)?;
             Arc::new(
-                a.as_primitive::<Int64Type>()
-                    .unary_opt::<_, Int64Type>(|v| v.checked_mul(scale)),
+                a.as_primitive::<Int64Type>().unary_opt::<_, Int64Type>(|v| v.checked_mul(scale)),
             )
         }
         t => {
-            return exec_err!(
-                "TO_TIMESTAMP_LTZ takes a number or a text, not {}",
-                type_name(t)
-            );
+            return exec_err!("TO_TIMESTAMP_LTZ takes a number or a text, not {}", type_name(t));
         }
     };
     let millis = millis.as_primitive::<Int64Type>();
     build_temporal(call.rows, &call.ret, None, |i| {
-        Ok(millis
-            .is_valid(i)
-            .then(|| Instant::from_millis(millis.value(i))))
+        Ok(millis.is_valid(i).then(|| Instant::from_millis(millis.value(i))))
     })
 }
 
@@ -699,10 +609,7 @@ fn to_date(call: &Call) -> Result<ArrayRef> {
     build_temporal(call.rows, &DataType::Date32, None, |i| {
         let s = some!(s.get(i));
         match &format {
-            None => Ok(time::parse_date(s).map(|d| Instant {
-                secs: d * DAY_S,
-                nanos: 0,
-            })),
+            None => Ok(time::parse_date(s).map(|d| Instant { secs: d * DAY_S, nanos: 0 })),
             Some(f) => {
                 let pattern = patterns.get(some!(f.get(i)))?;
                 Ok(pattern.parse(s, Style::Lenient).map(|p| p.local()))
@@ -716,25 +623,14 @@ fn from_unixtime(call: &Call) -> Result<ArrayRef> {
     let zone = call.settings.time_zone;
     let mut patterns = Patterns::default();
     call.strings(|i| {
-        let utc = Instant {
-            secs: some!(n.get(i)),
-            nanos: 0,
-        };
+        let utc = Instant { secs: some!(n.get(i)), nanos: 0 };
         let format = match &format {
             Some(f) => some!(f.get(i)),
             None => DEFAULT_FORMAT,
         };
         let offset = time::offset_at(zone, utc.secs);
-        let local = Instant {
-            secs: utc.secs + offset,
-            ..utc
-        };
-        Ok(Some(patterns.get(format)?.format(
-            local,
-            offset,
-            zone,
-            Style::Lenient,
-        )))
+        let local = Instant { secs: utc.secs + offset, ..utc };
+        Ok(Some(patterns.get(format)?.format(local, offset, zone, Style::Lenient)))
     })
 }
 
@@ -774,12 +670,7 @@ fn convert_tz(call: &Call) -> Result<ArrayRef> {
         let from = Zone::parse(from).unwrap_or(Zone::Fixed(0));
         let to = Zone::parse(to).unwrap_or(Zone::Fixed(0));
         let local = to.to_local(from.to_utc(local));
-        Ok(Some(pattern.format(
-            local,
-            0,
-            chrono_tz::UTC,
-            Style::Lenient,
-        )))
+        Ok(Some(pattern.format(local, 0, chrono_tz::UTC, Style::Lenient)))
     })
 }
 

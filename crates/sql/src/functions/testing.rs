@@ -118,10 +118,7 @@ impl ContextProvider for Context {
 
 /// The session of the tests: UTC, 2024-03-05 06:07:08.009.
 pub(crate) fn utc() -> SessionSettings {
-    SessionSettings {
-        clock: StepClock::at(1_709_618_828_009),
-        ..SessionSettings::default()
-    }
+    SessionSettings { clock: StepClock::at(1_709_618_828_009), ..SessionSettings::default() }
 }
 
 /// Plans a query through semantics and type coercion.
@@ -187,10 +184,7 @@ fn prepare(statement: &mut ast::Statement) {
 }
 
 fn expression(text: &str) -> ast::Expr {
-    match Parser::new(&GenericDialect {})
-        .try_with_sql(text)
-        .and_then(|mut p| p.parse_expr())
-    {
+    match Parser::new(&GenericDialect {}).try_with_sql(text).and_then(|mut p| p.parse_expr()) {
         Ok(e) => e,
         Err(e) => panic!("{text}: {e}"),
     }
@@ -213,15 +207,8 @@ pub(crate) fn try_eval(expr: &str, settings: &SessionSettings) -> Result<(String
     let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?;
     let array = physical.evaluate(&batch)?.into_array(1)?;
     let field = plan.schema().field(0);
-    assert_eq!(
-        field.data_type(),
-        array.data_type(),
-        "planned and real type of {expr}"
-    );
-    assert!(
-        field.is_nullable() || !array.is_null(0),
-        "{expr} was planned as NOT NULL"
-    );
+    assert_eq!(field.data_type(), array.data_type(), "planned and real type of {expr}");
+    assert!(field.is_nullable() || !array.is_null(0), "{expr} was planned as NOT NULL");
     let declared = field.metadata().get(TYPE_METADATA_KEY).map(String::as_str);
     let text = format_field_value(&array, 0, declared, settings);
     Ok((text, super::typing::type_name(field.data_type())))
@@ -244,13 +231,7 @@ pub(crate) fn check_in(settings: &SessionSettings, cases: &[(&str, &str)]) {
             Err(e) => wrong.push(format!("{expr}\n  fails {}", e.strip_backtrace())),
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        cases.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
 /// Checks `(expression, type)` cases.
@@ -264,13 +245,7 @@ pub(crate) fn check_types(cases: &[(&str, &str)]) {
             Err(e) => wrong.push(format!("{expr} fails {}", e.strip_backtrace())),
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        cases.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
 /// Checks that expressions fail with a message that holds the text.
@@ -281,10 +256,7 @@ pub(crate) fn check_errors(cases: &[(&str, &str)]) {
             Ok((text, _)) => panic!("{expr} should fail, but is {text}"),
             Err(e) => {
                 let e = e.strip_backtrace();
-                assert!(
-                    e.contains(expected),
-                    "{expr} fails with: {e}, not with: {expected}"
-                );
+                assert!(e.contains(expected), "{expr} fails with: {e}, not with: {expected}");
             }
         }
     }
@@ -295,11 +267,7 @@ pub(crate) fn run(plan: &LogicalPlan) -> Result<RecordBatch> {
     match plan {
         LogicalPlan::EmptyRelation(_) => {
             let options = RecordBatchOptions::new().with_row_count(Some(1));
-            Ok(RecordBatch::try_new_with_options(
-                Arc::new(Schema::empty()),
-                vec![],
-                &options,
-            )?)
+            Ok(RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?)
         }
         LogicalPlan::Values(values) => {
             let mut rows = Vec::new();
@@ -337,11 +305,7 @@ pub(crate) fn run(plan: &LogicalPlan) -> Result<RecordBatch> {
 
 fn one_row() -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(1));
-    Ok(RecordBatch::try_new_with_options(
-        Arc::new(Schema::empty()),
-        vec![],
-        &options,
-    )?)
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?)
 }
 
 fn batch_of(
@@ -356,11 +320,7 @@ fn batch_of(
         .map(|f| Arc::new(f.as_ref().clone().with_nullable(true)))
         .collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    Ok(RecordBatch::try_new_with_options(
-        Arc::new(Schema::new(fields)),
-        columns,
-        &options,
-    )?)
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
 }
 
 fn project(

@@ -26,17 +26,12 @@ pub(crate) struct Instant {
 impl Instant {
     /// From milliseconds.
     pub fn from_millis(ms: i64) -> Instant {
-        Instant {
-            secs: ms.div_euclid(1000),
-            nanos: ms.rem_euclid(1000) as u32 * 1_000_000,
-        }
+        Instant { secs: ms.div_euclid(1000), nanos: ms.rem_euclid(1000) as u32 * 1_000_000 }
     }
 
     /// Milliseconds since the epoch, rounded down.
     pub fn millis(self) -> i64 {
-        self.secs
-            .wrapping_mul(1000)
-            .wrapping_add(i64::from(self.nanos / 1_000_000))
+        self.secs.wrapping_mul(1000).wrapping_add(i64::from(self.nanos / 1_000_000))
     }
 
     /// The value of an arrow timestamp of that unit.
@@ -47,10 +42,7 @@ impl Instant {
             TimeUnit::Microsecond => (1_000_000, 1000),
             TimeUnit::Nanosecond => (1_000_000_000, 1),
         };
-        Instant {
-            secs: v.div_euclid(per),
-            nanos: v.rem_euclid(per) as u32 * nanos,
-        }
+        Instant { secs: v.div_euclid(per), nanos: v.rem_euclid(per) as u32 * nanos }
     }
 
     /// The arrow timestamp of that unit; `None` where it does not fit.
@@ -100,25 +92,14 @@ pub(crate) struct Civil {
 impl Civil {
     /// Midnight of that day.
     pub fn date(year: i64, month: u32, day: u32) -> Civil {
-        Civil {
-            year,
-            month,
-            day,
-            hour: 0,
-            minute: 0,
-            second: 0,
-            nanos: 0,
-        }
+        Civil { year, month, day, hour: 0, minute: 0, second: 0, nanos: 0 }
     }
 
     /// The local time as if it were UTC.
     pub fn instant(&self) -> Instant {
         let days = days_from_civil(self.year, self.month, self.day);
         let secs = i64::from(self.hour * 3600 + self.minute * 60 + self.second);
-        Instant {
-            secs: days * DAY_S + secs,
-            nanos: self.nanos,
-        }
+        Instant { secs: days * DAY_S + secs, nanos: self.nanos }
     }
 }
 
@@ -163,21 +144,14 @@ pub(crate) fn offset_at(tz: Tz, utc_secs: i64) -> i64 {
         return 0;
     }
     match DateTime::from_timestamp(utc_secs, 0) {
-        Some(t) => i64::from(
-            tz.offset_from_utc_datetime(&t.naive_utc())
-                .fix()
-                .local_minus_utc(),
-        ),
+        Some(t) => i64::from(tz.offset_from_utc_datetime(&t.naive_utc()).fix().local_minus_utc()),
         None => 0,
     }
 }
 
 /// The local time of a moment.
 pub(crate) fn to_local(tz: Tz, utc: Instant) -> Instant {
-    Instant {
-        secs: utc.secs + offset_at(tz, utc.secs),
-        ..utc
-    }
+    Instant { secs: utc.secs + offset_at(tz, utc.secs), ..utc }
 }
 
 /// The moment of a local time: the earlier one if there are two; in a gap the clock counts on.
@@ -194,10 +168,7 @@ pub(crate) fn to_utc(tz: Tz, local: Instant) -> Instant {
         }
         MappedLocalTime::None => offset_at(tz, local.secs - DAY_S),
     };
-    Instant {
-        secs: local.secs - offset,
-        ..local
-    }
+    Instant { secs: local.secs - offset, ..local }
 }
 
 /// Reads row after row of a date or time array.
@@ -240,13 +211,12 @@ impl<'a> Times<'a> {
     #[inline]
     pub fn get(&self, row: usize) -> Option<Instant> {
         match self {
-            Times::Date(a) => a.is_valid(row).then(|| Instant {
-                secs: i64::from(a.value(row)) * DAY_S,
-                nanos: 0,
-            }),
-            Times::Time(a) => a
-                .is_valid(row)
-                .then(|| Instant::from_millis(i64::from(a.value(row)))),
+            Times::Date(a) => {
+                a.is_valid(row).then(|| Instant { secs: i64::from(a.value(row)) * DAY_S, nanos: 0 })
+            }
+            Times::Time(a) => {
+                a.is_valid(row).then(|| Instant::from_millis(i64::from(a.value(row))))
+            }
             Times::Stamp(values, unit, nulls) => {
                 if nulls.as_ref().is_some_and(|n| n.is_null(row)) {
                     return None;
@@ -412,10 +382,7 @@ impl Zone {
     pub fn to_local(&self, utc: Instant) -> Instant {
         match self {
             Zone::Named(tz) => to_local(*tz, utc),
-            Zone::Fixed(s) => Instant {
-                secs: utc.secs + s,
-                ..utc
-            },
+            Zone::Fixed(s) => Instant { secs: utc.secs + s, ..utc },
         }
     }
 
@@ -423,10 +390,7 @@ impl Zone {
     pub fn to_utc(&self, local: Instant) -> Instant {
         match self {
             Zone::Named(tz) => to_utc(*tz, local),
-            Zone::Fixed(s) => Instant {
-                secs: local.secs - s,
-                ..local
-            },
+            Zone::Fixed(s) => Instant { secs: local.secs - s, ..local },
         }
     }
 }

@@ -39,10 +39,8 @@ pub(crate) fn type_name(dtype: &DataType) -> String {
             None => "MAP".into(),
         },
         T::Struct(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|f| format!("`{}` {}", f.name(), field_type(f)))
-                .collect();
+            let fields: Vec<String> =
+                fields.iter().map(|f| format!("`{}` {}", f.name(), field_type(f))).collect();
             format!("ROW<{}>", fields.join(", "))
         }
         other => format!("{other}"),
@@ -79,14 +77,9 @@ pub(crate) fn map_types(entries: &Field) -> Option<(Arc<Field>, Arc<Field>)> {
 
 /// The map type of these keys and values.
 pub(crate) fn map_of(key: DataType, value: DataType) -> DataType {
-    let fields = Fields::from(vec![
-        Field::new("key", key, false),
-        Field::new("value", value, true),
-    ]);
-    DataType::Map(
-        Arc::new(Field::new("entries", DataType::Struct(fields), false)),
-        false,
-    )
+    let fields =
+        Fields::from(vec![Field::new("key", key, false), Field::new("value", value, true)]);
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(fields), false)), false)
 }
 
 /// The array type of these elements.
@@ -176,10 +169,7 @@ pub(crate) fn decimal_result(op: ArithOp, left: (u8, i8), right: (u8, i8)) -> Da
 }
 
 fn is_float(dtype: &DataType) -> bool {
-    matches!(
-        dtype,
-        DataType::Float16 | DataType::Float32 | DataType::Float64
-    )
+    matches!(dtype, DataType::Float16 | DataType::Float32 | DataType::Float64)
 }
 
 fn is_interval(dtype: &DataType) -> bool {
@@ -207,18 +197,10 @@ pub(crate) fn common_number(left: &DataType, right: &DataType) -> Option<DataTyp
     match (is_float(left), is_float(right)) {
         (true, true) => return Some(T::Float64),
         (true, false) if right.is_numeric() => {
-            return Some(if decimal(right) {
-                T::Float64
-            } else {
-                left.clone()
-            });
+            return Some(if decimal(right) { T::Float64 } else { left.clone() });
         }
         (false, true) if left.is_numeric() => {
-            return Some(if decimal(left) {
-                T::Float64
-            } else {
-                right.clone()
-            });
+            return Some(if decimal(left) { T::Float64 } else { right.clone() });
         }
         _ => {}
     }
@@ -333,10 +315,9 @@ fn common_pair(left: &DataType, right: &DataType) -> Option<DataType> {
         return Some(INTERVAL);
     }
     match (left, right) {
-        (T::Timestamp(a, za), T::Timestamp(b, zb)) => Some(T::Timestamp(
-            *a.max(b),
-            if za.is_some() { za.clone() } else { zb.clone() },
-        )),
+        (T::Timestamp(a, za), T::Timestamp(b, zb)) => {
+            Some(T::Timestamp(*a.max(b), if za.is_some() { za.clone() } else { zb.clone() }))
+        }
         (T::Timestamp(u, z), T::Date32) | (T::Date32, T::Timestamp(u, z)) => {
             Some(T::Timestamp(*u, z.clone()))
         }

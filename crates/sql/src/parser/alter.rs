@@ -21,27 +21,18 @@ impl StatementParser<'_> {
             return self.alter_view();
         }
         let span = token_span(self.p.peek_token_ref());
-        let what = self
-            .p
-            .peek_token_ref()
-            .token
-            .to_string()
-            .to_ascii_uppercase();
+        let what = self.p.peek_token_ref().token.to_string().to_ascii_uppercase();
         let error = SqlError::not_supported(format!("ALTER {what}")).with_span(span);
-        Err(refuse(error.with_hint(
-            "ALTER TABLE and ALTER VIEW are; drop others and create them again",
-        )))
+        Err(refuse(
+            error.with_hint("ALTER TABLE and ALTER VIEW are; drop others and create them again"),
+        ))
     }
 
     fn alter_table(&mut self) -> Parsed<Statement> {
         let if_exists = self.if_exists();
         let name = self.name("a table name")?;
         let action = self.alter_action()?;
-        Ok(Statement::AlterTable(AlterTable {
-            name,
-            if_exists,
-            action,
-        }))
+        Ok(Statement::AlterTable(AlterTable { name, if_exists, action }))
     }
 
     fn alter_action(&mut self) -> Parsed<AlterAction> {
@@ -150,14 +141,10 @@ impl StatementParser<'_> {
         }
         eat_word(&mut self.p, "COLUMN");
         if self.p.peek_token_ref().token == Token::LParen {
-            return Ok(AlterAction::DropColumns(name_list(
-                &mut self.p,
-                "a column name",
-            )?));
+            return Ok(AlterAction::DropColumns(name_list(&mut self.p, "a column name")?));
         }
-        let columns = comma_separated(&mut self.p, |p| {
-            identifier(p, "a column name").map(|(name, _)| name)
-        })?;
+        let columns =
+            comma_separated(&mut self.p, |p| identifier(p, "a column name").map(|(name, _)| name))?;
         Ok(AlterAction::DropColumns(columns))
     }
 
@@ -171,9 +158,6 @@ impl StatementParser<'_> {
             let query = self.query()?;
             return Ok(Statement::AlterView(AlterView::SetQuery { name, query }));
         }
-        Err(refuse(expected_error(
-            &self.p,
-            "RENAME TO or AS and a query",
-        )))
+        Err(refuse(expected_error(&self.p, "RENAME TO or AS and a query")))
     }
 }

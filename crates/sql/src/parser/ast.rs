@@ -100,10 +100,7 @@ impl Eq for QualifiedName {}
 impl QualifiedName {
     /// A name of one part.
     pub fn simple(name: impl Into<String>) -> QualifiedName {
-        QualifiedName {
-            parts: vec![name.into()],
-            span: None,
-        }
+        QualifiedName { parts: vec![name.into()], span: None }
     }
 
     /// The last part.
@@ -206,11 +203,7 @@ impl Options {
 
     /// Sets a key; a key that is there keeps its place in the order.
     pub fn set(&mut self, key: impl Into<String>, value: impl Into<String>, span: Option<Span>) {
-        let entry = OptionEntry {
-            key: key.into(),
-            value: value.into(),
-            span,
-        };
+        let entry = OptionEntry { key: key.into(), value: value.into(), span };
         match self.entries.iter_mut().find(|e| e.key == entry.key) {
             Some(old) => *old = entry,
             None => self.entries.push(entry),

@@ -68,10 +68,7 @@ impl VisitorMut for Canonical<'_> {
         lower_lateral(factor);
         lower_unnest(factor);
         check_alias(alias_of(factor))?;
-        let TableFactor::Table {
-            name, with_hints, ..
-        } = factor
-        else {
+        let TableFactor::Table { name, with_hints, .. } = factor else {
             return ControlFlow::Continue(());
         };
         if !with_hints.is_empty() {
@@ -98,10 +95,7 @@ impl VisitorMut for Canonical<'_> {
                     check_name(part, "a column name")?;
                 }
             }
-            Expr::BinaryOp {
-                op: BinaryOperator::And | BinaryOperator::Or,
-                ..
-            } => balance(expr),
+            Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. } => balance(expr),
             Expr::Function(function) if function.name.to_string() == TABLE_ARGUMENT => {
                 self.hint_of_argument(&mut function.args);
             }
@@ -195,13 +189,7 @@ fn alias_of(factor: &TableFactor) -> Option<&TableAlias> {
 
 /// `LATERAL TABLE(f(x))` was read as a function named `TABLE`.
 fn lower_lateral(factor: &mut TableFactor) {
-    let TableFactor::Function {
-        name,
-        args,
-        lateral: true,
-        ..
-    } = factor
-    else {
+    let TableFactor::Function { name, args, lateral: true, .. } = factor else {
         return;
     };
     if !is_named(name, "TABLE") || args.len() != 1 {
@@ -214,9 +202,7 @@ fn lower_lateral(factor: &mut TableFactor) {
         FunctionArguments::List(list) => list.args,
         FunctionArguments::None => Vec::new(),
         FunctionArguments::Subquery(query) => {
-            vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(
-                query,
-            )))]
+            vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(query)))]
         }
     };
     let inner_name = mem::replace(&mut call.name, ObjectName(Vec::new()));
@@ -227,20 +213,16 @@ fn lower_lateral(factor: &mut TableFactor) {
 /// `UNNEST(a) [WITH ORDINALITY]` was read as a table with arguments, or as a lateral function.
 fn lower_unnest(factor: &mut TableFactor) {
     let (arguments, alias, with_ordinality) = match factor {
-        TableFactor::Table {
-            name,
-            args: Some(args),
-            alias,
-            with_ordinality,
-            ..
-        } if is_named(name, "UNNEST") => (&mut args.args, alias, *with_ordinality),
-        TableFactor::Function {
-            name,
-            args,
-            alias,
-            with_ordinality,
-            ..
-        } if is_named(name, "UNNEST") => (args, alias, *with_ordinality),
+        TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. }
+            if is_named(name, "UNNEST") =>
+        {
+            (&mut args.args, alias, *with_ordinality)
+        }
+        TableFactor::Function { name, args, alias, with_ordinality, .. }
+            if is_named(name, "UNNEST") =>
+        {
+            (args, alias, *with_ordinality)
+        }
         _ => return,
     };
     let is_plain =
@@ -248,12 +230,10 @@ fn lower_unnest(factor: &mut TableFactor) {
     if !arguments.iter().all(is_plain) {
         return;
     }
-    let array_exprs = mem::take(arguments)
-        .into_iter()
-        .filter_map(|arg| match arg {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
-            _ => None,
-        });
+    let array_exprs = mem::take(arguments).into_iter().filter_map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    });
     *factor = TableFactor::UNNEST {
         array_exprs: array_exprs.collect(),
         alias: alias.take(),
@@ -285,11 +265,7 @@ fn balance(expr: &mut Expr) {
     let mut rest = mem::replace(expr, placeholder());
     loop {
         match rest {
-            Expr::BinaryOp {
-                left,
-                op: found,
-                right,
-            } if found == op => {
+            Expr::BinaryOp { left, op: found, right } if found == op => {
                 terms.push(*right);
                 rest = *left;
             }
@@ -305,10 +281,7 @@ fn balance(expr: &mut Expr) {
 
 fn chain_length(mut expr: &Expr, op: &BinaryOperator) -> usize {
     let mut terms = 1;
-    while let Expr::BinaryOp {
-        left, op: found, ..
-    } = expr
-    {
+    while let Expr::BinaryOp { left, op: found, .. } = expr {
         if found != op {
             break;
         }
@@ -325,11 +298,9 @@ fn join_terms(mut terms: Vec<Expr>, op: &BinaryOperator) -> Expr {
         let mut rest = terms.into_iter();
         while let Some(left) = rest.next() {
             pairs.push(match rest.next() {
-                Some(right) => Expr::BinaryOp {
-                    left: Box::new(left),
-                    op: op.clone(),
-                    right: Box::new(right),
-                },
+                Some(right) => {
+                    Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) }
+                }
                 None => left,
             });
         }

@@ -16,10 +16,7 @@ const MARK: char = '\u{1}';
 /// Packs an error of ours so that it can travel through sqlparser.
 pub fn refuse(error: SqlError) -> ParserError {
     let place = error.span.map_or(String::new(), |s| {
-        format!(
-            "{} {} {} {}",
-            s.start.line, s.start.column, s.end.line, s.end.column
-        )
+        format!("{} {} {} {}", s.start.line, s.start.column, s.end.line, s.end.column)
     });
     let parts = [
         String::new(),
@@ -40,11 +37,7 @@ pub fn from_parser_error(error: ParserError) -> SqlError {
                 .with_hint("name the inner parts in a WITH clause or in views");
         }
     };
-    if text.starts_with(MARK) {
-        unpack(&text)
-    } else {
-        foreign(&text)
-    }
+    if text.starts_with(MARK) { unpack(&text) } else { foreign(&text) }
 }
 
 fn unpack(text: &str) -> SqlError {
@@ -57,10 +50,7 @@ fn unpack(text: &str) -> SqlError {
     if let [line, column, end_line, end_column] = numbers[..] {
         error.span = Some(Span {
             start: Position { line, column },
-            end: Position {
-                line: end_line,
-                column: end_column,
-            },
+            end: Position { line: end_line, column: end_column },
         });
     }
     error
@@ -72,10 +62,7 @@ fn foreign(text: &str) -> SqlError {
         Some(at) => (&text[..at], place_of(&text[at..])),
         None => (text, None),
     };
-    let message = match message
-        .strip_prefix("Expected: ")
-        .and_then(|m| m.split_once(", found: "))
-    {
+    let message = match message.strip_prefix("Expected: ").and_then(|m| m.split_once(", found: ")) {
         Some((wanted, found)) => format!("expected {wanted}, found {}", found_text(found)),
         None => message.trim_end_matches([',', ' ']).to_string(),
     };
@@ -85,9 +72,7 @@ fn foreign(text: &str) -> SqlError {
 }
 
 fn place_of(text: &str) -> Option<Span> {
-    let mut numbers = text
-        .split(|c: char| !c.is_ascii_digit())
-        .filter_map(|n| n.parse().ok());
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok());
     let (line, column) = (numbers.next()?, numbers.next()?);
     (line > 0).then(|| Span::at(Position { line, column }))
 }
@@ -124,10 +109,7 @@ pub fn word_is(token: &Token, word: &str) -> bool {
 
 /// Whether the next words are these.
 pub fn peek_words(parser: &Parser<'_>, words: &[&str]) -> bool {
-    words
-        .iter()
-        .enumerate()
-        .all(|(i, w)| word_is(&parser.peek_nth_token_ref(i).token, w))
+    words.iter().enumerate().all(|(i, w)| word_is(&parser.peek_nth_token_ref(i).token, w))
 }
 
 /// Takes the next word if it is this one.
@@ -150,11 +132,7 @@ pub fn eat_words(parser: &mut Parser<'_>, words: &[&str]) -> bool {
 
 /// Takes this word or says that it was expected.
 pub fn expect_word(parser: &mut Parser<'_>, word: &str) -> Parsed<()> {
-    if eat_word(parser, word) {
-        Ok(())
-    } else {
-        expected(parser, word)
-    }
+    if eat_word(parser, word) { Ok(()) } else { expected(parser, word) }
 }
 
 /// Takes these words or says which was expected.
@@ -164,11 +142,7 @@ pub fn expect_words(parser: &mut Parser<'_>, words: &[&str]) -> Parsed<()> {
 
 /// Takes this token or says that it was expected.
 pub fn expect(parser: &mut Parser<'_>, token: &Token) -> Parsed<()> {
-    if parser.consume_token(token) {
-        Ok(())
-    } else {
-        expected(parser, &format!("'{token}'"))
-    }
+    if parser.consume_token(token) { Ok(()) } else { expected(parser, &format!("'{token}'")) }
 }
 
 /// An identifier with its place; a reserved word needs backticks.
@@ -182,9 +156,7 @@ pub fn identifier(parser: &mut Parser<'_>, what: &str) -> Parsed<(String, Option
         Token::Word(w) => {
             let name = w.value.clone();
             if name.is_empty() {
-                return Err(refuse(
-                    SqlError::new("a name may not be empty").with_span(span),
-                ));
+                return Err(refuse(SqlError::new("a name may not be empty").with_span(span)));
             }
             parser.advance_token();
             Ok((name, span))
@@ -239,11 +211,7 @@ pub fn parenthesized<T>(
 ) -> Parsed<Vec<T>> {
     expect(parser, &Token::LParen)?;
     let items = comma_separated(parser, item)?;
-    if parser.consume_token(&Token::RParen) {
-        Ok(items)
-    } else {
-        expected(parser, "',' or ')'")
-    }
+    if parser.consume_token(&Token::RParen) { Ok(items) } else { expected(parser, "',' or ')'") }
 }
 
 /// `(name, name, …)`.

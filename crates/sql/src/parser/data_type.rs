@@ -59,9 +59,7 @@ impl FlinkType {
         let data_type = parse_type(&mut parser).map_err(from_parser_error)?;
         match &parser.peek_token_ref().token {
             Token::EOF => Ok(data_type),
-            other => Err(SqlError::new(format!(
-                "unexpected '{other}' behind type {data_type}"
-            ))),
+            other => Err(SqlError::new(format!("unexpected '{other}' behind type {data_type}"))),
         }
     }
 }
@@ -203,9 +201,7 @@ fn timestamp(parser: &mut Parser<'_>, precision: u64) -> Parsed<Result<FlinkType
     }
     if eat_words(parser, &["WITH", "TIME", "ZONE"]) {
         return Ok(Err(SqlError::not_supported("TIMESTAMP WITH TIME ZONE")
-            .with_hint(
-                "use TIMESTAMP_LTZ, a point in time, printed in the session's zone",
-            )));
+            .with_hint("use TIMESTAMP_LTZ, a point in time, printed in the session's zone")));
     }
     if eat_word(parser, "WITHOUT") {
         expect_words(parser, &["TIME", "ZONE"])?;
@@ -308,11 +304,8 @@ fn row_field(parser: &mut Parser<'_>, brackets: &mut Brackets, number: usize) ->
         parser.peek_nth_token_ref(1).token,
         Token::Comma | Token::Gt | Token::ShiftRight | Token::RParen | Token::Lt | Token::LParen
     );
-    let name = if is_type_only {
-        format!("f{number}")
-    } else {
-        identifier(parser, "a field name")?.0
-    };
+    let name =
+        if is_type_only { format!("f{number}") } else { identifier(parser, "a field name")?.0 };
     let data_type = nested_type(parser, brackets)?;
     let comment = match &parser.peek_token_ref().token {
         Token::SingleQuotedString(_) if brackets.pending == 0 => {
@@ -320,11 +313,7 @@ fn row_field(parser: &mut Parser<'_>, brackets: &mut Brackets, number: usize) ->
         }
         _ => None,
     };
-    Ok(RowField {
-        name,
-        data_type,
-        comment,
-    })
+    Ok(RowField { name, data_type, comment })
 }
 
 fn interval_type(parser: &mut Parser<'_>) -> Parsed<FlinkType> {
@@ -362,17 +351,14 @@ fn interval_type(parser: &mut Parser<'_>) -> Parsed<FlinkType> {
 }
 
 fn digits(parser: &Parser<'_>, precision: u64) -> Parsed<u8> {
-    u8::try_from(precision)
-        .ok()
-        .filter(|p| *p <= TIME_PRECISION_MAX)
-        .ok_or_else(|| {
-            let error = format!("a precision of {precision} is out of range");
-            refuse(
-                SqlError::new(error)
-                    .with_span(token_span(parser.get_current_token()))
-                    .with_hint(format!("it must lie between 0 and {TIME_PRECISION_MAX}")),
-            )
-        })
+    u8::try_from(precision).ok().filter(|p| *p <= TIME_PRECISION_MAX).ok_or_else(|| {
+        let error = format!("a precision of {precision} is out of range");
+        refuse(
+            SqlError::new(error)
+                .with_span(token_span(parser.get_current_token()))
+                .with_hint(format!("it must lie between 0 and {TIME_PRECISION_MAX}")),
+        )
+    })
 }
 
 /// One of the six units.
@@ -381,10 +367,5 @@ fn interval_unit(parser: &mut Parser<'_>) -> Parsed<IntervalUnit> {
     let unit = [Year, Month, Day, Hour, Minute, Second]
         .into_iter()
         .find(|unit| eat_word(parser, unit.name()));
-    unit.ok_or_else(|| {
-        refuse(expected_error(
-            parser,
-            "YEAR, MONTH, DAY, HOUR, MINUTE or SECOND",
-        ))
-    })
+    unit.ok_or_else(|| refuse(expected_error(parser, "YEAR, MONTH, DAY, HOUR, MINUTE or SECOND")))
 }

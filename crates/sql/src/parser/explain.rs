@@ -26,11 +26,7 @@ impl StatementParser<'_> {
             let start = self.start();
             let statement = self.statement_set()?;
             let (text, span) = self.since(start);
-            ParsedStatement {
-                statement,
-                text,
-                span,
-            }
+            ParsedStatement { statement, text, span }
         } else if self.can_be_explained() {
             self.statement()?
         } else {
@@ -39,10 +35,7 @@ impl StatementParser<'_> {
                     .with_hint(DETAILS_HINT),
             ));
         };
-        Ok(Statement::Explain(Explain {
-            details,
-            statement: Box::new(statement),
-        }))
+        Ok(Statement::Explain(Explain { details, statement: Box::new(statement) }))
     }
 
     fn explain_detail(&mut self) -> Option<ExplainDetail> {
@@ -57,9 +50,7 @@ impl StatementParser<'_> {
     }
 
     fn can_be_explained(&self) -> bool {
-        let words = [
-            "SELECT", "WITH", "VALUES", "INSERT", "EXECUTE", "BEGIN", "CREATE", "TABLE",
-        ];
+        let words = ["SELECT", "WITH", "VALUES", "INSERT", "EXECUTE", "BEGIN", "CREATE", "TABLE"];
         words.iter().any(|word| peek_words(&self.p, &[word]))
             || self.p.peek_token_ref().token == Token::LParen
     }

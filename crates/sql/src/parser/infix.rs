@@ -47,16 +47,10 @@ fn word_operator(parser: &mut Parser<'_>, left: &Expr, place: TokenSpan) -> Pars
     } else if eat_words(parser, &["IS", "DISTINCT", "FROM"]) {
         // sqlparser reads everything up to the end of the condition as the right side.
         let right = parser.parse_subexpr(rest_of_is())?;
-        Some(Expr::IsDistinctFrom(
-            Box::new(left.clone()),
-            Box::new(right),
-        ))
+        Some(Expr::IsDistinctFrom(Box::new(left.clone()), Box::new(right)))
     } else if eat_words(parser, &["IS", "NOT", "DISTINCT", "FROM"]) {
         let right = parser.parse_subexpr(rest_of_is())?;
-        Some(Expr::IsNotDistinctFrom(
-            Box::new(left.clone()),
-            Box::new(right),
-        ))
+        Some(Expr::IsNotDistinctFrom(Box::new(left.clone()), Box::new(right)))
     } else if peek_words(parser, &["OVERLAPS"]) {
         Some(overlaps(parser, left, place)?)
     } else if eat_words(parser, &["BETWEEN", "SYMMETRIC"]) {
@@ -99,10 +93,7 @@ fn difference(parser: &mut Parser<'_>, left: &Expr) -> Parsed<Expr> {
 }
 
 fn negate(expr: Expr) -> Expr {
-    Expr::UnaryOp {
-        op: UnaryOperator::Not,
-        expr: Box::new(expr),
-    }
+    Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }
 }
 
 fn is_json(parser: &mut Parser<'_>, left: &Expr, place: TokenSpan) -> Expr {
@@ -115,11 +106,7 @@ fn between_symmetric(parser: &mut Parser<'_>, left: &Expr, place: TokenSpan) -> 
     let low = parser.parse_subexpr(precedence)?;
     expect_word(parser, "AND")?;
     let high = parser.parse_subexpr(precedence)?;
-    Ok(call(
-        "BETWEEN_SYMMETRIC",
-        vec![left.clone(), low, high],
-        place,
-    ))
+    Ok(call("BETWEEN_SYMMETRIC", vec![left.clone(), low, high], place))
 }
 
 fn overlaps(parser: &mut Parser<'_>, left: &Expr, place: TokenSpan) -> Parsed<Expr> {
@@ -128,11 +115,9 @@ fn overlaps(parser: &mut Parser<'_>, left: &Expr, place: TokenSpan) -> Parsed<Ex
     eat_word(parser, "OVERLAPS");
     let right = parser.parse_subexpr(FlinkDialect.prec_value(Precedence::Between))?;
     match (left, right) {
-        (Expr::Tuple(l), Expr::Tuple(r)) if l.len() == 2 && r.len() == 2 => Ok(call(
-            "OVERLAPS",
-            l.iter().cloned().chain(r).collect(),
-            place,
-        )),
+        (Expr::Tuple(l), Expr::Tuple(r)) if l.len() == 2 && r.len() == 2 => {
+            Ok(call("OVERLAPS", l.iter().cloned().chain(r).collect(), place))
+        }
         _ => Err(refuse(error)),
     }
 }

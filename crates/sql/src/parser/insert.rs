@@ -25,11 +25,7 @@ impl StatementParser<'_> {
         let hints = match target.parts.last().and_then(|last| Hints::marked(last)) {
             Some(number) => {
                 target.parts.pop();
-                self.hints
-                    .table
-                    .get(number)
-                    .map(|(o, _)| o.clone())
-                    .unwrap_or_default()
+                self.hints.table.get(number).map(|(o, _)| o.clone()).unwrap_or_default()
             }
             None => Options::new(),
         };
@@ -43,16 +39,7 @@ impl StatementParser<'_> {
         };
         let source = self.query()?;
         let (text, span) = self.since(start);
-        Ok(Insert {
-            target,
-            overwrite,
-            hints,
-            partition,
-            columns,
-            source,
-            text,
-            span,
-        })
+        Ok(Insert { target, overwrite, hints, partition, columns, source, text, span })
     }
 
     /// `(column = value, …)`.
@@ -78,9 +65,7 @@ impl StatementParser<'_> {
     /// Whether a parenthesis opens column names rather than a query.
     fn at_column_list(&self) -> bool {
         let next = &self.p.peek_nth_token_ref(1).token;
-        let opens_query = ["SELECT", "WITH", "VALUES", "TABLE"]
-            .iter()
-            .any(|w| word_is(next, w));
+        let opens_query = ["SELECT", "WITH", "VALUES", "TABLE"].iter().any(|w| word_is(next, w));
         self.p.peek_token_ref().token == Token::LParen && !opens_query && *next != Token::LParen
     }
 
@@ -112,9 +97,7 @@ impl StatementParser<'_> {
         }
         if inserts.is_empty() {
             let span = super::cursor::token_span(self.p.get_current_token());
-            return Err(refuse(
-                SqlError::new("this statement set is empty").with_span(span),
-            ));
+            return Err(refuse(SqlError::new("this statement set is empty").with_span(span)));
         }
         Ok(Statement::StatementSet(inserts))
     }

@@ -2,7 +2,7 @@
 //!
 //! | written | canonical |
 //! |---|---|
-//! | `JSON_VALUE(i, p RETURNING t DEFAULT d ON EMPTY)` | `(i, p, 't', 'DEFAULT', d, 'NULL', NULL)` |
+//! | `JSON_VALUE(i, p RETURNING t DEFAULT d ON EMPTY)` | `(i, p, 't', 'DEFAULT', d, 'NULL', …)` |
 //! | `JSON_QUERY(i, p WITH WRAPPER …)` | `(i, p, '', 'UNCONDITIONAL', 'NULL', 'NULL')` |
 //! | `JSON_EXISTS(i, p … ON ERROR)` | `JSON_EXISTS(i, p, 'FALSE')` |
 //! | `JSON_OBJECT(KEY k VALUE v …)` | `JSON_OBJECT('NULL', k, v)` |
@@ -43,11 +43,7 @@ fn open(parser: &mut Parser<'_>) -> Parsed<TokenSpan> {
 }
 
 fn close(parser: &mut Parser<'_>, wanted: &str) -> Parsed<()> {
-    if parser.consume_token(&Token::RParen) {
-        Ok(())
-    } else {
-        expected(parser, wanted)
-    }
+    if parser.consume_token(&Token::RParen) { Ok(()) } else { expected(parser, wanted) }
 }
 
 /// `input, path`.
@@ -82,10 +78,7 @@ fn value(parser: &mut Parser<'_>) -> Parsed<Expr> {
         } else if let Some(word) = one_of(parser, &["NULL", "ERROR"]) {
             (word, null(place))
         } else {
-            return expected(
-                parser,
-                "RETURNING, NULL, ERROR, DEFAULT or ')' in JSON_VALUE",
-            );
+            return expected(parser, "RETURNING, NULL, ERROR, DEFAULT or ')' in JSON_VALUE");
         };
         match event(parser)? {
             Event::Empty if !seen.0 && !seen.1 => (seen.0, on_empty) = (true, behaviour),
@@ -248,10 +241,7 @@ fn object_aggregate(parser: &mut Parser<'_>) -> Parsed<Expr> {
     let mut arguments = Vec::from(key_and_value(parser)?);
     arguments.push(string(on_null(parser, "NULL"), place));
     close(parser, "NULL ON NULL, ABSENT ON NULL or ')'")?;
-    aggregate_tail(
-        parser,
-        node(Ident::with_span(place, "JSON_OBJECTAGG"), arguments),
-    )
+    aggregate_tail(parser, node(Ident::with_span(place, "JSON_OBJECTAGG"), arguments))
 }
 
 fn array_aggregate(parser: &mut Parser<'_>) -> Parsed<Expr> {
@@ -259,8 +249,5 @@ fn array_aggregate(parser: &mut Parser<'_>) -> Parsed<Expr> {
     let item = parser.parse_expr()?;
     let arguments = vec![item, string(on_null(parser, "ABSENT"), place)];
     close(parser, "NULL ON NULL, ABSENT ON NULL or ')'")?;
-    aggregate_tail(
-        parser,
-        node(Ident::with_span(place, "JSON_ARRAYAGG"), arguments),
-    )
+    aggregate_tail(parser, node(Ident::with_span(place, "JSON_ARRAYAGG"), arguments))
 }

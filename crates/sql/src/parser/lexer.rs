@@ -71,17 +71,11 @@ pub fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
 
 fn unterminated(error: SqlError) -> SqlError {
     if error.message.starts_with("Unterminated string literal") {
-        return SqlError {
-            message: "this string has no closing quote".into(),
-            ..error
-        }
-        .with_hint("a single quote inside a string is written twice: ''");
+        return SqlError { message: "this string has no closing quote".into(), ..error }
+            .with_hint("a single quote inside a string is written twice: ''");
     }
     if error.message.contains("close delimiter") || error.message.contains("Expected close") {
-        return SqlError {
-            message: "this name has no closing backtick".into(),
-            ..error
-        };
+        return SqlError { message: "this name has no closing backtick".into(), ..error };
     }
     error
 }
@@ -153,19 +147,15 @@ fn place_hint(
     let parsed = parse_hints(text).map_err(|e| SqlError { span: None, ..e }.with_span(span))?;
     let last = tokens.last().map(|t| &t.token);
     if matches!(last, Some(Token::Word(w)) if is_plain(w) && w.keyword == Keyword::SELECT) {
-        let placed = parsed.into_iter().filter_map(|(name, arguments)| {
-            Some(QueryHint {
-                name,
-                arguments,
-                span: span?,
-            })
-        });
+        let placed = parsed
+            .into_iter()
+            .filter_map(|(name, arguments)| Some(QueryHint { name, arguments, span: span? }));
         hints.query.extend(placed);
         return Ok(());
     }
     if !matches!(last, Some(Token::Word(_))) {
         return Err(
-            SqlError::new("a hint stands behind SELECT or behind a table's name").with_span(span),
+            SqlError::new("a hint stands behind SELECT or behind a table's name").with_span(span)
         );
     }
     let mut options = Options::new();
@@ -179,11 +169,9 @@ fn place_hint(
         }
         for argument in arguments {
             let Some(value) = argument.value else {
-                return Err(
-                    SqlError::new(format!("the option '{}' has no value", argument.key))
-                        .with_span(span)
-                        .with_hint("write OPTIONS('key' = 'value')"),
-                );
+                return Err(SqlError::new(format!("the option '{}' has no value", argument.key))
+                    .with_span(span)
+                    .with_hint("write OPTIONS('key' = 'value')"));
             };
             options.set(argument.key, value, span);
         }
@@ -194,10 +182,7 @@ fn place_hint(
         keyword: Keyword::NoKeyword,
     };
     for token in [Token::Period, Token::Word(marker)] {
-        tokens.push(TokenWithSpan {
-            token,
-            span: comment.span,
-        });
+        tokens.push(TokenWithSpan { token, span: comment.span });
     }
     hints.table.push((options, span));
     Ok(())
@@ -226,10 +211,7 @@ fn parse_hints(text: &str) -> Result<Vec<(String, Vec<HintArgument>)>> {
         let mut arguments = Vec::new();
         rest = tail;
         if let Some((Token::LParen, tail)) = rest.split_first() {
-            let end = tail
-                .iter()
-                .position(|t| *t == Token::RParen)
-                .ok_or_else(bad)?;
+            let end = tail.iter().position(|t| *t == Token::RParen).ok_or_else(bad)?;
             for argument in tail[..end].split(|t| *t == Token::Comma) {
                 arguments.push(hint_argument(argument).ok_or_else(bad)?);
             }
@@ -252,15 +234,11 @@ fn hint_argument(tokens: &[Token]) -> Option<HintArgument> {
         }
     };
     match tokens.iter().position(|t| *t == Token::Eq) {
-        Some(at) => Some(HintArgument {
-            key: text(&tokens[..at])?,
-            value: text(&tokens[at + 1..]),
-        }),
+        Some(at) => {
+            Some(HintArgument { key: text(&tokens[..at])?, value: text(&tokens[at + 1..]) })
+        }
         None if tokens.is_empty() => None,
-        None => Some(HintArgument {
-            key: text(tokens)?,
-            value: None,
-        }),
+        None => Some(HintArgument { key: text(tokens)?, value: None }),
     }
 }
 
@@ -285,10 +263,7 @@ fn move_within(mut tokens: StatementTokens) -> Result<StatementTokens> {
             continue;
         };
         let within = close + 1;
-        if !tokens
-            .get(within)
-            .is_some_and(|t| word_is(&t.token, "WITHIN"))
-        {
+        if !tokens.get(within).is_some_and(|t| word_is(&t.token, "WITHIN")) {
             continue;
         }
         let span = Span::from_sqlparser(tokens[within].span);

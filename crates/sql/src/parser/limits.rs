@@ -81,26 +81,16 @@ impl Level {
 /// Refuses a statement that is too long, too deep or too wide to be planned.
 pub fn check_statement(tokens: &[TokenWithSpan]) -> Result<()> {
     if let Some(token) = tokens.get(STATEMENT_TOKENS_MAX) {
-        return Err(too_many(
-            "the statement has",
-            STATEMENT_TOKENS_MAX,
-            "tokens",
-            token,
-        ));
+        return Err(too_many("the statement has", STATEMENT_TOKENS_MAX, "tokens", token));
     }
     let mut levels = vec![Level::default()];
     for (i, token) in tokens.iter().enumerate() {
         if opens_level(&token.token) {
             let is_subquery = tokens.get(i + 1).is_some_and(|t| begins_query(&t.token));
-            levels.push(Level {
-                is_subquery,
-                ..Level::default()
-            });
+            levels.push(Level { is_subquery, ..Level::default() });
             if levels.len() > NESTING_DEPTH_MAX {
-                return Err(
-                    too_many("this is nested", NESTING_DEPTH_MAX, "levels deep", token)
-                        .with_hint("name the inner parts in a WITH clause or in views"),
-                );
+                return Err(too_many("this is nested", NESTING_DEPTH_MAX, "levels deep", token)
+                    .with_hint("name the inner parts in a WITH clause or in views"));
             }
         } else if closes_level(&token.token) {
             if levels.len() > 1 {
@@ -162,12 +152,8 @@ fn count_word(level: &mut Level, keyword: Keyword, token: &TokenWithSpan) -> Res
             level.end_item();
             level.connectives += 1;
             if level.connectives > EXPRESSION_CONNECTIVES_MAX {
-                let error = too_many(
-                    "this condition has",
-                    EXPRESSION_CONNECTIVES_MAX,
-                    "terms",
-                    token,
-                );
+                let error =
+                    too_many("this condition has", EXPRESSION_CONNECTIVES_MAX, "terms", token);
                 return Err(error.with_hint("use IN (…), or join with a table of the values"));
             }
         }
@@ -185,10 +171,8 @@ fn count_word(level: &mut Level, keyword: Keyword, token: &TokenWithSpan) -> Res
             level.set_operations += 1;
             if level.set_operations > SET_OPERATIONS_MAX {
                 let what = "the query has";
-                return Err(
-                    too_many(what, SET_OPERATIONS_MAX, "set operations in a row", token)
-                        .with_hint("use VALUES for rows, or split the query into views"),
-                );
+                return Err(too_many(what, SET_OPERATIONS_MAX, "set operations in a row", token)
+                    .with_hint("use VALUES for rows, or split the query into views"));
             }
         }
         Keyword::JOIN => {
@@ -226,13 +210,8 @@ fn check_depth(level: &Level, token: &TokenWithSpan) -> Result<()> {
     if level.depth() <= TREE_DEPTH_MAX {
         return Ok(());
     }
-    Err(too_many(
-        "this expression has",
-        TREE_DEPTH_MAX,
-        "operators on top of each other",
-        token,
-    )
-    .with_hint("split it with a WITH clause or with views"))
+    Err(too_many("this expression has", TREE_DEPTH_MAX, "operators on top of each other", token)
+        .with_hint("split it with a WITH clause or with views"))
 }
 
 fn too_many(what: &str, limit: usize, unit: &str, token: &TokenWithSpan) -> SqlError {

@@ -42,10 +42,7 @@ pub fn parse(text: &str) -> Result<Vec<ParsedStatement>> {
     limits::check_text(text)?;
     let source = Source::new(text);
     let (statements, hints) = lexer::lex(&source)?;
-    statements
-        .into_iter()
-        .map(|tokens| parse_tokens(&source, &hints, tokens))
-        .collect()
+    statements.into_iter().map(|tokens| parse_tokens(&source, &hints, tokens)).collect()
 }
 
 /// Reads a text that must be one statement.
@@ -53,13 +50,10 @@ pub fn parse_one(text: &str) -> Result<ParsedStatement> {
     let mut statements = parse(text)?;
     match (statements.pop(), statements.len()) {
         (Some(statement), 0) => Ok(statement),
-        (None, _) => Err(crate::error::SqlError::new(
-            "there is no statement in this text",
-        )),
-        (Some(second), _) => Err(crate::error::SqlError::at(
-            "expected one statement, found several",
-            second.span,
-        )),
+        (None, _) => Err(crate::error::SqlError::new("there is no statement in this text")),
+        (Some(second), _) => {
+            Err(crate::error::SqlError::at("expected one statement, found several", second.span))
+        }
     }
 }
 
@@ -84,10 +78,7 @@ fn parse_tokens(
     hints: &Hints,
     tokens: StatementTokens,
 ) -> Result<ParsedStatement> {
-    let end = tokens
-        .last()
-        .and_then(token_span)
-        .map(|span| Span::at(span.end));
+    let end = tokens.last().and_then(token_span).map(|span| Span::at(span.end));
     let mut parser = StatementParser::new(source, hints, tokens);
     parser.whole_statement().map_err(|error| {
         let error = from_parser_error(error);

@@ -37,16 +37,10 @@ impl StatementParser<'_> {
             temporary: eat_word(&mut self.p, "TEMPORARY"),
             system: eat_word(&mut self.p, "SYSTEM"),
         };
-        let Modifiers {
-            replace,
-            temporary,
-            system,
-        } = modifiers;
+        let Modifiers { replace, temporary, system } = modifiers;
         if peek_words(&self.p, &["MATERIALIZED", "TABLE"]) {
             let error = SqlError::not_supported("CREATE MATERIALIZED TABLE").with_span(span);
-            return Err(refuse(
-                error.with_hint("use CREATE MATERIALIZED VIEW name AS query"),
-            ));
+            return Err(refuse(error.with_hint("use CREATE MATERIALIZED VIEW name AS query")));
         }
         let kinds: [(&[&str], bool, bool, bool); 7] = [
             // words, and whether OR REPLACE, TEMPORARY, SYSTEM may stand before them
@@ -58,9 +52,8 @@ impl StatementParser<'_> {
             (&["FUNCTION"], false, true, true),
             (&["MODEL"], true, true, false),
         ];
-        let Some((words, may_replace, may_temporary, may_system)) = kinds
-            .into_iter()
-            .find(|(words, ..)| eat_words(&mut self.p, words))
+        let Some((words, may_replace, may_temporary, may_system)) =
+            kinds.into_iter().find(|(words, ..)| eat_words(&mut self.p, words))
         else {
             return Err(refuse(expected_error(&self.p, OBJECT_KINDS)));
         };
@@ -95,12 +88,7 @@ impl StatementParser<'_> {
         let name = self.name_of_parts("a database name", 2)?;
         let comment = self.comment()?;
         let options = self.with_options()?;
-        Ok(Statement::CreateDatabase(CreateDatabase {
-            name,
-            on_conflict,
-            comment,
-            options,
-        }))
+        Ok(Statement::CreateDatabase(CreateDatabase { name, on_conflict, comment, options }))
     }
 
     fn create_catalog(&mut self) -> Parsed<Statement> {
@@ -108,12 +96,7 @@ impl StatementParser<'_> {
         let name = self.name_of_parts("a catalog name", 1)?;
         let comment = self.comment()?;
         let options = self.with_options()?;
-        Ok(Statement::CreateCatalog(CreateCatalog {
-            name,
-            on_conflict,
-            comment,
-            options,
-        }))
+        Ok(Statement::CreateCatalog(CreateCatalog { name, on_conflict, comment, options }))
     }
 
     /// `name AS 'identifier' [LANGUAGE l] [USING JAR '…', …] [WITH (…)]`.
@@ -121,28 +104,19 @@ impl StatementParser<'_> {
         if system && !temporary {
             let span = token_span(self.p.get_current_token());
             let error = SqlError::new("a system function must be TEMPORARY").with_span(span);
-            return Err(refuse(
-                error.with_hint("write CREATE TEMPORARY SYSTEM FUNCTION"),
-            ));
+            return Err(refuse(error.with_hint("write CREATE TEMPORARY SYSTEM FUNCTION")));
         }
         let on_conflict = self.on_conflict(false)?;
         let name = self.name_of_parts("a function name", if system { 1 } else { 3 })?;
         expect_word(&mut self.p, "AS")?;
         let identifier_text = string_literal(&mut self.p, "the function's class or module")?;
         let language = match eat_word(&mut self.p, "LANGUAGE") {
-            true => Some(
-                identifier(&mut self.p, "a language")?
-                    .0
-                    .to_ascii_uppercase(),
-            ),
+            true => Some(identifier(&mut self.p, "a language")?.0.to_ascii_uppercase()),
             false => None,
         };
         let resources = match eat_word(&mut self.p, "USING") {
             true => comma_separated(&mut self.p, |p| {
-                if !["JAR", "FILE", "ARTIFACT"]
-                    .iter()
-                    .any(|word| eat_word(p, word))
-                {
+                if !["JAR", "FILE", "ARTIFACT"].iter().any(|word| eat_word(p, word)) {
                     return expected(p, "JAR, FILE or ARTIFACT");
                 }
                 string_literal(p, "the path")
@@ -203,18 +177,13 @@ impl StatementParser<'_> {
         let kinds: [DropKind; 6] = [
             (&["TABLE"], Statement::DropTable, 3),
             (&["VIEW"], Statement::DropView, 3),
-            (
-                &["MATERIALIZED", "VIEW"],
-                Statement::DropMaterializedView,
-                3,
-            ),
+            (&["MATERIALIZED", "VIEW"], Statement::DropMaterializedView, 3),
             (&["CATALOG"], Statement::DropCatalog, 1),
             (&["FUNCTION"], Statement::DropFunction, 3),
             (&["MODEL"], Statement::DropModel, 3),
         ];
-        let Some((words, statement, parts)) = kinds
-            .into_iter()
-            .find(|(words, ..)| eat_words(&mut self.p, words))
+        let Some((words, statement, parts)) =
+            kinds.into_iter().find(|(words, ..)| eat_words(&mut self.p, words))
         else {
             return Err(refuse(expected_error(&self.p, OBJECT_KINDS)));
         };
@@ -224,11 +193,7 @@ impl StatementParser<'_> {
         }
         let if_exists = self.if_exists();
         let name = self.name_of_parts("a name", parts)?;
-        Ok(statement(DropObject {
-            name,
-            temporary,
-            if_exists,
-        }))
+        Ok(statement(DropObject { name, temporary, if_exists }))
     }
 
     fn drop_database(&mut self) -> Parsed<Statement> {
@@ -238,11 +203,7 @@ impl StatementParser<'_> {
         if !cascade {
             eat_word(&mut self.p, "RESTRICT");
         }
-        Ok(Statement::DropDatabase(DropDatabase {
-            name,
-            if_exists,
-            cascade,
-        }))
+        Ok(Statement::DropDatabase(DropDatabase { name, if_exists, cascade }))
     }
 
     /// A name of at most so many parts.
@@ -259,9 +220,7 @@ impl StatementParser<'_> {
     pub(super) fn use_statement(&mut self) -> Parsed<Statement> {
         expect_word(&mut self.p, "USE")?;
         if eat_word(&mut self.p, "CATALOG") {
-            return Ok(Statement::Use(Use::Catalog(
-                self.name_of_parts("a catalog name", 1)?,
-            )));
+            return Ok(Statement::Use(Use::Catalog(self.name_of_parts("a catalog name", 1)?)));
         }
         if peek_words(&self.p, &["MODULES"]) {
             let error = SqlError::not_supported("USE MODULES")
@@ -269,9 +228,7 @@ impl StatementParser<'_> {
                 .with_hint("all functions are built in");
             return Err(refuse(error));
         }
-        Ok(Statement::Use(Use::Database(
-            self.name_of_parts("a database name", 2)?,
-        )))
+        Ok(Statement::Use(Use::Database(self.name_of_parts("a database name", 2)?)))
     }
 
     /// `SET` / `SET 'key' = 'value'`.

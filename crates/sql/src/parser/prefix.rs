@@ -74,10 +74,7 @@ pub fn call(name: &str, arguments: Vec<Expr>, span: TokenSpan) -> Expr {
 
 /// The node of a call.
 pub fn function(name: Ident, arguments: Vec<Expr>) -> Function {
-    let args = arguments
-        .into_iter()
-        .map(FunctionArgExpr::Expr)
-        .map(FunctionArg::Unnamed);
+    let args = arguments.into_iter().map(FunctionArgExpr::Expr).map(FunctionArg::Unnamed);
     Function {
         name: ObjectName::from(vec![name]),
         uses_odbc_syntax: false,
@@ -129,13 +126,7 @@ fn cast(parser: &mut Parser<'_>) -> Parsed<Expr> {
     expect_word(parser, "AS")?;
     let data_type = parse_type(parser)?.to_sql_type();
     expect(parser, &Token::RParen)?;
-    Ok(Expr::Cast {
-        kind,
-        expr,
-        data_type,
-        array: false,
-        format: None,
-    })
+    Ok(Expr::Cast { kind, expr, data_type, array: false, format: None })
 }
 
 /// `UNKNOWN` is a null that is a truth value.
@@ -153,9 +144,7 @@ fn unknown(parser: &mut Parser<'_>) -> Parsed<Expr> {
 fn safe_cast(parser: &mut Parser<'_>) -> Parsed<Expr> {
     let span = token_span(parser.peek_token_ref());
     let error = SqlError::not_supported("SAFE_CAST").with_span(span);
-    Err(refuse(error.with_hint(
-        "use TRY_CAST(x AS type), which is NULL where CAST fails",
-    )))
+    Err(refuse(error.with_hint("use TRY_CAST(x AS type), which is NULL where CAST fails")))
 }
 
 /// `INTERVAL [-]'1 02:03:04.5' DAY TO SECOND(3)`.
@@ -213,21 +202,12 @@ fn precision(parser: &mut Parser<'_>) -> Parsed<u64> {
     if number <= u64::from(TIME_PRECISION_MAX) + 1 {
         return Ok(number);
     }
-    let error = SqlError::new(format!(
-        "an interval's precision of {number} is out of range"
-    ));
-    Err(refuse(
-        error.with_span(token_span(parser.get_current_token())),
-    ))
+    let error = SqlError::new(format!("an interval's precision of {number} is out of range"));
+    Err(refuse(error.with_span(token_span(parser.get_current_token()))))
 }
 
 fn interval_field(parser: &mut Parser<'_>) -> Option<DateTimeField> {
-    let Token::Word(Word {
-        value,
-        quote_style: None,
-        ..
-    }) = &parser.peek_token_ref().token
-    else {
+    let Token::Word(Word { value, quote_style: None, .. }) = &parser.peek_token_ref().token else {
         return None;
     };
     let field = match value.to_ascii_uppercase().as_str() {
@@ -360,10 +340,7 @@ fn timestamp_arithmetic(parser: &mut Parser<'_>) -> Parsed<Expr> {
         Token::SingleQuotedString(text) => text.to_ascii_uppercase(),
         _ => String::new(),
     };
-    let text = text
-        .strip_prefix("SQL_TSI_")
-        .map(str::to_string)
-        .unwrap_or(text);
+    let text = text.strip_prefix("SQL_TSI_").map(str::to_string).unwrap_or(text);
     if !TIMESTAMP_UNITS.contains(&text.as_str()) {
         let wanted = "a unit such as SECOND, MINUTE, HOUR, DAY, WEEK, MONTH, QUARTER or YEAR";
         return Err(refuse(expected_error(parser, wanted)));
@@ -380,11 +357,7 @@ fn timestamp_arithmetic(parser: &mut Parser<'_>) -> Parsed<Expr> {
             "write TIMESTAMPADD(unit, count, point) or TIMESTAMPDIFF(unit, from, to)",
         )));
     }
-    Ok(call(
-        &name.token.to_string().to_ascii_uppercase(),
-        arguments,
-        name.span,
-    ))
+    Ok(call(&name.token.to_string().to_ascii_uppercase(), arguments, name.span))
 }
 
 /// `CEILING` is `CEIL` by another name.
@@ -400,9 +373,7 @@ pub fn at_close(parser: &Parser<'_>) -> bool {
 
 /// The next word in upper case, when it is one of these.
 pub fn one_of(parser: &mut Parser<'_>, words: &[&'static str]) -> Option<&'static str> {
-    let found = words
-        .iter()
-        .find(|w| word_is(&parser.peek_token_ref().token, w))?;
+    let found = words.iter().find(|w| word_is(&parser.peek_token_ref().token, w))?;
     parser.advance_token();
     Some(found)
 }

@@ -26,10 +26,7 @@ impl StatementParser<'_> {
             || peek_words(&self.p, &["TABLE"])
             || self.p.peek_token_ref().token == Token::LParen;
         if !begins {
-            return Err(refuse(expected_error(
-                &self.p,
-                "a query (SELECT, WITH or VALUES)",
-            )));
+            return Err(refuse(expected_error(&self.p, "a query (SELECT, WITH or VALUES)")));
         }
         let start = self.start();
         let mut query = self.p.parse_query()?;
@@ -37,19 +34,8 @@ impl StatementParser<'_> {
         refuse_writes(&query, span)?;
         canonical::canonicalize_query(&mut query, self.hints).map_err(refuse)?;
         let is_inside = |hint: Span| span.start <= hint.start && hint.end <= span.end;
-        let hints = self
-            .hints
-            .query
-            .iter()
-            .filter(|h| is_inside(h.span))
-            .cloned()
-            .collect();
-        Ok(QueryText {
-            query,
-            text,
-            span,
-            hints,
-        })
+        let hints = self.hints.query.iter().filter(|h| is_inside(h.span)).cloned().collect();
+        Ok(QueryText { query, text, span, hints })
     }
 }
 
@@ -63,9 +49,7 @@ fn refuse_writes(query: &Query, span: Span) -> Parsed<()> {
         _ => return Ok(()),
     };
     Err(refuse(
-        SqlError::not_supported(what)
-            .with_span(span)
-            .with_hint("write INSERT INTO t WITH …"),
+        SqlError::not_supported(what).with_span(span).with_hint("write INSERT INTO t WITH …"),
     ))
 }
 

@@ -153,20 +153,13 @@ const RESERVED: &[&str] = &[
 
 /// Whether a word is a name only in backticks.
 pub fn is_reserved(word: &str) -> bool {
-    RESERVED
-        .binary_search(&word.to_ascii_uppercase().as_str())
-        .is_ok()
+    RESERVED.binary_search(&word.to_ascii_uppercase().as_str()).is_ok()
 }
 
 /// The error for a reserved word where `what` (such as "a column name") was expected.
 pub fn reserved_error(word: &str, what: &str) -> SqlError {
-    SqlError::new(format!(
-        "{} is a reserved word, expected {what}",
-        word.to_ascii_uppercase()
-    ))
-    .with_hint(format!(
-        "to use it as a name, put it in backticks: `{word}`"
-    ))
+    SqlError::new(format!("{} is a reserved word, expected {what}", word.to_ascii_uppercase()))
+        .with_hint(format!("to use it as a name, put it in backticks: `{word}`"))
 }
 
 #[cfg(test)]

@@ -69,15 +69,9 @@ impl StatementParser<'_> {
         } else if eat_word(&mut self.p, "MODELS") {
             ShowKind::Models(self.show_scope(what, 2)?)
         } else if eat_word(&mut self.p, "FUNCTIONS") {
-            ShowKind::Functions {
-                user_only: false,
-                database: self.show_scope(what, 2)?,
-            }
+            ShowKind::Functions { user_only: false, database: self.show_scope(what, 2)? }
         } else if eat_words(&mut self.p, &["USER", "FUNCTIONS"]) {
-            ShowKind::Functions {
-                user_only: true,
-                database: self.show_scope(what, 2)?,
-            }
+            ShowKind::Functions { user_only: true, database: self.show_scope(what, 2)? }
         } else {
             return Ok(None);
         }))
@@ -119,11 +113,7 @@ impl StatementParser<'_> {
             return Ok(None);
         };
         let pattern = string_literal(&mut self.p, "the pattern")?;
-        Ok(Some(ShowFilter {
-            negated,
-            ignore_case,
-            pattern,
-        }))
+        Ok(Some(ShowFilter { negated, ignore_case, pattern }))
     }
 
     /// `DESCRIBE [EXTENDED] name`, `DESCRIBE CATALOG|DATABASE|FUNCTION|MODEL [EXTENDED] name`.
@@ -139,10 +129,8 @@ impl StatementParser<'_> {
         let mut found = (DescribeTarget::Table, 3);
         for (word, target, parts) in targets {
             // `DESCRIBE model` is about a table of that name.
-            let has_name = matches!(
-                self.p.peek_nth_token_ref(1).token,
-                sqlparser::tokenizer::Token::Word(_)
-            );
+            let has_name =
+                matches!(self.p.peek_nth_token_ref(1).token, sqlparser::tokenizer::Token::Word(_));
             if has_name && peek_words(&self.p, &[word]) {
                 self.p.advance_token();
                 found = (target, parts);
@@ -151,10 +139,6 @@ impl StatementParser<'_> {
         }
         let extended = eat_word(&mut self.p, "EXTENDED");
         let name = self.name_of_parts("a name", found.1)?;
-        Ok(Statement::Describe(Describe {
-            target: found.0,
-            name,
-            extended,
-        }))
+        Ok(Statement::Describe(Describe { target: found.0, name, extended }))
     }
 }

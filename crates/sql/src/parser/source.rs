@@ -29,11 +29,7 @@ impl<'a> Source<'a> {
                 line_chars.push(number + 1);
             }
         }
-        Source {
-            text,
-            line_chars,
-            checkpoints,
-        }
+        Source { text, line_chars, checkpoints }
     }
 
     /// The whole text.
@@ -73,13 +69,7 @@ mod tests {
     fn a_place_behind_letters_of_several_bytes_is_found() {
         let text = "é = 'ß'\n-- zweite\nSELECT 'größe'";
         let source = Source::new(text);
-        let slice = source.slice(
-            Location { line: 3, column: 8 },
-            Location {
-                line: 3,
-                column: 15,
-            },
-        );
+        let slice = source.slice(Location { line: 3, column: 8 }, Location { line: 3, column: 15 });
         assert_eq!(slice, "'größe'");
     }
 
@@ -87,10 +77,7 @@ mod tests {
     fn a_long_line_is_found_by_its_checkpoints() {
         let text = format!("{}x", "ä".repeat(1_000));
         let source = Source::new(&text);
-        let place = Location {
-            line: 1,
-            column: 1_001,
-        };
+        let place = Location { line: 1, column: 1_001 };
         assert_eq!(&text[source.offset(place)..], "x");
         assert_eq!(source.offset(Location { line: 9, column: 1 }), text.len());
     }

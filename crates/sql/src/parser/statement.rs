@@ -63,12 +63,7 @@ impl<'a> StatementParser<'a> {
         let p = Parser::new(&DIALECT)
             .with_recursion_limit(RECURSION_DEPTH_MAX)
             .with_tokens_with_locations(tokens.clone());
-        StatementParser {
-            p,
-            source,
-            hints,
-            tokens,
-        }
+        StatementParser { p, source, hints, tokens }
     }
 
     /// The statement and nothing behind it.
@@ -96,11 +91,7 @@ impl<'a> StatementParser<'a> {
         let start = self.start();
         let statement = self.by_first_word()?;
         let (text, span) = self.since(start);
-        Ok(ParsedStatement {
-            statement,
-            text,
-            span,
-        })
+        Ok(ParsedStatement { statement, text, span })
     }
 
     fn by_first_word(&mut self) -> Parsed<Statement> {
@@ -166,17 +157,8 @@ impl<'a> StatementParser<'a> {
     pub(super) fn since(&self, start: Location) -> (String, Span) {
         let end = self.p.get_current_token().span.end;
         let text = self.source.slice(start, end).to_string();
-        let position = |l: Location| crate::error::Position {
-            line: l.line,
-            column: l.column,
-        };
-        (
-            text,
-            Span {
-                start: position(start),
-                end: position(end),
-            },
-        )
+        let position = |l: Location| crate::error::Position { line: l.line, column: l.column };
+        (text, Span { start: position(start), end: position(end) })
     }
 
     /// An expression with its text.
@@ -202,10 +184,7 @@ impl<'a> StatementParser<'a> {
     /// A name, whose last part may be the marker of a hint.
     pub(super) fn name_with_hint(&mut self, what: &str) -> Parsed<QualifiedName> {
         let (first, span) = identifier(&mut self.p, what)?;
-        let mut name = QualifiedName {
-            parts: vec![first],
-            span,
-        };
+        let mut name = QualifiedName { parts: vec![first], span };
         while self.p.consume_token(&Token::Period) {
             let (part, end) = identifier(&mut self.p, what)?;
             name.parts.push(part);
@@ -285,20 +264,12 @@ impl<'a> StatementParser<'a> {
         let start = self.start();
         expect_words(&mut self.p, &["PRIMARY", "KEY"])?;
         let columns = name_list(&mut self.p, "a column name")?;
-        if let Some(twice) = columns
-            .iter()
-            .enumerate()
-            .find(|(i, c)| columns[..*i].contains(c))
-        {
+        if let Some(twice) = columns.iter().enumerate().find(|(i, c)| columns[..*i].contains(c)) {
             let error = SqlError::new(format!("the primary key names '{}' twice", twice.1));
             return Err(refuse(error.with_span(self.since(start).1)));
         }
         self.not_enforced()?;
-        Ok(PrimaryKey {
-            name,
-            columns,
-            span: Some(self.since(start).1),
-        })
+        Ok(PrimaryKey { name, columns, span: Some(self.since(start).1) })
     }
 
     /// Flink checks no key, so a key says that nobody does.
@@ -322,13 +293,7 @@ impl<'a> StatementParser<'a> {
                 false => None,
             };
             let kind = super::ast::ColumnKind::Physical;
-            Ok(ColumnDef {
-                name,
-                data_type,
-                kind,
-                comment,
-                span,
-            })
+            Ok(ColumnDef { name, data_type, kind, comment, span })
         })?;
         refuse_twice(&columns)?;
         Ok(columns)

@@ -50,12 +50,7 @@ impl StatementParser<'_> {
             true => Some(self.query()?),
             false => None,
         };
-        let Elements {
-            columns,
-            column_order,
-            watermark,
-            primary_key,
-        } = elements;
+        let Elements { columns, column_order, watermark, primary_key } = elements;
         let table = CreateTable {
             name,
             temporary,
@@ -180,9 +175,7 @@ impl StatementParser<'_> {
             let span = token_span(self.p.peek_token_ref());
             let what = format!("a {} constraint", self.p.peek_token_ref().token);
             let error = SqlError::not_supported(what).with_span(span);
-            return Err(refuse(
-                error.with_hint("a table can have a PRIMARY KEY (…) NOT ENFORCED"),
-            ));
+            return Err(refuse(error.with_hint("a table can have a PRIMARY KEY (…) NOT ENFORCED")));
         }
         self.primary_key(name)
     }
@@ -198,10 +191,7 @@ impl StatementParser<'_> {
             return Err(refuse(error));
         }
         expect_word(&mut self.p, "AS")?;
-        Ok(Watermark {
-            column,
-            expression: self.expression()?,
-        })
+        Ok(Watermark { column, expression: self.expression()? })
     }
 
     /// A column, and its key when it is declared inline.
@@ -211,16 +201,7 @@ impl StatementParser<'_> {
             let expression = self.expression()?;
             let comment = self.comment()?;
             let kind = ColumnKind::Computed(expression);
-            return Ok((
-                ColumnDef {
-                    name,
-                    data_type: None,
-                    kind,
-                    comment,
-                    span,
-                },
-                None,
-            ));
+            return Ok((ColumnDef { name, data_type: None, kind, comment, span }, None));
         }
         let data_type = Some(parse_type(&mut self.p)?);
         let mut kind = ColumnKind::Physical;
@@ -229,24 +210,12 @@ impl StatementParser<'_> {
                 true => Some(string_literal(&mut self.p, "the metadata key")?),
                 false => None,
             };
-            kind = ColumnKind::Metadata {
-                key,
-                is_virtual: eat_word(&mut self.p, "VIRTUAL"),
-            };
+            kind = ColumnKind::Metadata { key, is_virtual: eat_word(&mut self.p, "VIRTUAL") };
         }
         let key = self.inline_key(&name, span)?;
         self.refuse_column_clauses(&name)?;
         let comment = self.comment()?;
-        Ok((
-            ColumnDef {
-                name,
-                data_type,
-                kind,
-                comment,
-                span,
-            },
-            key,
-        ))
+        Ok((ColumnDef { name, data_type, kind, comment, span }, key))
     }
 
     fn inline_key(&mut self, column: &str, span: Option<Span>) -> Parsed<Option<PrimaryKey>> {
@@ -261,28 +230,18 @@ impl StatementParser<'_> {
             };
         }
         self.not_enforced()?;
-        Ok(Some(PrimaryKey {
-            name,
-            columns: vec![column.to_string()],
-            span,
-        }))
+        Ok(Some(PrimaryKey { name, columns: vec![column.to_string()], span }))
     }
 
     /// Clauses that other databases have behind a column.
     fn refuse_column_clauses(&mut self, column: &str) -> Parsed<()> {
         let span = token_span(self.p.peek_token_ref());
         let (what, hint) = if peek_words(&self.p, &["DEFAULT"]) {
-            (
-                "DEFAULT",
-                "give the value in the query that writes the table",
-            )
+            ("DEFAULT", "give the value in the query that writes the table")
         } else if peek_words(&self.p, &["UNIQUE"]) {
             ("UNIQUE", "a table can have a PRIMARY KEY (…) NOT ENFORCED")
         } else if peek_words(&self.p, &["GENERATED"]) {
-            (
-                "GENERATED",
-                "a computed column is written: name AS expression",
-            )
+            ("GENERATED", "a computed column is written: name AS expression")
         } else if peek_words(&self.p, &["CHECK"]) || peek_words(&self.p, &["REFERENCES"]) {
             ("a checked constraint", "filter the rows in a view")
         } else {
@@ -295,11 +254,7 @@ impl StatementParser<'_> {
     /// `DISTRIBUTED [BY [HASH|RANGE] (…)] [INTO n BUCKETS]`, after this first word.
     pub(super) fn distribution(&mut self, first: &str) -> Parsed<Distribution> {
         expect_word(&mut self.p, first)?;
-        let mut distribution = Distribution {
-            kind: None,
-            columns: Vec::new(),
-            buckets: None,
-        };
+        let mut distribution = Distribution { kind: None, columns: Vec::new(), buckets: None };
         if eat_word(&mut self.p, "BY") {
             distribution.kind = if eat_word(&mut self.p, "HASH") {
                 Some(DistributionKind::Hash)
@@ -313,9 +268,10 @@ impl StatementParser<'_> {
         if eat_word(&mut self.p, "INTO") {
             let count = unsigned(&mut self.p, "the number of buckets")?;
             let span = token_span(self.p.get_current_token());
-            distribution.buckets = Some(u32::try_from(count).ok().filter(|n| *n > 0).ok_or_else(
-                || refuse(SqlError::new("the number of buckets is out of range").with_span(span)),
-            )?);
+            distribution.buckets =
+                Some(u32::try_from(count).ok().filter(|n| *n > 0).ok_or_else(|| {
+                    refuse(SqlError::new("the number of buckets is out of range").with_span(span))
+                })?);
             expect_word(&mut self.p, "BUCKETS")?;
         }
         if distribution.columns.is_empty() && distribution.buckets.is_none() {
@@ -376,9 +332,7 @@ impl StatementParser<'_> {
             ("PARTITIONS", LikeFeature::Partitions),
             ("WATERMARKS", LikeFeature::Watermarks),
         ];
-        let found = features
-            .into_iter()
-            .find(|(word, _)| eat_word(&mut self.p, word));
+        let found = features.into_iter().find(|(word, _)| eat_word(&mut self.p, word));
         match found {
             Some((_, feature)) => Ok(LikeOption { strategy, feature }),
             None => Err(refuse(expected_error(

@@ -18,14 +18,7 @@ impl StatementParser<'_> {
         let columns = self.view_columns()?;
         let comment = self.comment()?;
         let query = self.view_query()?;
-        let view = CreateView {
-            name,
-            temporary,
-            on_conflict,
-            columns,
-            comment,
-            query,
-        };
+        let view = CreateView { name, temporary, on_conflict, columns, comment, query };
         Ok(Statement::CreateView(view))
     }
 

@@ -4,7 +4,8 @@
 //! - `INTERVAL '1 12' DAY TO HOUR`: one text with a unit behind each number
 //! - `TIMESTAMP '…'`: with the precision that its digits say
 //! - `1e3`: a cast to `DOUBLE`; `U&'…'`, `_UTF8'…'`: plain text
-//! - `CAST(x AS t)` in a query: a call whose name says the type, because DataFusion leaves a cast out
+//! - `CAST(x AS t)` in a query: a call whose name says the type, because DataFusion leaves a cast
+//!   out
 //!   of an expression's name and would take `AVG(x)` and `AVG(CAST(x AS DOUBLE))` for one column
 //! - `a[1].b`: the field's name as text; `FETCH FIRST n ROWS`: `LIMIT n`
 //! - select items without a name: `EXPR$0`, by position, as Flink names them

@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema};
 use datafusion_common::{DFSchema, DFSchemaRef, Result, plan_err};
-use datafusion_expr::{
-    Expr, ExprSchemable, Extension, LogicalPlan, UserDefinedLogicalNodeCore,
-};
+use datafusion_expr::{Expr, ExprSchemable, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 use rialto_engine::operator::window_assign::{Windows, window_schema};
 
 pub use super::set_all::SetAllNode;
@@ -95,9 +93,7 @@ impl UserDefinedLogicalNodeCore for WindowNode {
         let all = self.schema.fields().iter().map(|f| f.name().clone());
         match self.kind {
             WindowKind::Session { .. } => all.collect(),
-            WindowKind::Aligned(_) => {
-                all.filter(|n| n.starts_with("window_")).collect()
-            }
+            WindowKind::Aligned(_) => all.filter(|n| n.starts_with("window_")).collect(),
         }
     }
 

@@ -63,8 +63,8 @@ pub(super) fn optimize(plan: LogicalPlan) -> Result<LogicalPlan> {
         Arc::new(CommonSubexprEliminate::new()),
         Arc::new(OptimizeProjections::new()),
     ];
-    let context =
-        OptimizerContext::new_with_config_options(Arc::new(options)).without_query_execution_start_time();
+    let context = OptimizerContext::new_with_config_options(Arc::new(options))
+        .without_query_execution_start_time();
     Optimizer::with_rules(rules).optimize(plan, &context, |_, _| {})
 }
 

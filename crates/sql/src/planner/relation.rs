@@ -49,7 +49,9 @@ impl RelationPlanner for FlinkRelationPlanner {
             {
                 let plan = hinted_table(&name, &with_hints, context)?;
                 let plan = match version {
-                    Some(version) => VersionNode { input: plan, as_of: as_of(version)? }.into_plan(),
+                    Some(version) => {
+                        VersionNode { input: plan, as_of: as_of(version)? }.into_plan()
+                    }
                     None => plan,
                 };
                 planned(plan, alias)
@@ -58,8 +60,7 @@ impl RelationPlanner for FlinkRelationPlanner {
                 let (Some(array), true) = (array_exprs.pop(), array_exprs.is_empty()) else {
                     return plan_err!("UNNEST takes one collection");
                 };
-                let collection =
-                    context.sql_expr_to_logical_expr(array, &DFSchema::empty())?;
+                let collection = context.sql_expr_to_logical_expr(array, &DFSchema::empty())?;
                 planned(unnest_leaf(collection, with_ordinality)?, alias)
             }
             other => Ok(RelationPlanning::Original(Box::new(other))),
@@ -97,7 +98,11 @@ fn window(
     for (at, arg) in args.into_iter().enumerate() {
         let (at, expr) = argument(&order, at, arg)?;
         if at >= slots.len() {
-            return plan_err!("{name} takes at most {} arguments: {}", slots.len(), order.join(", "));
+            return plan_err!(
+                "{name} takes at most {} arguments: {}",
+                slots.len(),
+                order.join(", ")
+            );
         }
         slots[at] = Some(expr);
     }
@@ -150,7 +155,10 @@ fn argument(order: &[&str], at: usize, arg: FunctionArg) -> Result<(usize, ast::
             match order.iter().position(|n| *n == wanted) {
                 Some(at) => (at, arg),
                 None => {
-                    return plan_err!("no argument is called {wanted}; there are {}", order.join(", "));
+                    return plan_err!(
+                        "no argument is called {wanted}; there are {}",
+                        order.join(", ")
+                    );
                 }
             }
         }
@@ -233,9 +241,7 @@ fn descriptor(expr: ast::Expr, input: &LogicalPlan) -> Result<Expr> {
         let name = parts.last().map_or("", |p| p.value.as_str());
         let found = input.schema().iter().filter(|(_, f)| f.name() == name).collect::<Vec<_>>();
         return match found.as_slice() {
-            [(qualifier, field)] => {
-                Ok(Expr::Column(Column::new(qualifier.cloned(), field.name())))
-            }
+            [(qualifier, field)] => Ok(Expr::Column(Column::new(qualifier.cloned(), field.name()))),
             [] => plan_err!("there is no column `{name}` to make windows of"),
             _ => plan_err!("the column `{name}` is ambiguous"),
         };
@@ -244,15 +250,13 @@ fn descriptor(expr: ast::Expr, input: &LogicalPlan) -> Result<Expr> {
 }
 
 /// A constant interval in milliseconds.
-fn millis(
-    expr: ast::Expr,
-    what: &str,
-    context: &mut dyn RelationPlannerContext,
-) -> Result<i64> {
+fn millis(expr: ast::Expr, what: &str, context: &mut dyn RelationPlannerContext) -> Result<i64> {
     let text = expr.to_string();
     let value = context.sql_to_expr(expr, &DFSchema::empty())?;
     let Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) = value else {
-        return plan_err!("{what} must be a constant interval such as INTERVAL '10' SECOND, not {text}");
+        return plan_err!(
+            "{what} must be a constant interval such as INTERVAL '10' SECOND, not {text}"
+        );
     };
     if interval.months != 0 {
         return plan_err!("{what} must not count months, which differ in length: {text}");
@@ -278,7 +282,9 @@ fn as_of(version: TableVersion) -> Result<Expr> {
         ast::Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("PROCTIME") => {
             Ok(Expr::Literal(ScalarValue::Null, None))
         }
-        other => plan_err!("FOR SYSTEM_TIME AS OF takes a time column of the left side, not {other}"),
+        other => {
+            plan_err!("FOR SYSTEM_TIME AS OF takes a time column of the left side, not {other}")
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion_common::{Result, internal_err};
 use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_common::{Result, internal_err};
 use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::logical_plan::Subquery;
 use datafusion_expr::{Expr, LogicalPlan, LogicalPlanBuilder};

@@ -1,6 +1,7 @@
 //! `INTERSECT ALL` and `EXCEPT ALL`.
 //!
-//! DataFusion plans them as semi and anti joins, which do not count how often a row is on the right:
+//! DataFusion plans them as semi and anti joins, which do not count how often a row is on the
+//! right:
 //! `(x, x) EXCEPT ALL (x)` would be empty. Here such a join becomes a node of its own.
 
 use std::cmp::Ordering;
@@ -10,9 +11,7 @@ use std::sync::Arc;
 use datafusion_common::tree_node::Transformed;
 use datafusion_common::{DFSchemaRef, NullEquality, Result, plan_err};
 use datafusion_expr::logical_plan::{Distinct, Join};
-use datafusion_expr::{
-    Expr, Extension, JoinType, LogicalPlan, UserDefinedLogicalNodeCore,
-};
+use datafusion_expr::{Expr, Extension, JoinType, LogicalPlan, UserDefinedLogicalNodeCore};
 
 /// Rows as often as they are in both inputs, or more often in the left one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

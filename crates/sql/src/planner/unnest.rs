@@ -23,7 +23,10 @@ pub(super) fn join_arrays(plan: LogicalPlan) -> Result<LogicalPlan> {
                 let plan = unnest(left, leaf, outer, elements)?;
                 let trivial = matches!(
                     &join.filter,
-                    None | Some(Expr::Literal(datafusion_common::ScalarValue::Boolean(Some(true)), _))
+                    None | Some(Expr::Literal(
+                        datafusion_common::ScalarValue::Boolean(Some(true)),
+                        _
+                    ))
                 );
                 match (trivial, join.filter.clone(), outer) {
                     (true, ..) => Ok(Transformed::yes(plan)),

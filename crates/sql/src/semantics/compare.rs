@@ -36,11 +36,7 @@ pub(super) fn binary(
 ) -> Result<Expr> {
     let BinaryExpr { left, op, right } = binary;
     let (left, right) = equal_sides(*left, schema, *right, schema, settings)?;
-    Ok(Expr::BinaryExpr(BinaryExpr::new(
-        Box::new(left),
-        op,
-        Box::new(right),
-    )))
+    Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
 }
 
 /// `x BETWEEN a AND b` with all three of one type.
@@ -49,12 +45,7 @@ pub(super) fn between(b: Between, schema: &DFSchema, settings: &SessionSettings)
     let low = comparison_type(&x, &b.low.get_type(schema)?)?;
     let common = comparison_type(&low, &b.high.get_type(schema)?)?;
     let cast = |e: Box<Expr>| cast_to(*e, &common, schema, settings).map(Box::new);
-    Ok(Expr::Between(Between::new(
-        cast(b.expr)?,
-        b.negated,
-        cast(b.low)?,
-        cast(b.high)?,
-    )))
+    Ok(Expr::Between(Between::new(cast(b.expr)?, b.negated, cast(b.low)?, cast(b.high)?)))
 }
 
 /// `x IN (..)` with all of one type.
@@ -92,12 +83,7 @@ pub(super) fn case(mut case: Case, schema: &DFSchema, settings: &SessionSettings
         }
         case.expr = Some(Box::new(cast_to(*base, &common, schema, settings)?));
         for (when, _) in &mut case.when_then_expr {
-            *when = Box::new(cast_to(
-                std::mem::take(when.as_mut()),
-                &common,
-                schema,
-                settings,
-            )?);
+            *when = Box::new(cast_to(std::mem::take(when.as_mut()), &common, schema, settings)?);
         }
     }
     let mut types = Vec::new();
@@ -115,12 +101,7 @@ pub(super) fn case(mut case: Case, schema: &DFSchema, settings: &SessionSettings
         );
     };
     for (_, then) in &mut case.when_then_expr {
-        *then = Box::new(cast_to(
-            std::mem::take(then.as_mut()),
-            &common,
-            schema,
-            settings,
-        )?);
+        *then = Box::new(cast_to(std::mem::take(then.as_mut()), &common, schema, settings)?);
     }
     if let Some(otherwise) = case.else_expr.take() {
         case.else_expr = Some(Box::new(cast_to(*otherwise, &common, schema, settings)?));

@@ -26,9 +26,7 @@ pub struct FlinkExprPlanner {
 impl FlinkExprPlanner {
     /// A planner whose functions are bound to the session.
     pub fn new(settings: &SessionSettings) -> FlinkExprPlanner {
-        FlinkExprPlanner {
-            functions: FunctionRegistry::new(settings),
-        }
+        FlinkExprPlanner { functions: FunctionRegistry::new(settings) }
     }
 
     fn function(&self, name: &str) -> Result<Arc<ScalarUDF>> {
@@ -74,16 +72,11 @@ impl ExprPlanner for FlinkExprPlanner {
             }
             _ => return Ok(PlannerResult::Original(expr)),
         };
-        Ok(PlannerResult::Planned(arithmetic(
-            op, expr.left, expr.right,
-        )))
+        Ok(PlannerResult::Planned(arithmetic(op, expr.left, expr.right)))
     }
 
     /// `COUNT(*)` counts rows: the constant stands for them.
-    fn plan_aggregate(
-        &self,
-        expr: RawAggregateExpr,
-    ) -> Result<PlannerResult<RawAggregateExpr>> {
+    fn plan_aggregate(&self, expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
         let [star] = expr.args.as_slice() else { return Ok(PlannerResult::Original(expr)) };
         if !is_star(star) {
             return Ok(PlannerResult::Original(expr));
@@ -113,10 +106,7 @@ impl ExprPlanner for FlinkExprPlanner {
         expr: RawFieldAccessExpr,
         _schema: &DFSchema,
     ) -> Result<PlannerResult<RawFieldAccessExpr>> {
-        let RawFieldAccessExpr {
-            field_access,
-            expr: base,
-        } = expr;
+        let RawFieldAccessExpr { field_access, expr: base } = expr;
         match field_access {
             GetFieldAccess::NamedStructField { name } => {
                 self.call("$FIELD", vec![base, Expr::Literal(name, None)])
@@ -146,12 +136,7 @@ impl ExprPlanner for FlinkExprPlanner {
         expr: RawDictionaryExpr,
         _schema: &DFSchema,
     ) -> Result<PlannerResult<RawDictionaryExpr>> {
-        let args = expr
-            .keys
-            .into_iter()
-            .zip(expr.values)
-            .flat_map(|(k, v)| [k, v])
-            .collect();
+        let args = expr.keys.into_iter().zip(expr.values).flat_map(|(k, v)| [k, v]).collect();
         self.call("MAP", args)
     }
 

@@ -31,12 +31,7 @@ pub fn apply(plan: LogicalPlan, settings: &SessionSettings) -> Result<LogicalPla
 /// Gives one expression over a schema Flink's types and results, e.g. a computed column.
 pub fn apply_to_expr(expr: Expr, schema: &DFSchema, settings: &SessionSettings) -> Result<Expr> {
     let semantics = Semantics { settings };
-    Rewriter {
-        semantics: &semantics,
-        schema,
-        outer: &[],
-    }
-    .expr(expr)
+    Rewriter { semantics: &semantics, schema, outer: &[] }.expr(expr)
 }
 
 /// The walk over a plan.
@@ -47,9 +42,7 @@ pub(crate) struct Semantics<'a> {
 impl Semantics<'_> {
     /// Rewrites a plan; `outer` are the schemas that a correlated subquery may refer to.
     pub(crate) fn plan(&self, plan: LogicalPlan, outer: &[DFSchemaRef]) -> Result<LogicalPlan> {
-        let plan = plan
-            .map_children(|p| self.plan(p, outer).map(Transformed::yes))?
-            .data;
+        let plan = plan.map_children(|p| self.plan(p, outer).map(Transformed::yes))?.data;
         match plan {
             LogicalPlan::Values(values) => self.values(values, outer),
             LogicalPlan::Limit(_) | LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) => Ok(plan),
@@ -67,11 +60,7 @@ impl Semantics<'_> {
             )?);
         }
         let names = NamePreserver::new(&plan);
-        let rewriter = Rewriter {
-            semantics: self,
-            schema: &schema,
-            outer,
-        };
+        let rewriter = Rewriter { semantics: self, schema: &schema, outer };
         let plan = plan
             .map_expressions(|expr| {
                 let name = names.save(&expr);
@@ -104,17 +93,10 @@ impl Semantics<'_> {
     fn values(&self, mut values: Values, outer: &[DFSchemaRef]) -> Result<LogicalPlan> {
         let empty = DFSchema::empty();
         rewrite::without_inferred_casts(&mut values.values, &values.schema)?;
-        let rewriter = Rewriter {
-            semantics: self,
-            schema: &empty,
-            outer,
-        };
+        let rewriter = Rewriter { semantics: self, schema: &empty, outer };
         let mut rows = Vec::with_capacity(values.values.len());
         for row in values.values {
-            let row = row
-                .into_iter()
-                .map(|e| rewriter.expr(e))
-                .collect::<Result<Vec<_>>>()?;
+            let row = row.into_iter().map(|e| rewriter.expr(e)).collect::<Result<Vec<_>>>()?;
             rows.push(row);
         }
         let mut fields = Vec::new();
@@ -138,19 +120,12 @@ impl Semantics<'_> {
                 let cell = std::mem::replace(&mut row[i], Expr::default());
                 row[i] = rewrite::cast_to(cell, &common, &empty, self.settings)?;
             }
-            let field = field
-                .as_ref()
-                .clone()
-                .with_data_type(common)
-                .with_nullable(nullable);
+            let field = field.as_ref().clone().with_data_type(common).with_nullable(nullable);
             fields.push((qualifier.cloned(), Arc::new(field)));
         }
         let metadata = values.schema.metadata().clone();
         let schema = Arc::new(DFSchema::new_with_metadata(fields, metadata)?);
-        Ok(LogicalPlan::Values(Values {
-            schema,
-            values: rows,
-        }))
+        Ok(LogicalPlan::Values(Values { schema, values: rows }))
     }
 
     /// All inputs of a union take the common types, under the first input's names.
@@ -191,12 +166,7 @@ impl Semantics<'_> {
         targets: &[arrow::datatypes::DataType],
     ) -> Result<Arc<LogicalPlan>> {
         let schema = Arc::clone(input.schema());
-        if schema
-            .fields()
-            .iter()
-            .zip(targets)
-            .all(|(f, t)| f.data_type() == t)
-        {
+        if schema.fields().iter().zip(targets).all(|(f, t)| f.data_type() == t) {
             return Ok(input);
         }
         let mut exprs = Vec::with_capacity(targets.len());
@@ -209,8 +179,6 @@ impl Semantics<'_> {
                 cast.alias_qualified(qualifier.cloned(), field.name())
             });
         }
-        Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(
-            exprs, input,
-        )?)))
+        Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(exprs, input)?)))
     }
 }

@@ -29,9 +29,7 @@ pub(super) struct Rewriter<'a> {
 impl Rewriter<'_> {
     /// The whole expression, from its leaves up.
     pub(super) fn expr(&self, expr: Expr) -> Result<Expr> {
-        Ok(expr
-            .transform_up(|e| self.node(e).map(Transformed::yes))?
-            .data)
+        Ok(expr.transform_up(|e| self.node(e).map(Transformed::yes))?.data)
     }
 
     fn settings(&self) -> &SessionSettings {
@@ -87,25 +85,13 @@ impl Rewriter<'_> {
     fn subquery(&self, subquery: Subquery) -> Result<Subquery> {
         let mut outer = self.outer.to_vec();
         outer.push(Arc::new(self.schema.clone()));
-        let plan = self
-            .semantics
-            .plan(Arc::unwrap_or_clone(subquery.subquery), &outer)?;
+        let plan = self.semantics.plan(Arc::unwrap_or_clone(subquery.subquery), &outer)?;
         let outer_ref_columns = subquery
             .outer_ref_columns
             .into_iter()
-            .map(|e| {
-                Rewriter {
-                    outer: &outer,
-                    ..*self
-                }
-                .expr(e)
-            })
+            .map(|e| Rewriter { outer: &outer, ..*self }.expr(e))
             .collect::<Result<Vec<_>>>()?;
-        Ok(Subquery {
-            subquery: Arc::new(plan),
-            outer_ref_columns,
-            spans: subquery.spans,
-        })
+        Ok(Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: subquery.spans })
     }
 
     fn binary(&self, b: BinaryExpr) -> Result<Expr> {
@@ -132,10 +118,7 @@ impl Rewriter<'_> {
             }
             _ => return Ok(Expr::BinaryExpr(b)),
         };
-        let (left, right) = (
-            b.left.get_type(self.schema)?,
-            b.right.get_type(self.schema)?,
-        );
+        let (left, right) = (b.left.get_type(self.schema)?, b.right.get_type(self.schema)?);
         if native(op, &left, &right) && left == right
             || matches!(left, DataType::Timestamp(_, _) | DataType::Date32)
                 && matches!(right, DataType::Interval(_))
@@ -195,11 +178,7 @@ impl Rewriter<'_> {
             args.push(lit(c.to_string()));
         }
         let call = Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(udf), args));
-        Ok(if like.negated {
-            Expr::Not(Box::new(call))
-        } else {
-            call
-        })
+        Ok(if like.negated { Expr::Not(Box::new(call)) } else { call })
     }
 
     fn call(&self, call: ScalarFunction) -> Result<Expr> {
@@ -225,6 +204,8 @@ impl Rewriter<'_> {
             // Later rules may prove more of a value than its type says.
             ("TYPEOF", _) if !call.args.is_empty() => {
                 let (_, field) = call.args[0].to_field(self.schema)?;
+                let nullable = self.declared_nullable(&call.args[0])?;
+                let field = field.as_ref().clone().with_nullable(nullable);
                 let text = crate::functions::typing::field_type_name(&field);
                 return Ok(lit(text));
             }
@@ -236,6 +217,27 @@ impl Rewriter<'_> {
             _ => {}
         }
         self.with_argument_types(call)
+    }
+
+    /// Whether Flink declares a value nullable: arithmetic whose overflow is NULL is not for that.
+    fn declared_nullable(&self, expr: &Expr) -> Result<bool> {
+        let Expr::ScalarFunction(call) = expr else { return expr.nullable(self.schema) };
+        let inner = call.func.inner();
+        let strict = inner.downcast_ref::<Arith>().is_some()
+            || inner.downcast_ref::<FlinkCast>().is_some_and(|c| !c.lenient())
+            || matches!(call.func.name(), "ROUND" | "TRUNCATE" | "TIMESTAMPDIFF" | "TIMESTAMPADD");
+        if matches!(call.func.name(), "ARRAY" | "MAP" | "ROW") {
+            return Ok(false);
+        }
+        if !strict {
+            return expr.nullable(self.schema);
+        }
+        for arg in &call.args {
+            if self.declared_nullable(arg)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The JSON aggregates join texts that are JSON already; a null is left out, or is the text
@@ -274,11 +276,8 @@ impl Rewriter<'_> {
 
     /// Brings the arguments to the function's types with Flink's casts.
     fn with_argument_types(&self, call: ScalarFunction) -> Result<Expr> {
-        let given = call
-            .args
-            .iter()
-            .map(|a| a.get_type(self.schema))
-            .collect::<Result<Vec<_>>>()?;
+        let given =
+            call.args.iter().map(|a| a.get_type(self.schema)).collect::<Result<Vec<_>>>()?;
         if given.is_empty() {
             return Ok(Expr::ScalarFunction(call));
         }
@@ -291,9 +290,7 @@ impl Rewriter<'_> {
                 cast_to(arg, &to, self.schema, self.settings())?
             });
         }
-        Ok(Expr::ScalarFunction(ScalarFunction::new_udf(
-            call.func, args,
-        )))
+        Ok(Expr::ScalarFunction(ScalarFunction::new_udf(call.func, args)))
     }
 
     fn conditional(&self, args: Vec<Expr>) -> Result<Expr> {
@@ -301,11 +298,7 @@ impl Rewriter<'_> {
         let (Some(c), Some(a), b) = (args.next(), args.next(), args.next()) else {
             return datafusion_common::plan_err!("IF takes a condition and two values");
         };
-        compare::case(
-            Case::new(None, vec![(c, a)], b),
-            self.schema,
-            self.settings(),
-        )
+        compare::case(Case::new(None, vec![(c, a)], b), self.schema, self.settings())
     }
 
     fn null_if(&self, args: Vec<Expr>) -> Result<Expr> {
@@ -316,11 +309,7 @@ impl Rewriter<'_> {
         let null = Box::new(lit(ScalarValue::try_from(a.get_type(self.schema)?)?));
         let equal = BinaryExpr::new(Box::new(a.clone()), Operator::Eq, Box::new(b));
         let equal = compare::binary(equal, self.schema, self.settings())?;
-        Ok(Expr::Case(Case::new(
-            None,
-            vec![(Box::new(equal), null)],
-            Some(Box::new(a)),
-        )))
+        Ok(Expr::Case(Case::new(None, vec![(Box::new(equal), null)], Some(Box::new(a)))))
     }
 
     fn coalesce(&self, mut args: Vec<Expr>) -> Result<Expr> {
@@ -329,11 +318,7 @@ impl Rewriter<'_> {
             .into_iter()
             .map(|a| (Box::new(Expr::IsNotNull(Box::new(a.clone()))), Box::new(a)))
             .collect();
-        compare::case(
-            Case::new(None, branches, last),
-            self.schema,
-            self.settings(),
-        )
+        compare::case(Case::new(None, branches, last), self.schema, self.settings())
     }
 }
 
@@ -402,11 +387,7 @@ pub(super) fn without_inferred_casts(rows: &mut [Vec<Expr>], schema: &DFSchema) 
         };
         let mut types = Vec::with_capacity(rows.len());
         for row in rows.iter() {
-            types.push(
-                wrapped(&row[i])
-                    .unwrap_or_else(|| row[i].clone())
-                    .get_type(&empty)?,
-            );
+            types.push(wrapped(&row[i]).unwrap_or_else(|| row[i].clone()).get_type(&empty)?);
         }
         let mixed = types.windows(2).any(|p| p[0] != p[1]);
         if !mixed || type_union_resolution(&types).as_ref() != Some(field.data_type()) {
@@ -458,10 +439,7 @@ fn cast_field(
     check(&from, to)?;
     let cast = FlinkCast::new(Arc::clone(target), lenient, settings.clone());
     let udf = Arc::new(ScalarUDF::new_from_impl(cast));
-    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(
-        udf,
-        vec![expr],
-    )))
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(udf, vec![expr])))
 }
 
 /// Literal casts that cannot fail and that a later reader of the plan should not have to see.

@@ -19,9 +19,9 @@ use rialto_engine::operator::aggregate::AggregateSpec;
 use rialto_engine::operator::join::JoinSpec;
 use rialto_engine::operator::over::OverSpec;
 use rialto_engine::operator::session::SessionSpec;
+use rialto_engine::operator::set_operation::SetRule;
 use rialto_engine::operator::top_n::TopNSpec;
 use rialto_engine::operator::unnest::UnnestSpec;
-use rialto_engine::operator::set_operation::SetRule;
 use rialto_engine::operator::window_assign::Windows;
 
 use crate::catalog::TableDef;

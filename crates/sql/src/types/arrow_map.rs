@@ -39,10 +39,7 @@ impl FlinkType {
             TypeKind::Multiset(item) => map_type(item, &FlinkType::new(TypeKind::Int).not_null()),
             TypeKind::Map(key, value) => map_type(key, value),
             TypeKind::Row(fields) => DataType::Struct(
-                fields
-                    .iter()
-                    .map(|f| f.data_type.bare_field(&f.name))
-                    .collect::<Fields>(),
+                fields.iter().map(|f| f.data_type.bare_field(&f.name)).collect::<Fields>(),
             ),
             TypeKind::Null => DataType::Null,
         }
@@ -57,10 +54,7 @@ impl FlinkType {
         if lossless {
             return field;
         }
-        field.with_metadata(HashMap::from([(
-            TYPE_METADATA_KEY.into(),
-            self.kind.to_string(),
-        )]))
+        field.with_metadata(HashMap::from([(TYPE_METADATA_KEY.into(), self.kind.to_string())]))
     }
 
     fn bare_field(&self, name: &str) -> Field {
@@ -126,9 +120,7 @@ impl FlinkType {
             DataType::RunEndEncoded(_, values) => return FlinkType::from_field(values),
             DataType::Null => TypeKind::Null,
             other => {
-                return Err(SqlError::new(format!(
-                    "there is no Flink type for values of {other}"
-                )));
+                return Err(SqlError::new(format!("there is no Flink type for values of {other}")));
             }
         }))
     }
@@ -153,10 +145,7 @@ fn precision_of(unit: TimeUnit) -> u8 {
 
 /// A map's keys are never null in Arrow, whatever was declared.
 fn map_type(key: &FlinkType, value: &FlinkType) -> DataType {
-    let fields = vec![
-        Field::new("keys", key.to_arrow(), false),
-        value.bare_field("values"),
-    ];
+    let fields = vec![Field::new("keys", key.to_arrow(), false), value.bare_field("values")];
     let entries = Field::new("entries", DataType::Struct(fields.into()), false);
     DataType::Map(Arc::new(entries), false)
 }
@@ -169,19 +158,13 @@ fn map_of(entries: &Field) -> Result<FlinkType> {
             let value = FlinkType::from_field(&fields[1])?;
             Ok(TypeKind::Map(Box::new(key), Box::new(value)).into())
         }
-        other => Err(SqlError::new(format!(
-            "there is no Flink type for a map of {other}"
-        ))),
+        other => Err(SqlError::new(format!("there is no Flink type for a map of {other}"))),
     }
 }
 
 fn row_field(field: &Field) -> Result<RowField> {
     let data_type = FlinkType::from_field(field)?;
-    Ok(RowField {
-        name: field.name().clone(),
-        data_type,
-        comment: None,
-    })
+    Ok(RowField { name: field.name().clone(), data_type, comment: None })
 }
 
 fn decimal_of(precision: u8, scale: i8) -> Result<FlinkType> {

@@ -28,14 +28,13 @@ impl FlinkType {
             TypeKind::String => DataType::String(None),
             TypeKind::Boolean => DataType::Boolean,
             TypeKind::Binary(n) => DataType::Binary(Some(u64::from(*n))),
-            TypeKind::VarBinary(n) => DataType::Varbinary(Some(BinaryLength::IntegerLength {
-                length: u64::from(*n),
-            })),
+            TypeKind::VarBinary(n) => {
+                DataType::Varbinary(Some(BinaryLength::IntegerLength { length: u64::from(*n) }))
+            }
             TypeKind::Bytes => DataType::Bytes(None),
-            TypeKind::Decimal(p, s) => DataType::Decimal(ExactNumberInfo::PrecisionAndScale(
-                u64::from(*p),
-                i64::from(*s),
-            )),
+            TypeKind::Decimal(p, s) => {
+                DataType::Decimal(ExactNumberInfo::PrecisionAndScale(u64::from(*p), i64::from(*s)))
+            }
             TypeKind::TinyInt => DataType::TinyInt(None),
             TypeKind::SmallInt => DataType::SmallInt(None),
             TypeKind::Int => DataType::Int(None),
@@ -140,10 +139,7 @@ fn custom(name: &str, modifiers: Vec<String>) -> DataType {
 }
 
 fn character_length(length: u32) -> CharacterLength {
-    CharacterLength::IntegerLength {
-        length: u64::from(length),
-        unit: None,
-    }
+    CharacterLength::IntegerLength { length: u64::from(length), unit: None }
 }
 
 fn length_of(length: Option<&CharacterLength>, default: u64) -> u64 {
@@ -160,9 +156,7 @@ fn decimal(info: &ExactNumberInfo) -> Result<FlinkType> {
         ExactNumberInfo::Precision(p) => FlinkType::decimal(*p, 0),
         ExactNumberInfo::PrecisionAndScale(p, s) => match u64::try_from(*s) {
             Ok(s) => FlinkType::decimal(*p, s),
-            Err(_) => Err(SqlError::new(format!(
-                "DECIMAL({p}, {s}) has a negative scale"
-            ))),
+            Err(_) => Err(SqlError::new(format!("DECIMAL({p}, {s}) has a negative scale"))),
         },
     }
 }

@@ -31,22 +31,13 @@ const TYPES: &[(&str, &str)] = &[
     ("TIMESTAMP(9) WITHOUT TIME ZONE", "TIMESTAMP(9)"),
     ("TIMESTAMP(3) WITH LOCAL TIME ZONE", "TIMESTAMP_LTZ(3)"),
     ("INTERVAL YEAR TO MONTH", "INTERVAL YEAR(2) TO MONTH"),
-    (
-        "INTERVAL DAY(3) TO SECOND(6)",
-        "INTERVAL DAY(3) TO SECOND(6)",
-    ),
+    ("INTERVAL DAY(3) TO SECOND(6)", "INTERVAL DAY(3) TO SECOND(6)"),
     ("INTERVAL HOUR", "INTERVAL HOUR"),
     ("ARRAY<INT NOT NULL>", "ARRAY<INT NOT NULL>"),
     ("INT ARRAY", "ARRAY<INT>"),
     ("MULTISET<STRING>", "MULTISET<STRING>"),
-    (
-        "MAP<STRING, ARRAY<ROW<a INT>>>",
-        "MAP<STRING, ARRAY<ROW<`a` INT>>>",
-    ),
-    (
-        "ROW(a INT, `b c` STRING 'it''s')",
-        "ROW<`a` INT, `b c` STRING 'it''s'>",
-    ),
+    ("MAP<STRING, ARRAY<ROW<a INT>>>", "MAP<STRING, ARRAY<ROW<`a` INT>>>"),
+    ("ROW(a INT, `b c` STRING 'it''s')", "ROW<`a` INT, `b c` STRING 'it''s'>"),
     ("ROW<INT, STRING>", "ROW<`f0` INT, `f1` STRING>"),
     ("BIGINT NOT NULL", "BIGINT NOT NULL"),
 ];
@@ -66,11 +57,7 @@ fn every_type_survives_the_way_through_an_arrow_field() {
         let declared = parsed(written);
         let field = declared.to_field("c");
         assert_eq!(field.is_nullable(), declared.nullable);
-        assert_eq!(
-            FlinkType::from_field(&field).expect("a Flink type"),
-            declared,
-            "{field:?}"
-        );
+        assert_eq!(FlinkType::from_field(&field).expect("a Flink type"), declared, "{field:?}");
     }
 }
 
@@ -97,14 +84,8 @@ fn every_type_survives_the_way_through_a_cast() {
 fn arrow_types_are_the_ones_the_engine_expects() {
     let utc = |unit| DataType::Timestamp(unit, Some("UTC".into()));
     for (flink, arrow) in [
-        (
-            "TIMESTAMP(0)",
-            DataType::Timestamp(TimeUnit::Millisecond, None),
-        ),
-        (
-            "TIMESTAMP(6)",
-            DataType::Timestamp(TimeUnit::Microsecond, None),
-        ),
+        ("TIMESTAMP(0)", DataType::Timestamp(TimeUnit::Millisecond, None)),
+        ("TIMESTAMP(6)", DataType::Timestamp(TimeUnit::Microsecond, None)),
         ("TIMESTAMP_LTZ(9)", utc(TimeUnit::Nanosecond)),
         ("DECIMAL(10, 2)", DataType::Decimal128(10, 2)),
         ("TIME", DataType::Time32(TimeUnit::Millisecond)),
@@ -119,12 +100,7 @@ fn metadata_that_no_longer_fits_the_field_is_not_believed() {
     // An expression kept a VARCHAR(20)'s metadata and made a number of it.
     let field = parsed("VARCHAR(20)").to_field("c");
     let field = Field::new("c", DataType::Int32, true).with_metadata(field.metadata().clone());
-    assert_eq!(
-        FlinkType::from_field(&field)
-            .expect("a Flink type")
-            .to_string(),
-        "INT"
-    );
+    assert_eq!(FlinkType::from_field(&field).expect("a Flink type").to_string(), "INT");
 }
 
 #[test]
@@ -132,19 +108,11 @@ fn types_that_flink_has_not_are_refused_with_what_is_right() {
     for (text, message, hint) in [
         ("TEXT", "unknown type TEXT", "STRING"),
         ("DECIMAL(39, 0)", "out of range", ""),
-        (
-            "DECIMAL(5, 6)",
-            "more digits behind the point",
-            "between 0 and 5",
-        ),
+        ("DECIMAL(5, 6)", "more digits behind the point", "between 0 and 5"),
         ("TIMESTAMP(10)", "out of range", "between 0 and 9"),
         ("CHAR(0)", "out of range", "between 1"),
         ("RAW('a', 'b')", "not supported", "BYTES"),
-        (
-            "INTERVAL MONTH TO DAY",
-            "there is no INTERVAL MONTH TO DAY",
-            "",
-        ),
+        ("INTERVAL MONTH TO DAY", "there is no INTERVAL MONTH TO DAY", ""),
         ("ROW<a INT, a INT>", "two fields named 'a'", ""),
         ("ARRAY<INT>>", "", ""),
         ("INT INT", "behind type INT", ""),

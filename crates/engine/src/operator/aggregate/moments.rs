@@ -1,7 +1,8 @@
 //! Variance and standard deviation, from count, mean and squared deviations.
 //!
 //! Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample
-//! variances" (1979): adding a value moves mean and deviation; taking it back inverts the same step.
+//! variances" (1979): adding a value moves mean and deviation; taking it back
+//! inverts the same step.
 
 use std::sync::Arc;
 

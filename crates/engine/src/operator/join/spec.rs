@@ -3,8 +3,8 @@
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use super::retention::Retention;
-use crate::operator::Emission;
 use crate::expr::Expression;
+use crate::operator::Emission;
 use crate::{EngineError, Result};
 
 /// Which rows of two inputs make up the answer. Right semi and anti joins are left ones with the

@@ -46,10 +46,7 @@ fn maps_and_rows() {
         ("MAP_KEYS(MAP('a', 1))", "[a]"),
         ("MAP_VALUES(MAP('a', 1))", "[1]"),
         ("MAP_ENTRIES(MAP('a', 1))", "[(a, 1)]"),
-        (
-            "MAP_FROM_ARRAYS(ARRAY['x', 'y'], ARRAY[1, 2])",
-            "{x=1, y=2}",
-        ),
+        ("MAP_FROM_ARRAYS(ARRAY['x', 'y'], ARRAY[1, 2])", "{x=1, y=2}"),
         ("MAP_UNION(MAP('a', 1), MAP('a', 2, 'b', 3))", "{a=2, b=3}"),
         ("ROW(1, 'a')", "(1, a)"),
         ("(1, 'a')", "(1, a)"),

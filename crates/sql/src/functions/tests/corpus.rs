@@ -40,11 +40,8 @@ fn check_file(path: &Path, report: &mut String) -> (usize, usize) {
     let (mut good, mut bad) = (0, 0);
     let mut settings = utc();
     for block in text.split("\n\n") {
-        let block: String = block
-            .lines()
-            .filter(|l| !l.starts_with('#'))
-            .collect::<Vec<_>>()
-            .join("\n");
+        let block: String =
+            block.lines().filter(|l| !l.starts_with('#')).collect::<Vec<_>>().join("\n");
         let block = block.trim();
         if let Some(zone) = block.split("'table.local-time-zone' = '").nth(1) {
             let zone = zone.split('\'').next().and_then(|z| z.parse().ok());
@@ -64,20 +61,15 @@ fn check_file(path: &Path, report: &mut String) -> (usize, usize) {
             }
             continue;
         }
-        let Some((_, rest)) = block
-            .split_once('\n')
-            .filter(|(h, _)| h.starts_with("query "))
+        let Some((_, rest)) = block.split_once('\n').filter(|(h, _)| h.starts_with("query "))
         else {
             continue;
         };
         let Some((sql, expected)) = rest.split_once("\n----") else {
             continue;
         };
-        let mut expected: Vec<String> = expected
-            .trim_matches('\n')
-            .lines()
-            .map(String::from)
-            .collect();
+        let mut expected: Vec<String> =
+            expected.trim_matches('\n').lines().map(String::from).collect();
         expected.sort();
         match answer(sql, &settings) {
             Ok(mut rows) => {
@@ -118,11 +110,7 @@ fn recorded_answers() {
     for file in files {
         let mut own = String::new();
         let (good, bad) = check_file(&file, &mut own);
-        let _ = write!(
-            report,
-            "\n=== {} {good} good, {bad} bad\n{own}",
-            file.display()
-        );
+        let _ = write!(report, "\n=== {} {good} good, {bad} bad\n{own}", file.display());
     }
     println!("{report}");
 }

@@ -34,15 +34,9 @@ fn integer_arithmetic() {
         ("1 + 1.5", "DECIMAL(12, 1)"),
         ("CAST(1 AS FLOAT) + 1", "FLOAT"),
         ("CAST(1 AS FLOAT) + 1.5", "DOUBLE"),
-        (
-            "CAST(1 AS DECIMAL(10,2)) * CAST(1 AS DECIMAL(10,2))",
-            "DECIMAL(21, 4)",
-        ),
+        ("CAST(1 AS DECIMAL(10,2)) * CAST(1 AS DECIMAL(10,2))", "DECIMAL(21, 4)"),
         ("CAST(7 AS DECIMAL(10,2)) / 3", "DECIMAL(21, 13)"),
-        (
-            "CAST(1 AS DECIMAL(38,10)) * CAST(1 AS DECIMAL(38,10))",
-            "DECIMAL(38, 6)",
-        ),
+        ("CAST(1 AS DECIMAL(38,10)) * CAST(1 AS DECIMAL(38,10))", "DECIMAL(38, 6)"),
         ("CASE WHEN TRUE THEN 1 ELSE 2.5 END", "DECIMAL(11, 1)"),
         ("CAST(7.25 AS DECIMAL(10, 2)) % 3", "DECIMAL(10, 2)"),
     ]);
@@ -59,18 +53,12 @@ fn integer_arithmetic() {
 fn decimals() {
     check(&[
         ("CAST(7 AS DECIMAL(10,2)) / 3", "2.3333333333333"),
-        (
-            "CAST(1 AS DECIMAL(10,2)) / CAST(3 AS DECIMAL(10,2))",
-            "0.3333333333333",
-        ),
+        ("CAST(1 AS DECIMAL(10,2)) / CAST(3 AS DECIMAL(10,2))", "0.3333333333333"),
         ("1.1 * 1.1", "1.21"),
         ("1.10 + 2.345", "3.445"),
         ("5.5 % 2", "1.5"),
         ("-5.5 % 2", "-1.5"),
-        (
-            "CAST(99999999999999999999999999999999999999 AS DECIMAL(38,0)) + 1",
-            "<NULL>",
-        ),
+        ("CAST(99999999999999999999999999999999999999 AS DECIMAL(38,0)) + 1", "<NULL>"),
         ("CAST(1.005 AS DECIMAL(10,2))", "1.01"),
         ("CAST(-1.005 AS DECIMAL(10,2))", "-1.01"),
         ("CAST(12345.6 AS DECIMAL(4,1))", "<NULL>"),

@@ -19,18 +19,9 @@ fn columns(sql: &str) -> Vec<String> {
 
 #[test]
 fn values_and_projections() {
-    assert_eq!(
-        columns("SELECT a, a + 1 AS b FROM (VALUES (1), (2)) AS t(a)"),
-        ["a INT", "b INT"]
-    );
-    assert_eq!(
-        columns("SELECT a FROM (VALUES (1), (2.5)) AS t(a)"),
-        ["a DECIMAL(11, 1)"]
-    );
-    assert_eq!(
-        columns("SELECT 1 AS x UNION ALL SELECT 3000000000"),
-        ["x BIGINT"]
-    );
+    assert_eq!(columns("SELECT a, a + 1 AS b FROM (VALUES (1), (2)) AS t(a)"), ["a INT", "b INT"]);
+    assert_eq!(columns("SELECT a FROM (VALUES (1), (2.5)) AS t(a)"), ["a DECIMAL(11, 1)"]);
+    assert_eq!(columns("SELECT 1 AS x UNION ALL SELECT 3000000000"), ["x BIGINT"]);
 }
 
 #[test]
@@ -54,16 +45,11 @@ fn aggregates() {
         ]
     );
     assert_eq!(
-        columns(&format!(
-            "SELECT i + 1 AS k, COUNT(*) AS n {from} GROUP BY i + 1"
-        )),
+        columns(&format!("SELECT i + 1 AS k, COUNT(*) AS n {from} GROUP BY i + 1")),
         ["k INT", "n BIGINT"]
     );
     assert_eq!(
-        columns(&format!(
-            "SELECT ROW_NUMBER() OVER (PARTITION BY s ORDER BY i) AS r {from}"
-        ))
-        .len(),
+        columns(&format!("SELECT ROW_NUMBER() OVER (PARTITION BY s ORDER BY i) AS r {from}")).len(),
         1
     );
 }

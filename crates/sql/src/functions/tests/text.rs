@@ -21,10 +21,7 @@ fn strings() {
         ("REPEAT('ab', 3)", "ababab"),
         ("REPEAT('ab', -1)", ""),
         ("OVERLAY('xxxxxtest' PLACING 'xxxx' FROM 6)", "xxxxxxxxx"),
-        (
-            "OVERLAY('xxxxxtest' PLACING 'xxxx' FROM 6 FOR 2)",
-            "xxxxxxxxxst",
-        ),
+        ("OVERLAY('xxxxxtest' PLACING 'xxxx' FROM 6 FOR 2)", "xxxxxxxxxst"),
         ("SUBSTRING('abcdef' FROM 2 FOR 3)", "bcd"),
         ("SUBSTRING('abcdef', -2)", "ef"),
         ("SUBSTR('abcdef', 0, 2)", "ab"),
@@ -59,10 +56,7 @@ fn more_strings() {
         ("SPLIT_INDEX('a,b,,d', ',', 3)", "d"),
         ("SPLIT_INDEX('a,b', ',', 5)", "<NULL>"),
         ("SPLIT_INDEX('a,b', 44, 1)", "b"),
-        (
-            "TRANSLATE('www.apache.org', 'wapcheorg', ' APCHEcom')",
-            "   .APACHE.com",
-        ),
+        ("TRANSLATE('www.apache.org', 'wapcheorg', ' APCHEcom')", "   .APACHE.com"),
         ("ELT(2, 'scala', 'java', 'go')", "java"),
         ("ELT(9, 'a')", "<NULL>"),
         ("STARTSWITH('abc', 'ab')", "TRUE"),
@@ -72,17 +66,11 @@ fn more_strings() {
         ("IS_DIGIT('123')", "TRUE"),
         ("IS_DECIMAL('1.5')", "TRUE"),
         ("IS_DECIMAL('x')", "FALSE"),
-        (
-            "PRINTF('%d %s %.2f %05d', 1, 'a', 1.005, 42)",
-            "1 a 1.01 00042",
-        ),
+        ("PRINTF('%d %s %.2f %05d', 1, 'a', 1.005, 42)", "1 a 1.01 00042"),
         ("SPLIT('a,b,c', ',')", "[a, b, c]"),
         ("STR_TO_MAP('k1=v1,k2=v2')", "{k1=v1, k2=v2}"),
     ]);
-    check_errors(&[
-        ("'a' || 1", "Cannot apply '||'"),
-        ("UPPER(1)", "UPPER does not take"),
-    ]);
+    check_errors(&[("'a' || 1", "Cannot apply '||'"), ("UPPER(1)", "UPPER does not take")]);
 }
 
 #[test]
@@ -117,10 +105,7 @@ fn hashes_and_urls() {
     check(&[
         ("MD5('')", "d41d8cd98f00b204e9800998ecf8427e"),
         ("SHA1('abc')", "a9993e364706816aba3e25717850c26c9cd0d89d"),
-        (
-            "SHA2('abc', 256)",
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-        ),
+        ("SHA2('abc', 256)", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
         ("TO_BASE64('hello world')", "aGVsbG8gd29ybGQ="),
         ("FROM_BASE64('aGVsbG8gd29ybGQ=')", "hello world"),
         ("ENCODE('é', 'ISO-8859-1')", "x'e9'"),
@@ -128,14 +113,8 @@ fn hashes_and_urls() {
         ("URL_ENCODE('a b&c')", "a+b%26c"),
         ("URL_DECODE('a+b%26c')", "a b&c"),
         ("URL_DECODE('%x')", "<NULL>"),
-        (
-            "PARSE_URL('http://facebook.com/path1/p.php?k1=v1&k2=v2#Ref1', 'HOST')",
-            "facebook.com",
-        ),
-        (
-            "PARSE_URL('http://f.com/p?k1=v1&k2=v2#R', 'QUERY', 'k2')",
-            "v2",
-        ),
+        ("PARSE_URL('http://facebook.com/path1/p.php?k1=v1&k2=v2#Ref1', 'HOST')", "facebook.com"),
+        ("PARSE_URL('http://f.com/p?k1=v1&k2=v2#R', 'QUERY', 'k2')", "v2"),
         ("PARSE_URL('http://f.com/p?k1=v1#R', 'REF')", "R"),
         ("CHAR_LENGTH(UUID())", "36"),
         ("TYPEOF(1.5)", "DECIMAL(2, 1) NOT NULL"),
@@ -162,8 +141,5 @@ fn conditions() {
         ("TRUE AND NULL", "<NULL>"),
         ("CURRENT_DATABASE()", "default_database"),
     ]);
-    check_types(&[
-        ("COALESCE(1, 2.5)", "DECIMAL(11, 1)"),
-        ("IF(TRUE, 1, 3000000000)", "BIGINT"),
-    ]);
+    check_types(&[("COALESCE(1, 2.5)", "DECIMAL(11, 1)"), ("IF(TRUE, 1, 3000000000)", "BIGINT")]);
 }

@@ -10,7 +10,7 @@ use datafusion_expr::{Expr, LogicalPlan, Operator, SortExpr, WindowFunctionDefin
 use rialto_engine::operator::top_n::{RankFunction, Ties, TopNSpec};
 use rialto_engine::operator::{Emission, SortColumn};
 
-use crate::error::{Result, SqlError};
+use crate::error::Result;
 
 use super::{Lowering, Plan, column_of, exchange};
 use crate::step::{Role, StepNode, StepPlan, Traits};
