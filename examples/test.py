@@ -44,7 +44,7 @@ def seed(folder):
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     if done.returncode != 0:
         print(f"seeds/{folder.name}: FAILED: {' '.join(arguments)} ended with {done.returncode}")
-        print(done.stderr)
+        print(*done.stderr.splitlines()[:12], sep="\n")
         return False
     expected = rows((folder / "expected" / f"{folder.name}.ndjson").read_text(encoding="utf-8"))
     found = rows(done.stdout)
