@@ -88,7 +88,7 @@ impl Gen<'_> {
             (3, Kind::BigInt) => format!("{left} BETWEEN 0 AND 2"),
             (4, _) => {
                 let right = self.expression(scope, kind, depth);
-                format!("{left} IS NOT DISTINCT FROM {right}")
+                format!("({left} IS NOT DISTINCT FROM {right})")
             }
             (_, Kind::Boolean) => format!("{left} IS NOT TRUE"),
             _ => {

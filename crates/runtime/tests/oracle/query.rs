@@ -284,7 +284,7 @@ impl<'a> Gen<'a> {
         }
         let (l, r) = self.tape.pick(&pairs).clone();
         Some(match self.tape.chance(10) {
-            true => format!("{l} IS NOT DISTINCT FROM {r}"),
+            true => format!("({l} IS NOT DISTINCT FROM {r})"),
             false => format!("{l} = {r}"),
         })
     }

@@ -14,7 +14,7 @@ use crate::data::{Contents, Table};
 /// Answers a query as a batch.
 pub struct Referee {
     executor: tokio::runtime::Runtime,
-    config: SessionConfig,
+    context: SessionContext,
 }
 
 impl Referee {
@@ -23,7 +23,7 @@ impl Referee {
         let config = SessionConfig::new()
             .with_target_partitions(1)
             .set_bool("datafusion.sql_parser.enable_ident_normalization", false);
-        Self { executor, config }
+        Self { executor, context: SessionContext::new_with_config(config) }
     }
 
     /// The rows of the answer as text, sorted.
@@ -33,10 +33,11 @@ impl Referee {
         contents: &Contents,
         sql: &str,
     ) -> Result<Vec<String>, String> {
-        let context = SessionContext::new_with_config(self.config.clone());
+        let context = &self.context;
         for (at, table) in tables.iter().enumerate() {
             let batch = table.batch(contents.rows(at).into_iter());
             let memory = MemTable::try_new(table.schema(), vec![vec![batch]]).unwrap();
+            context.deregister_table(table.name.as_str()).unwrap();
             context.register_table(table.name.as_str(), Arc::new(memory)).unwrap();
         }
         let answer = self.executor.block_on(async { context.sql(sql).await?.collect().await });
