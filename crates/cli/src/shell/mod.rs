@@ -18,7 +18,7 @@ const HELP: &str = "\
 A statement ends with ';' and may take several lines.
   SHOW TABLES;  DESCRIBE t;  EXPLAIN SELECT …;   look around
   SET 'table.local-time-zone' = 'Europe/London';  change a setting
-  Tab completes words, Ctrl-C clears the line or stops the query that runs,
+  Tab completes words, Ctrl-C clears the line,
   quit; or Ctrl-D leaves.
 ";
 
