@@ -4,6 +4,7 @@
 //! step plan whose columns stand in the order of the logical node's.
 
 mod aggregate;
+mod interval;
 mod join;
 mod over;
 mod query;
@@ -313,7 +314,8 @@ fn column(schema: &SchemaRef, at: usize) -> Expression {
 /// An expression bound to the columns of its input.
 fn physical(expr: &Expr, schema: &DFSchema) -> Result<Expression> {
     let properties = ExecutionProps::new();
-    Ok(create_physical_expr(expr, schema, &properties, &PhysicalPlanningContext::default())?)
+    let expr = interval::as_duration(expr, schema)?;
+    Ok(create_physical_expr(&expr, schema, &properties, &PhysicalPlanningContext::default())?)
 }
 
 /// The position of the column that an expression is, under whatever name.
