@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::compute::{partition, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 use rialto_engine::{Delta, EngineError, Sink};
 
@@ -144,29 +144,44 @@ impl FileSink {
         format!("part-{}-", escaped(&self.table))
     }
 
-    /// The folder of each row below the table's own, by the values of the partition columns.
-    fn folders(&self, batch: &RecordBatch) -> rialto_engine::Result<Vec<PathBuf>> {
-        let mut folders = vec![self.folder.clone(); batch.num_rows()];
+    /// The folder of a row below the table's own, by the values of the partition columns.
+    fn folder_of(&self, batch: &RecordBatch, row: usize) -> rialto_engine::Result<PathBuf> {
+        let mut folder = self.folder.clone();
         for &index in &self.partition {
             let name = escaped(batch.schema_ref().field(index).name());
             let column = Column::new(batch.column(index))
                 .map_err(|t| self.failed(format!("a partition cannot have the type {t}")))?;
-            for (row, folder) in folders.iter_mut().enumerate() {
-                let mut text = Vec::new();
-                if !column.is_null(row) {
-                    match &column.cells {
-                        Cells::Utf8(a) => text.extend_from_slice(a.value(row).as_bytes()),
-                        _ if column.write_plain(row, TimestampStyle::Sql, &mut text) => {}
-                        _ => return Err(self.failed(format!("'{name}' cannot name a folder"))),
-                    }
+            let mut text = Vec::new();
+            if !column.is_null(row) {
+                match &column.cells {
+                    Cells::Utf8(a) => text.extend_from_slice(a.value(row).as_bytes()),
+                    _ if column.write_plain(row, TimestampStyle::Sql, &mut text) => {}
+                    _ => return Err(self.failed(format!("'{name}' cannot name a folder"))),
                 }
-                let text = String::from_utf8_lossy(&text);
-                let value =
-                    if text.is_empty() { self.default_name.clone() } else { escaped(&text) };
-                folder.push(format!("{name}={value}"));
             }
+            let text = String::from_utf8_lossy(&text);
+            let value = if text.is_empty() { self.default_name.clone() } else { escaped(&text) };
+            folder.push(format!("{name}={value}"));
         }
-        Ok(folders)
+        Ok(folder)
+    }
+
+    /// The rows of each folder, in order of appearance. Neighbours mostly share their folder.
+    fn by_folder(&self, batch: &RecordBatch) -> rialto_engine::Result<Vec<(PathBuf, Vec<u32>)>> {
+        let keys: Vec<ArrayRef> =
+            self.partition.iter().map(|&index| batch.column(index).clone()).collect();
+        let mut places: HashMap<PathBuf, usize> = HashMap::new();
+        let mut groups: Vec<(PathBuf, Vec<u32>)> = Vec::new();
+        for run in partition(&keys)?.ranges() {
+            let folder = self.folder_of(batch, run.start)?;
+            let place = *places.entry(folder.clone()).or_insert_with(|| {
+                groups.push((folder, Vec::new()));
+                groups.len() - 1
+            });
+            let rows = u32::try_from(run.start).and_then(|a| Ok(a..u32::try_from(run.end)?));
+            groups[place].1.extend(rows.map_err(|e| self.failed(e))?);
+        }
+        Ok(groups)
     }
 
     fn append(&mut self, folder: PathBuf, rows: &RecordBatch) -> rialto_engine::Result<()> {
@@ -263,17 +278,7 @@ impl Sink for FileSink {
         if self.partition.is_empty() {
             return self.append(self.folder.clone(), &content);
         }
-        let mut order: Vec<PathBuf> = Vec::new();
-        let mut groups: HashMap<PathBuf, Vec<u32>> = HashMap::new();
-        for (row, folder) in self.folders(&batch)?.into_iter().enumerate() {
-            let row = u32::try_from(row).map_err(|e| self.failed(e))?;
-            if !groups.contains_key(&folder) {
-                order.push(folder.clone());
-            }
-            groups.entry(folder).or_default().push(row);
-        }
-        for folder in order {
-            let rows = groups.remove(&folder).unwrap_or_default();
+        for (folder, rows) in self.by_folder(&batch)? {
             let part = take_record_batch(&content, &UInt32Array::from(rows))?;
             self.append(folder, &part)?;
         }

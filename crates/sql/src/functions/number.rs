@@ -13,9 +13,20 @@ use datafusion_common::{Result, exec_err};
 
 use super::typing::type_name;
 
+/// The powers of ten that 128 bits hold.
+const POWERS: [i128; 39] = {
+    let mut powers = [1i128; 39];
+    let mut n = 1;
+    while n < 39 {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
+
 /// `10^n`, if 128 bits hold it.
 pub(crate) fn pow10(n: u32) -> Option<i128> {
-    10i128.checked_pow(n)
+    POWERS.get(n as usize).copied()
 }
 
 /// `10^n`, if 256 bits hold it.

@@ -91,6 +91,21 @@ impl Pattern {
         Ok(Pattern { tokens })
     }
 
+    /// For how many seconds in a row the text stays the same, from a multiple of them on; none where
+    /// it shows fractions or the distance from UTC.
+    pub(super) fn constant_seconds(&self) -> Option<i64> {
+        let mut spans = self.tokens.iter().map(|token| match token {
+            Token::Text(_) | Token::Field('G' | 'y' | 'u' | 'M' | 'L' | 'd' | 'D' | 'E', _) => {
+                Some(86_400)
+            }
+            Token::Field('a' | 'H' | 'K' | 'k' | 'h', _) => Some(3_600),
+            Token::Field('m', _) => Some(60),
+            Token::Field('s', _) => Some(1),
+            Token::Field(..) => None,
+        });
+        spans.try_fold(86_400, |least, span| Some(span?.min(least)))
+    }
+
     /// The text of a local time; `offset` is its distance from UTC in seconds.
     pub(super) fn format(&self, local: Instant, offset: i64, zone: Tz, style: Style) -> String {
         let c = local.civil();

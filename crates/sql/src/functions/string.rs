@@ -432,10 +432,22 @@ fn split_index(call: &Call) -> Result<ArrayRef> {
             return Ok(None);
         }
         if sep.is_empty() {
-            return Ok(s.split_whitespace().nth(n).map(str::to_string));
+            return Ok(s.split_whitespace().nth(n));
         }
-        Ok(s.split(sep).nth(n).map(str::to_string))
+        Ok(part(s, sep, n))
     })
+}
+
+/// The part with the number `n` of a text that is split at a separator.
+fn part<'a>(text: &'a str, separator: &str, n: usize) -> Option<&'a str> {
+    let &[byte] = separator.as_bytes() else { return text.split(separator).nth(n) };
+    // A search for one byte needs none of the preparations of a search for text.
+    let mut ends = memchr::memchr_iter(byte, text.as_bytes());
+    let start = match n.checked_sub(1) {
+        Some(before) => ends.nth(before)? + 1,
+        None => 0,
+    };
+    text.get(start..ends.next().unwrap_or(text.len()))
 }
 
 fn elt(call: &Call) -> Result<ArrayRef> {

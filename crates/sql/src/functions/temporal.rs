@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::datatypes::{
     DataType, Decimal128Type, Float64Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
     Time32MillisecondType, TimeUnit, TimestampMillisecondType,
 };
+use chrono_tz::Tz;
 use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
 
 use super::call::{Call, Def, Nulls, Ret, some};
@@ -458,18 +459,49 @@ fn timestamp_diff(call: &Call) -> Result<ArrayRef> {
     })
 }
 
-/// Compiled patterns of one call.
+/// Compiled patterns of one call, which mostly has one.
 #[derive(Default)]
-struct Patterns(HashMap<String, Rc<Pattern>>);
+struct Patterns {
+    known: HashMap<String, Rc<Pattern>>,
+    last: Option<(String, Rc<Pattern>)>,
+}
 
 impl Patterns {
-    fn get(&mut self, text: &str) -> Result<Rc<Pattern>> {
-        if let Some(p) = self.0.get(text) {
-            return Ok(Rc::clone(p));
+    fn get(&mut self, text: &str) -> Result<&Rc<Pattern>> {
+        if self.last.as_ref().is_none_or(|(last, _)| last != text) {
+            let compiled = match self.known.get(text) {
+                Some(known) => Rc::clone(known),
+                None => Rc::new(Pattern::compile(text)?),
+            };
+            self.known.insert(text.to_string(), Rc::clone(&compiled));
+            self.last = Some((text.to_string(), compiled));
         }
-        let compiled = Rc::new(Pattern::compile(text)?);
-        self.0.insert(text.to_string(), Rc::clone(&compiled));
-        Ok(compiled)
+        match &self.last {
+            Some((_, pattern)) => Ok(pattern),
+            None => exec_err!("The pattern '{text}' was not kept (a fault of this program)"),
+        }
+    }
+}
+
+/// The text of the moment before: neighbours mostly are of the same day, hour or minute, and where
+/// the pattern shows nothing finer they have the same text.
+#[derive(Default)]
+struct Shown {
+    of: Option<(Rc<Pattern>, i64)>,
+    text: String,
+}
+
+impl Shown {
+    fn text(&mut self, pattern: &Rc<Pattern>, local: Instant, offset: i64, zone: Tz) -> &str {
+        let span = pattern.constant_seconds();
+        let of = span.map(|span| (Rc::clone(pattern), local.secs.div_euclid(span)));
+        let same =
+            |a: &(Rc<Pattern>, i64), b: &(Rc<Pattern>, i64)| Rc::ptr_eq(&a.0, &b.0) && a.1 == b.1;
+        if !matches!((&self.of, &of), (Some(a), Some(b)) if same(a, b)) {
+            self.text = pattern.format(local, offset, zone, Style::Strict);
+            self.of = of;
+        }
+        &self.text
     }
 }
 
@@ -492,13 +524,18 @@ fn date_format(call: &Call) -> Result<ArrayRef> {
     };
     let times = Times::of(&base)?;
     let zoned = matches!(base.data_type(), DataType::Timestamp(_, Some(_)));
-    let mut patterns = Patterns::default();
-    call.strings(|i| {
-        let (t, format) = (some!(times.get(i)), some!(format.get(i)));
+    let (mut patterns, mut shown) = (Patterns::default(), Shown::default());
+    let mut out = StringBuilder::with_capacity(call.rows, call.rows * 16);
+    for i in 0..call.rows {
+        let (Some(t), Some(format)) = (times.get(i), format.get(i)) else {
+            out.append_null();
+            continue;
+        };
         let offset = if zoned { time::offset_at(zone, t.secs) } else { 0 };
         let local = Instant { secs: t.secs + offset, ..t };
-        Ok(Some(patterns.get(format)?.format(local, offset, zone, Style::Strict)))
-    })
+        out.append_value(shown.text(patterns.get(format)?, local, offset, zone));
+    }
+    Ok(Arc::new(out.finish()))
 }
 
 /// Reads a timestamp by a pattern, with the forms that Java's `Timestamp.valueOf` takes as well.
