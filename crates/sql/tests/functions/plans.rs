@@ -2,8 +2,8 @@
 
 use datafusion_expr::LogicalPlan;
 
-use crate::functions::testing::{plan, utc};
-use crate::functions::typing::type_name;
+use crate::harness::{plan, utc};
+use rialto_sql::functions::typing::type_name;
 
 fn columns(sql: &str) -> Vec<String> {
     match plan(sql, &utc()) {

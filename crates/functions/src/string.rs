@@ -9,7 +9,7 @@ use super::call::{Args, Call, Def, Nulls, Ret, some};
 use arrow::array::ArrayRef;
 
 /// The functions of this group.
-pub(super) fn defs() -> Vec<Def> {
+pub(crate) fn defs() -> Vec<Def> {
     use DataType::{Int32, Utf8};
     let mut defs = vec![
         Def::new("CHAR_LENGTH", "S", Int32, char_length)

@@ -1,6 +1,6 @@
 //! JSON functions.
 
-use crate::functions::testing::{check, check_errors, check_types};
+use crate::harness::{check, check_errors, check_types};
 
 #[test]
 fn reading() {

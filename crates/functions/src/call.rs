@@ -222,7 +222,7 @@ fn usage(name: &str, codes: &str, given: &[DataType]) -> String {
 }
 
 /// A built-in function bound to the session.
-pub(crate) struct FlinkFunction {
+pub struct FlinkFunction {
     def: Def,
     settings: SessionSettings,
     signature: Signature,

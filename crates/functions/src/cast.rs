@@ -30,11 +30,11 @@ use super::time::{self, DAY_MS, DAY_S, Instant, Times};
 use super::typing::{INTERVAL, is_temporal, map_types, type_name};
 
 /// The metadata key under which a field's declared Flink type stands.
-pub(crate) const TYPE_METADATA_KEY: &str = "flink.type";
+pub const TYPE_METADATA_KEY: &str = "flink.type";
 
 /// A cast to one type.
 #[derive(Debug)]
-pub(crate) struct FlinkCast {
+pub struct FlinkCast {
     target: FieldRef,
     lenient: bool,
     settings: SessionSettings,
@@ -60,18 +60,18 @@ impl Hash for FlinkCast {
 
 impl FlinkCast {
     /// `CAST(.. AS target)`, or `TRY_CAST` if `lenient`.
-    pub(crate) fn new(target: FieldRef, lenient: bool, settings: SessionSettings) -> FlinkCast {
+    pub fn new(target: FieldRef, lenient: bool, settings: SessionSettings) -> FlinkCast {
         let signature = Signature::any(1, Volatility::Immutable);
         FlinkCast { target, lenient, settings, signature }
     }
 
     /// The type that it casts to, with what is declared of it.
-    pub(crate) fn target(&self) -> &FieldRef {
+    pub fn target(&self) -> &FieldRef {
         &self.target
     }
 
     /// Whether what cannot be cast is NULL.
-    pub(crate) fn lenient(&self) -> bool {
+    pub fn lenient(&self) -> bool {
         self.lenient
     }
 
@@ -141,7 +141,7 @@ impl ScalarUDFImpl for FlinkCast {
 }
 
 /// Refuses casts that Flink has not.
-pub(crate) fn check(from: &DataType, to: &DataType) -> Result<()> {
+pub fn check(from: &DataType, to: &DataType) -> Result<()> {
     use DataType as T;
     let text = |t: &T| matches!(t, T::Utf8 | T::LargeUtf8 | T::Utf8View);
     let bytes = |t: &T| matches!(t, T::Binary | T::LargeBinary | T::FixedSizeBinary(_));
@@ -193,7 +193,7 @@ pub(crate) fn check(from: &DataType, to: &DataType) -> Result<()> {
 }
 
 /// Whether arrow's own cast gives Flink's result.
-pub(crate) fn arrow_is_exact(from: &DataType, to: &DataType) -> bool {
+pub fn arrow_is_exact(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
     let width = |t: &T| t.primitive_width().unwrap_or(0);
     if from == to || from.is_null() {
@@ -212,21 +212,25 @@ pub(crate) fn arrow_is_exact(from: &DataType, to: &DataType) -> bool {
 
 /// One cast: the session, what to do with bad values, the declared types.
 #[derive(Clone, Copy)]
-pub(crate) struct Caster<'a> {
+pub struct Caster<'a> {
+    /// The session, for its time zone.
     pub settings: &'a SessionSettings,
+    /// Whether what cannot be cast is NULL.
     pub lenient: bool,
+    /// The declared type that it casts from, where Arrow's says less.
     pub from: Option<&'a str>,
+    /// The declared type that it casts to.
     pub to: Option<&'a str>,
 }
 
 impl<'a> Caster<'a> {
     /// A caster without declared types.
-    pub(crate) fn plain(settings: &'a SessionSettings, lenient: bool) -> Caster<'a> {
+    pub fn plain(settings: &'a SessionSettings, lenient: bool) -> Caster<'a> {
         Caster { settings, lenient, from: None, to: None }
     }
 
     /// The array as `to`.
-    pub(crate) fn cast(&self, array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    pub fn cast(&self, array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         use DataType as T;
         let from = array.data_type().clone();
         if from.is_null() {

@@ -3,6 +3,7 @@
 mod casts;
 mod collections;
 mod corpus;
+mod harness;
 mod json;
 mod numbers;
 mod plans;

@@ -21,7 +21,7 @@ use super::cast::Caster;
 use super::typing::{common_type, list_of, map_of, map_types, type_name};
 
 /// The functions of this group.
-pub(super) fn defs() -> Vec<Def> {
+pub(crate) fn defs() -> Vec<Def> {
     use DataType::{Boolean, Int32, Utf8};
     let element: super::call::Returns = |t, _| match t.first() {
         Some(t) => element_type(t),

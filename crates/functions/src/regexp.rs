@@ -13,7 +13,7 @@ use super::call::{Args, Call, Def, Nulls, Ret, some};
 use super::typing::{list_of, map_of};
 
 /// The functions of this group.
-pub(super) fn defs() -> Vec<Def> {
+pub(crate) fn defs() -> Vec<Def> {
     use DataType::{Boolean, Int32, Utf8};
     let strings = || Ret::Of(|_, _| Ok(list_of(DataType::Utf8)));
     vec![

@@ -28,7 +28,7 @@ const FUNCTIONS: &[Definition] = &[
 ];
 
 /// All window functions.
-pub(super) fn all() -> Vec<Arc<WindowUDF>> {
+pub(crate) fn all() -> Vec<Arc<WindowUDF>> {
     let planned = |definition| Arc::new(WindowUDF::new_from_impl(Planned::new(definition)));
     FUNCTIONS.iter().map(planned).collect()
 }

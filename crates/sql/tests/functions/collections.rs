@@ -1,6 +1,6 @@
 //! Arrays, maps, rows.
 
-use crate::functions::testing::{check, check_errors, check_types};
+use crate::harness::{check, check_errors, check_types};
 
 #[test]
 fn arrays() {

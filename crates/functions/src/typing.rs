@@ -4,7 +4,6 @@ use arrow::datatypes::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 use datafusion_common::{Result, plan_err};
 use std::sync::Arc;
 
-use crate::types::{FlinkType, TYPE_METADATA_KEY};
 
 /// The largest precision of a DECIMAL.
 pub(crate) const MAX_PRECISION: u8 = 38;
@@ -12,7 +11,7 @@ pub(crate) const MAX_PRECISION: u8 = 38;
 const MIN_SCALE: u8 = 6;
 
 /// The type as Flink writes it.
-pub(crate) fn type_name(dtype: &DataType) -> String {
+pub fn type_name(dtype: &DataType) -> String {
     use DataType as T;
     match dtype {
         T::Null => "NULL".into(),
@@ -33,30 +32,23 @@ pub(crate) fn type_name(dtype: &DataType) -> String {
         T::Timestamp(unit, Some(_)) => format!("TIMESTAMP_LTZ({})", precision_of(*unit)),
         T::Interval(IntervalUnit::YearMonth) => "INTERVAL YEAR TO MONTH".into(),
         T::Interval(_) | T::Duration(_) => "INTERVAL DAY TO SECOND(3)".into(),
-        T::List(f) | T::LargeList(f) => format!("ARRAY<{}>", field_type(f)),
+        T::List(f) | T::LargeList(f) => format!("ARRAY<{}>", field_type_name(f)),
         T::Map(entries, _) => match map_types(entries) {
-            Some((k, v)) => format!("MAP<{}, {}>", field_type(&k), field_type(&v)),
+            Some((k, v)) => format!("MAP<{}, {}>", field_type_name(&k), field_type_name(&v)),
             None => "MAP".into(),
         },
         T::Struct(fields) => {
             let fields: Vec<String> =
-                fields.iter().map(|f| format!("`{}` {}", f.name(), field_type(f))).collect();
+                fields.iter().map(|f| format!("`{}` {}", f.name(), field_type_name(f))).collect();
             format!("ROW<{}>", fields.join(", "))
         }
         other => format!("{other}"),
     }
 }
 
-/// The type of a field as Flink writes it: the declared one, and `NOT NULL` where it is.
-pub(crate) fn field_type_name(field: &Field) -> String {
-    let name = match FlinkType::from_field(field) {
-        Ok(declared) if field.metadata().contains_key(TYPE_METADATA_KEY) => declared.summary(),
-        _ => return field_type(field),
-    };
-    if field.is_nullable() { name } else { format!("{name} NOT NULL") }
-}
-
-fn field_type(field: &Field) -> String {
+/// The type of a field as Flink writes it, and `NOT NULL` where it is; what the metadata declares
+/// is not looked at.
+pub fn field_type_name(field: &Field) -> String {
     let name = type_name(field.data_type());
     if field.is_nullable() || field.data_type().is_null() {
         name
@@ -126,11 +118,16 @@ fn adjust(precision: i32, scale: i32) -> DataType {
 
 /// The operators of arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ArithOp {
+pub enum ArithOp {
+    /// `+`
     Plus,
+    /// `-`
     Minus,
+    /// `*`
     Multiply,
+    /// `/`
     Divide,
+    /// `%`
     Modulo,
 }
 
@@ -188,7 +185,7 @@ pub(crate) fn is_temporal(dtype: &DataType) -> bool {
 pub(crate) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 /// The common type of two numbers.
-pub(crate) fn common_number(left: &DataType, right: &DataType) -> Option<DataType> {
+pub fn common_number(left: &DataType, right: &DataType) -> Option<DataType> {
     use DataType as T;
     if left == right && left.is_numeric() {
         return Some(left.clone());
@@ -227,7 +224,7 @@ pub(crate) fn common_number(left: &DataType, right: &DataType) -> Option<DataTyp
 }
 
 /// The result type of `left op right`.
-pub(crate) fn arith_result(op: ArithOp, left: &DataType, right: &DataType) -> Result<DataType> {
+pub fn arith_result(op: ArithOp, left: &DataType, right: &DataType) -> Result<DataType> {
     use ArithOp as O;
     use DataType as T;
     let numeric = |t: &T| t.is_numeric() || t.is_null();
@@ -283,7 +280,7 @@ fn text_hint(left: &DataType, right: &DataType) -> &'static str {
 }
 
 /// The least type that all of these fit into; `None` if there is none.
-pub(crate) fn common_type(types: &[DataType]) -> Option<DataType> {
+pub fn common_type(types: &[DataType]) -> Option<DataType> {
     let mut types = types.iter();
     let mut common = types.next()?.clone();
     for t in types {
@@ -349,7 +346,7 @@ fn common_pair(left: &DataType, right: &DataType) -> Option<DataType> {
 }
 
 /// The type that two sides of a comparison are brought to.
-pub(crate) fn comparison_type(left: &DataType, right: &DataType) -> Result<DataType> {
+pub fn comparison_type(left: &DataType, right: &DataType) -> Result<DataType> {
     let text = |t: &DataType| matches!(t, DataType::Utf8);
     if text(left) && (is_temporal(right) || is_interval(right)) {
         return Ok(right.clone());

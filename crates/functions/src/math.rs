@@ -13,7 +13,7 @@ use super::number::{self, pow10, rescale};
 use super::typing::{ArithOp, arith_result, type_name};
 
 /// The functions of this group.
-pub(super) fn defs() -> Vec<Def> {
+pub(crate) fn defs() -> Vec<Def> {
     use DataType::{Float64, Utf8};
     let mut defs = vec![
         Def::of("ABS", "N", Ret::Arg(0), abs).nulls(Nulls::Propagate),

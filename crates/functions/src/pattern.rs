@@ -26,7 +26,7 @@ const DAYS: [&str; 7] =
 
 /// Which of Java's two formatters is meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// `DateTimeFormatter`: strict widths, `S` is a fraction.
     Strict,
     /// `SimpleDateFormat`: lenient, `S` is milliseconds, text behind the date is ignored.
@@ -41,13 +41,27 @@ enum Token {
 
 /// A compiled pattern.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     tokens: Vec<Token>,
+    constant_seconds: Option<i64>,
+}
+
+fn constant_seconds(tokens: &[Token]) -> Option<i64> {
+    let mut spans = tokens.iter().map(|token| match token {
+        Token::Text(_) | Token::Field('G' | 'y' | 'u' | 'M' | 'L' | 'd' | 'D' | 'E', _) => {
+            Some(86_400)
+        }
+        Token::Field('a' | 'H' | 'K' | 'k' | 'h', _) => Some(3_600),
+        Token::Field('m', _) => Some(60),
+        Token::Field('s', _) => Some(1),
+        Token::Field(..) => None,
+    });
+    spans.try_fold(86_400, |least, span| Some(span?.min(least)))
 }
 
 impl Pattern {
     /// Compiles a pattern; an unknown letter is an error.
-    pub(super) fn compile(pattern: &str) -> Result<Pattern> {
+    pub(crate) fn compile(pattern: &str) -> Result<Pattern> {
         let mut tokens = Vec::new();
         let mut chars = pattern.chars().peekable();
         let mut text = String::new();
@@ -88,26 +102,17 @@ impl Pattern {
         if !text.is_empty() {
             tokens.push(Token::Text(text));
         }
-        Ok(Pattern { tokens })
+        Ok(Pattern { constant_seconds: constant_seconds(&tokens), tokens })
     }
 
     /// For how many seconds in a row the text stays the same, from a multiple of them on; none where
     /// it shows fractions or the distance from UTC.
-    pub(super) fn constant_seconds(&self) -> Option<i64> {
-        let mut spans = self.tokens.iter().map(|token| match token {
-            Token::Text(_) | Token::Field('G' | 'y' | 'u' | 'M' | 'L' | 'd' | 'D' | 'E', _) => {
-                Some(86_400)
-            }
-            Token::Field('a' | 'H' | 'K' | 'k' | 'h', _) => Some(3_600),
-            Token::Field('m', _) => Some(60),
-            Token::Field('s', _) => Some(1),
-            Token::Field(..) => None,
-        });
-        spans.try_fold(86_400, |least, span| Some(span?.min(least)))
+    pub(crate) fn constant_seconds(&self) -> Option<i64> {
+        self.constant_seconds
     }
 
     /// The text of a local time; `offset` is its distance from UTC in seconds.
-    pub(super) fn format(&self, local: Instant, offset: i64, zone: Tz, style: Style) -> String {
+    pub(crate) fn format(&self, local: Instant, offset: i64, zone: Tz, style: Style) -> String {
         let c = local.civil();
         let days = local.day().0;
         let mut out = String::new();
@@ -123,7 +128,7 @@ impl Pattern {
     }
 
     /// Reads a text; `None` if it does not fit the pattern.
-    pub(super) fn parse(&self, text: &str, style: Style) -> Option<Parsed> {
+    pub(crate) fn parse(&self, text: &str, style: Style) -> Option<Parsed> {
         let mut parsed = Parsed::default();
         let mut rest = text;
         for (i, token) in self.tokens.iter().enumerate() {
@@ -222,7 +227,7 @@ fn offset_text(out: &mut String, field: char, n: usize, offset: i64) {
 
 /// What a text said.
 #[derive(Debug)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     year: i64,
     month: i64,
     day: i64,
@@ -361,7 +366,7 @@ impl Parsed {
     }
 
     /// The local time; fields beyond their range count on.
-    pub(super) fn local(&self) -> Instant {
+    pub(crate) fn local(&self) -> Instant {
         let months = self.month - 1;
         let (year, month) = (self.year + months.div_euclid(12), months.rem_euclid(12) as u32 + 1);
         let days = match self.day_of_year {

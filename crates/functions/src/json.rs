@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     /// A number's text.
@@ -18,18 +18,18 @@ pub(super) enum Json {
 
 impl Json {
     /// Reads a value; what stands behind it is not looked at, as with Jackson.
-    pub(super) fn parse(text: &str) -> Option<Json> {
+    pub(crate) fn parse(text: &str) -> Option<Json> {
         let mut reader = Reader { bytes: text.as_bytes(), text, at: 0, depth: 0 };
         reader.value()
     }
 
     /// Whether it is neither an array nor an object.
-    pub(super) fn is_scalar(&self) -> bool {
+    pub(crate) fn is_scalar(&self) -> bool {
         !matches!(self, Json::Array(_) | Json::Object(_))
     }
 
     /// The value as text: a string without quotes.
-    pub(super) fn plain(&self) -> String {
+    pub(crate) fn plain(&self) -> String {
         match self {
             Json::Text(s) => s.clone(),
             Json::Number(n) => java_number(n),
@@ -39,7 +39,7 @@ impl Json {
     }
 
     /// The value as JSON, with the keys of objects sorted.
-    pub(super) fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let mut out = String::new();
         self.write(&mut out);
         out
@@ -80,7 +80,7 @@ impl Json {
 }
 
 /// Appends a quoted string.
-pub(super) fn quote(out: &mut String, s: &str) {
+pub(crate) fn quote(out: &mut String, s: &str) {
     out.push('"');
     for c in s.chars() {
         match c {
@@ -341,7 +341,7 @@ enum Step {
 
 /// A compiled path and its mode.
 #[derive(Debug, Clone)]
-pub(super) struct Path {
+pub(crate) struct Path {
     /// `lax`: what is missing is empty, not an error.
     pub lax: bool,
     steps: Result<Vec<Step>, String>,
@@ -349,7 +349,7 @@ pub(super) struct Path {
 }
 
 /// What a path found.
-pub(super) enum Found {
+pub(crate) enum Found {
     /// A value; JSON's null counts as nothing.
     Value(Option<Json>),
     /// The path or the text is wrong.
@@ -358,7 +358,7 @@ pub(super) enum Found {
 
 impl Path {
     /// Compiles a path; one that is not well formed answers errors when it is used.
-    pub(super) fn compile(spec: &str) -> Path {
+    pub(crate) fn compile(spec: &str) -> Path {
         let trimmed = spec.trim_start();
         let mode = |word: &str| {
             let rest = trimmed.get(word.len()..)?;
@@ -379,7 +379,7 @@ impl Path {
     }
 
     /// Looks the path up in a text.
-    pub(super) fn find(&self, input: &str) -> Found {
+    pub(crate) fn find(&self, input: &str) -> Found {
         let Some(root) = Json::parse(input) else {
             if self.lax {
                 return Found::Value(None);

@@ -25,7 +25,7 @@ struct Spec {
 }
 
 /// `PRINTF(format, values...)`.
-pub(super) fn printf(call: &Call) -> Result<ArrayRef> {
+pub(crate) fn printf(call: &Call) -> Result<ArrayRef> {
     let format = call.str(0)?;
     call.strings(|row| {
         let format = some!(format.get(row));

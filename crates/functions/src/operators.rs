@@ -28,19 +28,19 @@ const DAY_NS: i64 = DAY_MS * 1_000_000;
 
 /// One of `+ - * / %`.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Arith {
+pub struct Arith {
     op: ArithOp,
     signature: Signature,
 }
 
 impl Arith {
     /// The function of that operator.
-    pub(crate) fn new(op: ArithOp) -> Arith {
+    pub fn new(op: ArithOp) -> Arith {
         Arith { op, signature: Signature::user_defined(Volatility::Immutable) }
     }
 
     /// Which operator it is.
-    pub(crate) fn op(&self) -> ArithOp {
+    pub fn op(&self) -> ArithOp {
         self.op
     }
 }
@@ -105,7 +105,7 @@ fn finish(call: &Call, array: ArrayRef) -> Result<ColumnarValue> {
     Ok(ColumnarValue::Array(array))
 }
 
-pub(super) fn arith(op: ArithOp, call: &Call) -> Result<ArrayRef> {
+pub(crate) fn arith(op: ArithOp, call: &Call) -> Result<ArrayRef> {
     let (left, right) = (call.dtype(0), call.dtype(1));
     match &call.ret {
         DataType::Decimal128(_, _) => decimal_arith(op, call),
@@ -350,13 +350,13 @@ fn interval_scale(op: ArithOp, call: &Call) -> Result<ArrayRef> {
 
 /// `a || b`: strings or bytes; NULL if one is NULL.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Concat {
+pub struct Concat {
     signature: Signature,
 }
 
 impl Concat {
     /// The function of `||`.
-    pub(crate) fn new() -> Concat {
+    pub fn new() -> Concat {
         Concat { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }

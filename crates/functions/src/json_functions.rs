@@ -17,7 +17,7 @@ use super::json::{Found, Json, Path, quote};
 use super::typing::list_of;
 
 /// The functions of this group.
-pub(super) fn defs() -> Vec<Def> {
+pub(crate) fn defs() -> Vec<Def> {
     use DataType::{Boolean, Utf8};
     vec![
         Def::of("JSON_VALUE", "SSssxsx", Ret::Of(value_type), json_value),

@@ -17,7 +17,7 @@ use super::call::{Args, Call, Def, Nulls, Ret, some};
 use super::typing::{common_type, comparison_type, type_name};
 
 /// The functions of this group.
-pub(super) fn defs() -> Vec<Def> {
+pub(crate) fn defs() -> Vec<Def> {
     use DataType::{Boolean, Utf8};
     let mut defs = encoding_defs();
     defs.extend([

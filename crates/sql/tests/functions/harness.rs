@@ -21,9 +21,9 @@ use datafusion_sql::sqlparser::ast::{self, DataType as SqlType, ExactNumberInfo,
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
 
-use super::cast::TYPE_METADATA_KEY;
-use super::{FunctionRegistry, SessionSettings, StepClock, format_field_value};
-use crate::semantics::{FlinkExprPlanner, apply};
+use rialto_sql::functions::cast::TYPE_METADATA_KEY;
+use rialto_sql::functions::{FunctionRegistry, SessionSettings, StepClock, format_field_value};
+use rialto_sql::semantics::{FlinkExprPlanner, apply};
 
 #[derive(Debug)]
 struct Context {
@@ -117,12 +117,12 @@ impl ContextProvider for Context {
 }
 
 /// The session of the tests: UTC, 2024-03-05 06:07:08.009.
-pub(crate) fn utc() -> SessionSettings {
+pub fn utc() -> SessionSettings {
     SessionSettings { clock: StepClock::at(1_709_618_828_009), ..SessionSettings::default() }
 }
 
 /// Plans a query through semantics and type coercion.
-pub(crate) fn plan(sql: &str, settings: &SessionSettings) -> Result<LogicalPlan> {
+pub fn plan(sql: &str, settings: &SessionSettings) -> Result<LogicalPlan> {
     let context = Context {
         functions: FunctionRegistry::new(settings),
         planners: vec![Arc::new(FlinkExprPlanner::new(settings))],
@@ -191,7 +191,7 @@ fn expression(text: &str) -> ast::Expr {
 }
 
 /// The text of the expression's value and the name of its type.
-pub(crate) fn try_eval(expr: &str, settings: &SessionSettings) -> Result<(String, String)> {
+pub fn try_eval(expr: &str, settings: &SessionSettings) -> Result<(String, String)> {
     let plan = plan(&format!("SELECT {expr}"), settings)?;
     let LogicalPlan::Projection(projection) = &plan else {
         return plan_err!("not a projection: {plan}");
@@ -211,18 +211,18 @@ pub(crate) fn try_eval(expr: &str, settings: &SessionSettings) -> Result<(String
     assert!(field.is_nullable() || !array.is_null(0), "{expr} was planned as NOT NULL");
     let declared = field.metadata().get(TYPE_METADATA_KEY).map(String::as_str);
     let text = format_field_value(&array, 0, declared, settings);
-    Ok((text, super::typing::type_name(field.data_type())))
+    Ok((text, rialto_sql::functions::typing::type_name(field.data_type())))
 }
 
 /// Checks `(expression, text)` cases in UTC.
 #[track_caller]
-pub(crate) fn check(cases: &[(&str, &str)]) {
+pub fn check(cases: &[(&str, &str)]) {
     check_in(&utc(), cases);
 }
 
 /// Checks `(expression, text)` cases in a session.
 #[track_caller]
-pub(crate) fn check_in(settings: &SessionSettings, cases: &[(&str, &str)]) {
+pub fn check_in(settings: &SessionSettings, cases: &[(&str, &str)]) {
     let mut wrong = Vec::new();
     for (expr, expected) in cases {
         match try_eval(expr, settings) {
@@ -236,7 +236,7 @@ pub(crate) fn check_in(settings: &SessionSettings, cases: &[(&str, &str)]) {
 
 /// Checks `(expression, type)` cases.
 #[track_caller]
-pub(crate) fn check_types(cases: &[(&str, &str)]) {
+pub fn check_types(cases: &[(&str, &str)]) {
     let mut wrong = Vec::new();
     for (expr, expected) in cases {
         match try_eval(expr, &utc()) {
@@ -250,7 +250,7 @@ pub(crate) fn check_types(cases: &[(&str, &str)]) {
 
 /// Checks that expressions fail with a message that holds the text.
 #[track_caller]
-pub(crate) fn check_errors(cases: &[(&str, &str)]) {
+pub fn check_errors(cases: &[(&str, &str)]) {
     for (expr, expected) in cases {
         match try_eval(expr, &utc()) {
             Ok((text, _)) => panic!("{expr} should fail, but is {text}"),
@@ -263,7 +263,7 @@ pub(crate) fn check_errors(cases: &[(&str, &str)]) {
 }
 
 /// Evaluates projections, filters and `VALUES`: enough for queries about expressions.
-pub(crate) fn run(plan: &LogicalPlan) -> Result<RecordBatch> {
+pub fn run(plan: &LogicalPlan) -> Result<RecordBatch> {
     match plan {
         LogicalPlan::EmptyRelation(_) => {
             let options = RecordBatchOptions::new().with_row_count(Some(1));

@@ -31,7 +31,7 @@ fn ltz3() -> DataType {
 const TS3: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
 /// The functions of this group.
-pub(super) fn defs() -> Vec<Def> {
+pub(crate) fn defs() -> Vec<Def> {
     use DataType::{Boolean, Date32, Int64, Utf8};
     let mut defs = clock_defs();
     let parts = [
@@ -271,7 +271,7 @@ fn extract(call: &Call) -> Result<ArrayRef> {
 }
 
 /// `FLOOR(t TO unit)` and `CEIL(t TO unit)`.
-pub(super) fn floor_to(call: &Call, up: bool) -> Result<ArrayRef> {
+pub(crate) fn floor_to(call: &Call, up: bool) -> Result<ArrayRef> {
     let unit = Unit::of(call, 1)?;
     let times = Locals::of(call, 0)?;
     let date = matches!(call.dtype(0), DataType::Date32);

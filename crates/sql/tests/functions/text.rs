@@ -1,6 +1,6 @@
 //! String functions, regular expressions, hashes, URLs, conditions.
 
-use crate::functions::testing::{check, check_errors, check_types};
+use crate::harness::{check, check_errors, check_types};
 
 #[test]
 fn strings() {

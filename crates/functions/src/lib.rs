@@ -2,8 +2,9 @@
 //!
 //! Scalar functions are DataFusion `ScalarUDF`s over arrow kernels, one file a group, each
 //! group a table of [`call::Def`]s. Aggregate functions are described for planning only; the
-//! engine runs them itself. What a function does differently from Flink stands in
-//! `docs/functions.md`.
+//! engine runs them itself. They know neither SQL text nor plans, and are a crate of their own
+//! because they run for every row: they are compiled for speed, the planner is not. What a
+//! function does differently from Flink stands in `docs/functions.md`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use datafusion_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 mod aggregate;
-pub(crate) mod call;
-pub(crate) mod cast;
+mod call;
+pub mod cast;
 mod collection;
 mod format;
 mod json;
@@ -21,20 +22,17 @@ mod json_functions;
 mod math;
 mod misc;
 mod number;
-pub(crate) mod operators;
+pub mod operators;
 mod pattern;
 mod printf;
 mod regexp;
 mod string;
 mod temporal;
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
-mod tests;
 mod time;
-pub(crate) mod typing;
+pub mod typing;
 mod window;
 
+pub use call::FlinkFunction;
 pub use format::{format_field_value, format_value};
 
 /// The clock of a step: milliseconds since the epoch, set by the engine once a step.
@@ -107,9 +105,10 @@ pub fn scalar_functions(settings: &SessionSettings) -> Vec<Arc<ScalarUDF>> {
         .collect()
 }
 
-/// The definition of one function.
-pub(crate) fn definition(name: &str) -> Option<call::Def> {
-    definitions().into_iter().find(|d| d.name == name)
+/// One scalar function by its own name, bound to the session.
+pub fn scalar_function(name: &str, settings: &SessionSettings) -> Option<ScalarUDF> {
+    let def = definitions().into_iter().find(|d| d.name == name)?;
+    Some(ScalarUDF::new_from_impl(call::FlinkFunction::new(def, settings.clone())))
 }
 
 /// Every function, group after group.

@@ -102,7 +102,7 @@ fn percentile_type(types: &[DataType]) -> Result<DataType> {
 }
 
 /// All aggregate functions.
-pub(super) fn all() -> Vec<Arc<AggregateUDF>> {
+pub(crate) fn all() -> Vec<Arc<AggregateUDF>> {
     AGGREGATES
         .iter()
         .map(|def| Arc::new(AggregateUDF::new_from_impl(PlannedAggregate::new(def))))
