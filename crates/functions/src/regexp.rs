@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, ListBuilder, MapBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion_common::{Result, exec_err};
-use regex::{Regex, RegexBuilder};
+use regex::{CaptureLocations, Regex, RegexBuilder};
 
 use super::call::{Args, Call, Def, Nulls, Ret, some};
 use super::typing::{list_of, map_of};
@@ -40,21 +40,39 @@ pub(crate) fn defs() -> Vec<Def> {
     ]
 }
 
-/// Compiled patterns of one call.
+/// Compiled patterns of one call, which mostly has one.
 #[derive(Default)]
 struct Patterns {
-    known: HashMap<String, Option<Arc<Regex>>>,
+    known: HashMap<String, Option<Compiled>>,
+    last: Option<(String, Option<Compiled>)>,
+}
+
+/// A pattern, and room for where its groups match.
+#[derive(Clone)]
+struct Compiled {
+    regex: Arc<Regex>,
+    groups: CaptureLocations,
 }
 
 impl Patterns {
     /// The compiled pattern; `None` if it is not well formed.
-    fn get(&mut self, pattern: &str) -> Result<Option<Arc<Regex>>> {
-        if let Some(found) = self.known.get(pattern) {
-            return Ok(found.clone());
+    fn get(&mut self, pattern: &str) -> Result<Option<&Regex>> {
+        Ok(self.compiled(pattern)?.map(|compiled| &*compiled.regex))
+    }
+
+    fn compiled(&mut self, pattern: &str) -> Result<Option<&mut Compiled>> {
+        if self.last.as_ref().is_none_or(|(last, _)| last != pattern) {
+            let found = match self.known.get(pattern) {
+                Some(found) => found.clone(),
+                None => compile(pattern)?.map(|regex| {
+                    let groups = regex.capture_locations();
+                    Compiled { regex, groups }
+                }),
+            };
+            self.known.insert(pattern.to_string(), found.clone());
+            self.last = Some((pattern.to_string(), found));
         }
-        let compiled = compile(pattern)?;
-        self.known.insert(pattern.to_string(), compiled.clone());
-        Ok(compiled)
+        Ok(self.last.as_mut().and_then(|(_, compiled)| compiled.as_mut()))
     }
 }
 
@@ -196,9 +214,10 @@ fn extract(call: &Call) -> Result<ArrayRef> {
             Some(g) => some!(g.get(i)),
             None => 0,
         };
-        let regex = some!(patterns.get(p)?);
+        let Compiled { regex, groups } = some!(patterns.compiled(p)?);
         let group = some!(usize::try_from(group).ok());
-        Ok(regex.captures(s).and_then(|c| c.get(group).map(|m| m.as_str())))
+        some!(regex.captures_read(groups, s));
+        Ok(groups.get(group).and_then(|(start, end)| s.get(start..end)))
     })
 }
 
@@ -309,7 +328,7 @@ fn java_split<'a>(s: &'a str, regex: &Regex) -> Vec<&'a str> {
 
 fn str_to_map(call: &Call) -> Result<ArrayRef> {
     let (s, pair, kv) = (call.str(0)?, call.str_opt(1)?, call.str_opt(2)?);
-    let mut patterns = Patterns::default();
+    let (mut pairs, mut keys) = (Patterns::default(), Patterns::default());
     let names = arrow::array::MapFieldNames {
         entry: "entries".into(),
         key: "key".into(),
@@ -323,11 +342,11 @@ fn str_to_map(call: &Call) -> Result<ArrayRef> {
             out.append(false)?;
             continue;
         };
-        let (Some(pair_re), Some(kv_re)) = (patterns.get(pair)?, patterns.get(kv)?) else {
+        let (Some(pair_re), Some(kv_re)) = (pairs.get(pair)?, keys.get(kv)?) else {
             return exec_err!("STR_TO_MAP: '{pair}' or '{kv}' is not a regular expression");
         };
         let mut entries: Vec<(&str, Option<&str>)> = Vec::new();
-        let parts = if s.is_empty() { vec![] } else { java_split(s, &pair_re) };
+        let parts = if s.is_empty() { vec![] } else { java_split(s, pair_re) };
         for part in parts {
             let (key, value) = match kv_re.find(part) {
                 Some(m) => (&part[..m.start()], Some(&part[m.end()..])),

@@ -18,7 +18,7 @@ pub(crate) fn defs() -> Vec<Def> {
         Def::new("UPPER", "S", Utf8, |c| map(c, |s| Some(s.to_uppercase().into())))
             .nulls(Nulls::Propagate)
             .aliases(&["UCASE"]),
-        Def::new("LOWER", "S", Utf8, |c| map(c, |s| Some(s.to_lowercase().into())))
+        Def::new("LOWER", "S", Utf8, |c| map(c, |s| Some(lower(s).into())))
             .nulls(Nulls::Propagate)
             .aliases(&["LCASE"]),
         Def::new("REVERSE", "S", Utf8, |c| map(c, |s| Some(s.chars().rev().collect())))
@@ -89,6 +89,10 @@ fn map(call: &Call, f: fn(&str) -> Option<Cow<'_, str>>) -> Result<ArrayRef> {
 fn char_length(call: &Call) -> Result<ArrayRef> {
     let s = call.str(0)?;
     call.prims::<Int32Type>(|i| Ok(s.get(i).map(|s| s.chars().count() as i32)))
+}
+
+fn lower(s: &str) -> String {
+    if s.is_ascii() { s.to_ascii_lowercase() } else { s.to_lowercase() }
 }
 
 /// Words are ASCII letters and digits; anything else stands between words.
