@@ -8,6 +8,7 @@ mod context;
 mod dialect;
 pub mod nodes;
 mod optimize;
+pub mod pattern;
 mod relation;
 mod rewrite;
 mod set_all;

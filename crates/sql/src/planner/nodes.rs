@@ -1,6 +1,5 @@
 //! What DataFusion's logical plan does not know: windows, versions and lateral arrays.
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -325,10 +324,11 @@ impl UserDefinedLogicalNodeCore for UnnestLeaf {
 macro_rules! no_order {
     ($($node:ty),*) => {$(
         impl PartialOrd for $node {
-            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-                (self == other).then_some(Ordering::Equal)
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                (self == other).then_some(std::cmp::Ordering::Equal)
             }
         }
     )*};
 }
+pub(in crate::planner) use no_order;
 no_order!(WindowNode, VersionNode, UnnestNode, UnnestLeaf);

@@ -14,13 +14,17 @@ use sqlparser::ast::{
 };
 
 use crate::catalog::Relation;
+use crate::functions::SessionSettings;
 
 use super::context::{TableRef, table_of};
 use super::nodes::{UnnestLeaf, VersionNode, WindowKind, WindowNode};
 
 /// Plans Flink's own table factors.
 #[derive(Debug)]
-pub(super) struct FlinkRelationPlanner;
+pub(super) struct FlinkRelationPlanner {
+    /// What the types of expressions depend on.
+    pub settings: SessionSettings,
+}
 
 impl RelationPlanner for FlinkRelationPlanner {
     fn plan_relation(
@@ -62,6 +66,10 @@ impl RelationPlanner for FlinkRelationPlanner {
                 };
                 let collection = context.sql_expr_to_logical_expr(array, &DFSchema::empty())?;
                 planned(unnest_leaf(collection, with_ordinality)?, alias)
+            }
+            TableFactor::MatchRecognize { .. } => {
+                let (plan, alias) = super::pattern::plan(relation, context, &self.settings)?;
+                planned(plan, alias)
             }
             other => Ok(RelationPlanning::Original(Box::new(other))),
         }
@@ -250,7 +258,11 @@ fn descriptor(expr: ast::Expr, input: &LogicalPlan) -> Result<Expr> {
 }
 
 /// A constant interval in milliseconds.
-fn millis(expr: ast::Expr, what: &str, context: &mut dyn RelationPlannerContext) -> Result<i64> {
+pub(super) fn millis(
+    expr: ast::Expr,
+    what: &str,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<i64> {
     let text = expr.to_string();
     let value = context.sql_to_expr(expr, &DFSchema::empty())?;
     let Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) = value else {

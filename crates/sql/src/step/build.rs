@@ -8,6 +8,7 @@ use datafusion_common::DFSchema;
 use rialto_engine::operator::aggregate::Aggregate;
 use rialto_engine::operator::filter_project::{FilterProject, SelectColumns};
 use rialto_engine::operator::join::Join;
+use rialto_engine::operator::match_recognize::MatchRecognize;
 use rialto_engine::operator::over::Over;
 use rialto_engine::operator::session::SessionWindow;
 use rialto_engine::operator::set_operation::SetOperation;
@@ -181,6 +182,13 @@ impl Build<'_> {
                 let input = Arc::clone(&plan.inputs[0].schema);
                 self.circuit.operator(name, inputs, move || {
                     Ok(Box::new(Over::new(&input, spec.as_ref().clone())?))
+                })
+            }
+            StepNode::MatchRecognize(spec) => {
+                let spec = spec.clone();
+                let input = Arc::clone(&plan.inputs[0].schema);
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(MatchRecognize::new(&input, spec.as_ref().clone())?))
                 })
             }
             StepNode::Session(spec) => {

@@ -109,6 +109,17 @@ fn describe(plan: &StepPlan) -> String {
                 spec.emission
             )
         }
+        StepNode::MatchRecognize(spec) => {
+            let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
+            let within = spec.within.map(|ms| format!(", within={ms} ms")).unwrap_or_default();
+            format!(
+                "partitionBy=[{}], orderBy=[{}], variables=[{}], skip={:?}{within}",
+                input(0, &spec.partition),
+                input(0, &order),
+                spec.variables.join(", "),
+                spec.skip
+            )
+        }
         StepNode::Session(spec) => {
             let by = input(0, &spec.partition);
             let time = input(0, &[spec.time]);
@@ -140,6 +151,7 @@ fn state(plan: &StepPlan) -> Option<String> {
             "rows of each partition, until no later row can see them".into()
         }
         StepNode::Over(_) => "all rows of each partition".into(),
+        StepNode::MatchRecognize(_) => "rows from the start of the running match on".into(),
         StepNode::Session(_) => "rows of open sessions".into(),
         StepNode::SetOperation(_) => "a count for each different row, kept".into(),
         _ => return None,

@@ -17,6 +17,7 @@ use rialto_engine::expr::Expression;
 use rialto_engine::operator::SortColumn;
 use rialto_engine::operator::aggregate::AggregateSpec;
 use rialto_engine::operator::join::JoinSpec;
+use rialto_engine::operator::match_recognize::MatchSpec;
 use rialto_engine::operator::over::OverSpec;
 use rialto_engine::operator::session::SessionSpec;
 use rialto_engine::operator::set_operation::SetRule;
@@ -117,6 +118,8 @@ pub enum StepNode {
     TopN(Box<TopNSpec>),
     /// Computes functions over the rows around each row.
     Over(Box<OverSpec>),
+    /// Finds rows that follow a pattern.
+    MatchRecognize(Box<MatchSpec>),
     /// Adds the columns of a row's session.
     Session(SessionSpec),
     /// Gives a row for each element of a collection.
@@ -144,6 +147,7 @@ impl StepNode {
             Self::Join(_) => "Join",
             Self::TopN(_) => "TopN",
             Self::Over(_) => "Over",
+            Self::MatchRecognize(_) => "MatchRecognize",
             Self::Session(_) => "SessionWindow",
             Self::Unnest(_) => "Unnest",
             Self::Union => "Union",

@@ -54,7 +54,7 @@ use pattern::{Instruction, compile};
 pub use pattern::{PATTERN_INSTRUCTIONS_MAX, PATTERN_VARIABLES_MAX, Pattern, Preference};
 
 /// Where the search goes on after a match.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Skip {
     /// At the row after the match.
     PastLastRow,

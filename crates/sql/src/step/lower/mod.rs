@@ -6,6 +6,7 @@
 mod aggregate;
 mod join;
 mod over;
+mod pattern;
 mod query;
 mod rank;
 mod scan;
@@ -32,6 +33,7 @@ use rialto_engine::operator::{Emission, SortColumn};
 use crate::catalog::ObjectPath;
 use crate::error::{Result, SqlError};
 use crate::planner::nodes::{SetAllNode, UnnestNode, VersionNode, WindowKind, WindowNode};
+use crate::planner::pattern::MatchNode;
 
 pub use query::Query;
 
@@ -87,6 +89,8 @@ impl Lowering {
                     self.window(window)
                 } else if let Some(unnest) = node.downcast_ref::<UnnestNode>() {
                     self.unnest(unnest)
+                } else if let Some(found) = node.downcast_ref::<MatchNode>() {
+                    self.match_recognize(found)
                 } else if let Some(version) = node.downcast_ref::<VersionNode>() {
                     Err(SqlError::new("FOR SYSTEM_TIME AS OF stands outside of a join")
                         .with_detail(format!("it reads a version as of {}", version.as_of))
