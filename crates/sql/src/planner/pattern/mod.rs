@@ -178,7 +178,7 @@ impl Quantifier {
         if self.max.is_some_and(|max| max == 0 || max < self.min) {
             return plan_err!("the quantifier of {name} allows no number of rows");
         }
-        if self.reluctant && self.min == 0 {
+        if self.reluctant && self.is_optional() {
             return plan_err!(
                 "a reluctant {name} that may be left out is not supported; without the second ? \
                  it already ends as soon as what follows fits"
@@ -187,9 +187,13 @@ impl Quantifier {
         Ok(())
     }
 
-    /// Flink: a loop that may be left out keeps no row from what follows.
+    fn is_optional(&self) -> bool {
+        self.min == 0 && self.max == Some(1)
+    }
+
+    /// Flink: `A?` keeps no row from what follows, every other greedy loop does.
     fn keeps(&self) -> bool {
-        !self.reluctant && self.min > 0 && self.max != Some(self.min)
+        !self.reluctant && !self.is_optional() && self.max != Some(self.min)
     }
 
     fn pattern(&self, variable: usize) -> Pattern {
