@@ -9,20 +9,30 @@ mod terms;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion_common::{Column, Result, plan_err};
+use datafusion_common::{Column, DataFusionError, Result};
 use datafusion_expr::planner::RelationPlannerContext;
 use datafusion_expr::{Expr, LogicalPlan, SortExpr};
-use rialto_engine::operator::match_recognize::{Pattern, Preference, Skip};
-use sqlparser::ast::{
-    self, AfterMatchSkip, MatchRecognizePattern, MatchRecognizeSymbol, RepetitionQuantifier,
-    RowsPerMatch, SymbolDefinition, TableAlias, TableFactor,
+use rialto_engine::operator::match_recognize::{
+    PATTERN_VARIABLES_MAX, Pattern, Preference, Skip,
 };
+use sqlparser::ast::{
+    self, AfterMatchSkip, Ident, MatchRecognizePattern, MatchRecognizeSymbol, RepetitionQuantifier,
+    RowsPerMatch, Spanned, SymbolDefinition, TableAlias, TableFactor,
+};
+use sqlparser::tokenizer::Span as TokenSpan;
 
+use super::context::external;
+use crate::error::{Span, SqlError};
 use crate::functions::SessionSettings;
 use crate::parser::WITHIN_SYMBOL;
 
 pub use node::{MatchClauses, MatchColumn, MatchNode, MatchTerm};
 use terms::Terms;
+
+/// An error at a place in the query.
+fn refused(message: impl Into<String>, place: TokenSpan) -> DataFusionError {
+    external(SqlError::new(message).with_span(Span::from_sqlparser(place)))
+}
 
 /// Plans `table MATCH_RECOGNIZE (…)`; answers its alias too.
 pub(super) fn plan(
@@ -30,6 +40,7 @@ pub(super) fn plan(
     context: &mut dyn RelationPlannerContext,
     settings: &SessionSettings,
 ) -> Result<(LogicalPlan, Option<TableAlias>)> {
+    let place = relation.span();
     let TableFactor::MatchRecognize {
         table,
         partition_by,
@@ -42,54 +53,70 @@ pub(super) fn plan(
         alias,
     } = relation
     else {
-        return plan_err!("expected MATCH_RECOGNIZE");
+        return Err(refused("expected MATCH_RECOGNIZE", place));
     };
     if let Some(RowsPerMatch::AllRows(_)) = rows_per_match {
-        return plan_err!("ALL ROWS PER MATCH is not supported; use ONE ROW PER MATCH");
+        let message = "ALL ROWS PER MATCH is not supported; use ONE ROW PER MATCH";
+        return Err(refused(message, place));
     }
     // The types of what is read must be final before expressions over it are planned.
     let input = super::rewrite::finish(context.plan(*table)?, settings)?;
-    let mut partition = Vec::with_capacity(partition_by.len());
-    for expr in partition_by {
-        partition.push(column(expr, &input, "PARTITION BY", context)?);
-    }
+    let partition = partition_by
+        .into_iter()
+        .map(|expr| column(expr, &input, "PARTITION BY", context))
+        .collect::<Result<Vec<Column>>>()?;
     let order = order_by
         .into_iter()
         .map(|o| sort(o, &input, context))
         .collect::<Result<Vec<SortExpr>>>()?;
     let mut variables = Vec::new();
-    let pattern = parts(&pattern, &mut variables)?;
+    let pattern = parts(&pattern, &mut variables, place)?;
     let (within, symbols) = within(symbols, context)?;
     let skip = skip(after_match_skip, &variables)?;
     let time = match order.first() {
         Some(SortExpr { expr: Expr::Column(column), .. }) => {
             Some(Arc::clone(input.schema().qualified_field_from_column(column)?.1))
         }
-        _ => return plan_err!("MATCH_RECOGNIZE needs an ORDER BY a time attribute"),
+        _ => return Err(refused("MATCH_RECOGNIZE needs an ORDER BY a time attribute", place)),
     };
     let mut terms = Terms { input: &input, variables: &variables, time, settings, context };
-    let mut define = vec![None; variables.len()];
-    for SymbolDefinition { symbol, definition } in symbols {
-        let at = variable(&symbol.value, &variables)?;
-        let text = definition.to_string();
-        let term = terms.plan(definition)?;
-        if terms::data_type(&term)? != DataType::Boolean {
-            return plan_err!("the condition of {} is not a BOOLEAN: {text}", symbol.value);
-        }
-        if define[at].replace(term).is_some() {
-            return plan_err!("DEFINE has two conditions of {}", symbol.value);
-        }
-    }
+    let define = define(symbols, &mut terms)?;
     let mut outputs = Vec::with_capacity(measures.len());
     for measure in measures {
         let term = terms.plan(measure.expr)?;
         let field = terms::field(&term, &measure.alias.value)?;
         outputs.push((term, field));
     }
+    let place = Span::from_sqlparser(place);
     let measures = outputs;
     let clauses =
-        MatchClauses { partition, order, variables, pattern, define, measures, skip, within };
+        MatchClauses { partition, order, variables, pattern, define, measures, skip, within, place };
     Ok((MatchNode::try_new(input, clauses)?.into_plan(), alias))
+}
+
+/// The condition of each variable.
+fn define(
+    symbols: Vec<SymbolDefinition>,
+    terms: &mut Terms<'_>,
+) -> Result<Vec<Option<MatchTerm>>> {
+    let mut define = vec![None; terms.variables.len()];
+    for SymbolDefinition { symbol, definition } in symbols {
+        let at = variable(&symbol, terms.variables)?;
+        let (text, place) = (definition.to_string(), definition.span());
+        let term = terms.plan(definition)?;
+        let data_type = terms::data_type(&term)?;
+        if data_type != DataType::Boolean {
+            let name = crate::functions::typing::type_name(&data_type);
+            let message =
+                format!("the condition of {} is a {name} and not a BOOLEAN: {text}", symbol.value);
+            return Err(refused(message, place));
+        }
+        if define[at].replace(term).is_some() {
+            let message = format!("DEFINE has two conditions of {}", symbol.value);
+            return Err(refused(message, symbol.span));
+        }
+    }
+    Ok(define)
 }
 
 fn column(
@@ -98,10 +125,13 @@ fn column(
     clause: &str,
     context: &mut dyn RelationPlannerContext,
 ) -> Result<Column> {
-    let text = expr.to_string();
+    let (text, place) = (expr.to_string(), expr.span());
     match context.sql_to_expr(expr, input.schema())? {
         Expr::Column(column) => Ok(column),
-        _ => plan_err!("{clause} of MATCH_RECOGNIZE takes columns, not {text}"),
+        _ => {
+            let message = format!("{clause} of MATCH_RECOGNIZE takes columns, not {text}");
+            Err(refused(message, place))
+        }
     }
 }
 
@@ -125,11 +155,11 @@ fn within(
     if symbols.first().is_none_or(|s| s.symbol.value != WITHIN_SYMBOL) {
         return Ok((None, symbols));
     }
-    let interval = symbols.remove(0).definition;
-    let text = interval.to_string();
-    match super::relation::millis(interval, "WITHIN", context)? {
+    let SymbolDefinition { symbol, definition } = symbols.remove(0);
+    let text = definition.to_string();
+    match super::relation::millis(definition, "WITHIN", context)? {
         ms if ms > 0 => Ok((Some(ms), symbols)),
-        _ => plan_err!("WITHIN takes a positive interval, not {text}"),
+        _ => Err(refused(format!("WITHIN takes a positive interval, not {text}"), symbol.span)),
     }
 }
 
@@ -137,19 +167,18 @@ fn skip(skip: Option<AfterMatchSkip>, variables: &[String]) -> Result<Skip> {
     Ok(match skip {
         None | Some(AfterMatchSkip::PastLastRow) => Skip::PastLastRow,
         Some(AfterMatchSkip::ToNextRow) => Skip::ToNextRow,
-        Some(AfterMatchSkip::ToFirst(name)) => Skip::ToFirst(variable(&name.value, variables)?),
-        Some(AfterMatchSkip::ToLast(name)) => Skip::ToLast(variable(&name.value, variables)?),
+        Some(AfterMatchSkip::ToFirst(name)) => Skip::ToFirst(variable(&name, variables)?),
+        Some(AfterMatchSkip::ToLast(name)) => Skip::ToLast(variable(&name, variables)?),
     })
 }
 
 /// The position of a pattern variable.
-fn variable(name: &str, variables: &[String]) -> Result<usize> {
-    match variables.iter().position(|v| v == name) {
-        Some(at) => Ok(at),
-        None => {
-            plan_err!("there is no pattern variable {name}; PATTERN has {}", variables.join(", "))
-        }
-    }
+fn variable(name: &Ident, variables: &[String]) -> Result<usize> {
+    variables.iter().position(|v| *v == name.value).ok_or_else(|| {
+        let all = variables.join(", ");
+        let message = format!("there is no pattern variable {}; PATTERN has {all}", name.value);
+        refused(message, name.span)
+    })
 }
 
 /// How often a variable stands in a row.
@@ -174,15 +203,18 @@ impl Quantifier {
         Self { min, max, reluctant }
     }
 
-    fn check(&self, name: &str) -> Result<()> {
+    fn check(&self, name: &Ident) -> Result<()> {
         if self.max.is_some_and(|max| max == 0 || max < self.min) {
-            return plan_err!("the quantifier of {name} allows no number of rows");
+            let message = format!("the quantifier of {} allows no number of rows", name.value);
+            return Err(refused(message, name.span));
         }
         if self.reluctant && self.is_optional() {
-            return plan_err!(
-                "a reluctant {name} that may be left out is not supported; without the second ? \
-                 it already ends as soon as what follows fits"
+            let message = format!(
+                "a reluctant {0} that may be left out is not supported; write {0}? without the \
+                 second ?, which already ends as soon as what follows fits",
+                name.value
             );
+            return Err(refused(message, name.span));
         }
         Ok(())
     }
@@ -204,38 +236,58 @@ impl Quantifier {
 }
 
 /// A pattern, which is a row of variables with quantifiers; the variables are named as they come.
-fn parts(pattern: &MatchRecognizePattern, variables: &mut Vec<String>) -> Result<Pattern> {
+fn parts(
+    pattern: &MatchRecognizePattern,
+    variables: &mut Vec<String>,
+    place: TokenSpan,
+) -> Result<Pattern> {
     let mut steps = Vec::new();
-    flatten(pattern, &mut steps)?;
+    flatten(pattern, place, &mut steps)?;
     let mut parts = Vec::with_capacity(steps.len());
     for (name, quantifier) in &steps {
         quantifier.check(name)?;
-        if variables.contains(name) {
-            return plan_err!("the pattern variable {name} stands in PATTERN more than once");
+        if variables.contains(&name.value) {
+            let message =
+                format!("the pattern variable {} stands in PATTERN more than once", name.value);
+            return Err(refused(message, name.span));
         }
         parts.push(quantifier.pattern(variables.len()));
-        variables.push(name.clone());
+        variables.push(name.value.clone());
+    }
+    if variables.len() > PATTERN_VARIABLES_MAX {
+        let message =
+            format!("a PATTERN of more than {PATTERN_VARIABLES_MAX} variables is not supported");
+        return Err(refused(message, place));
     }
     match steps.last() {
-        Some((name, last)) if last.keeps() => plan_err!(
-            "PATTERN must not end with a greedy quantifier, as {name} has: it would wait for rows \
-             for ever; end with a plain variable or make it reluctant, such as {name}+?"
-        ),
+        Some((name, last)) if last.keeps() => Err(refused(
+            format!(
+                "PATTERN must not end with a greedy quantifier, as {0} has: it would wait for \
+                 rows for ever; end with a plain variable or make it reluctant, such as {0}+?",
+                name.value
+            ),
+            name.span,
+        )),
         _ if steps.iter().all(|(_, q)| q.min == 0) => {
-            plan_err!("PATTERN fits no rows at all: one variable must not be optional")
+            let message = "PATTERN fits no rows at all: one variable must not be optional";
+            Err(refused(message, place))
         }
         _ => Ok(Pattern::Concatenation(parts)),
     }
 }
 
-fn flatten(pattern: &MatchRecognizePattern, steps: &mut Vec<(String, Quantifier)>) -> Result<()> {
+fn flatten(
+    pattern: &MatchRecognizePattern,
+    place: TokenSpan,
+    steps: &mut Vec<(Ident, Quantifier)>,
+) -> Result<()> {
     use MatchRecognizePattern as P;
     match pattern {
-        P::Concat(parts) => parts.iter().try_for_each(|part| flatten(part, steps)),
-        P::Group(inner) => flatten(inner, steps),
+        P::Concat(parts) => parts.iter().try_for_each(|part| flatten(part, place, steps)),
+        P::Group(inner) => flatten(inner, place, steps),
         P::Symbol(symbol) => {
             let once = Quantifier { min: 1, max: Some(1), reluctant: false };
-            steps.push((name_of(symbol)?, once));
+            steps.push((name_of(symbol, place)?, once));
             Ok(())
         }
         P::Repetition(inner, quantifier) => {
@@ -252,19 +304,37 @@ fn flatten(pattern: &MatchRecognizePattern, steps: &mut Vec<(String, Quantifier)
             }
             match inner {
                 P::Symbol(symbol) => {
-                    steps.push((name_of(symbol)?, quantifier));
+                    steps.push((name_of(symbol, place)?, quantifier));
                     Ok(())
                 }
-                other => plan_err!("a quantifier of a group is not supported: ({other})"),
+                other => {
+                    let message = format!("a quantifier of a group is not supported: ({other})");
+                    Err(refused(message, first_name(other).unwrap_or(place)))
+                }
             }
         }
-        other => plan_err!("{other} is not supported in PATTERN: it takes variables in a row"),
+        other => {
+            let message = format!("{other} is not supported in PATTERN: it takes variables in a row");
+            Err(refused(message, first_name(other).unwrap_or(place)))
+        }
     }
 }
 
-fn name_of(symbol: &MatchRecognizeSymbol) -> Result<String> {
+fn name_of(symbol: &MatchRecognizeSymbol, place: TokenSpan) -> Result<Ident> {
     match symbol {
-        MatchRecognizeSymbol::Named(name) => Ok(name.value.clone()),
-        other => plan_err!("{other} is not supported in PATTERN"),
+        MatchRecognizeSymbol::Named(name) => Ok(name.clone()),
+        other => Err(refused(format!("{other} is not supported in PATTERN"), place)),
+    }
+}
+
+/// The place of the first variable of a pattern.
+fn first_name(pattern: &MatchRecognizePattern) -> Option<TokenSpan> {
+    use MatchRecognizePattern as P;
+    match pattern {
+        P::Symbol(MatchRecognizeSymbol::Named(name))
+        | P::Exclude(MatchRecognizeSymbol::Named(name)) => Some(name.span),
+        P::Concat(parts) | P::Alternation(parts) => parts.iter().find_map(first_name),
+        P::Group(inner) | P::Repetition(inner, _) => first_name(inner),
+        _ => None,
     }
 }

@@ -9,6 +9,8 @@ use datafusion_common::{Column, DFSchema, DFSchemaRef, Result, plan_err};
 use datafusion_expr::{Expr, Extension, LogicalPlan, SortExpr, UserDefinedLogicalNodeCore};
 use rialto_engine::operator::match_recognize::{Pattern, Skip};
 
+use crate::error::Span;
+
 /// What an expression of a pattern asks of a match. `variable` is the position of a pattern
 /// variable; without one all rows of the match are meant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -72,6 +74,8 @@ pub struct MatchClauses {
     pub skip: Skip,
     /// `WITHIN`, in milliseconds.
     pub within: Option<i64>,
+    /// Where it stands in the query.
+    pub place: Option<Span>,
 }
 
 /// Rows that follow a pattern, one row a match: the partition columns, then the measures.

@@ -5,19 +5,18 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Column, DFSchema, DataFusionError, Result, plan_datafusion_err, plan_err};
+use datafusion_common::{Column, DFSchema, DataFusionError, Result, plan_err};
 use datafusion_expr::planner::RelationPlannerContext;
 use datafusion_expr::{Expr, ExprSchemable, LogicalPlan};
 use sqlparser::ast::{
-    self, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, VisitMut, VisitorMut,
+    self, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Spanned, VisitMut, VisitorMut,
 };
 
 use crate::functions::SessionSettings;
 use crate::planner::optimize;
 use crate::semantics;
 
-use super::variable;
-use super::{MatchColumn, MatchTerm};
+use super::{MatchColumn, MatchTerm, refused, variable};
 
 /// How the columns of a term are called; no user's name begins so.
 const PREFIX: &str = "$match";
@@ -64,12 +63,18 @@ impl Terms<'_> {
     }
 
     /// A column of the input by its plain name.
-    fn input_column(&self, name: &str) -> Result<(Column, FieldRef)> {
-        let found: Vec<_> = self.input.schema().iter().filter(|(_, f)| f.name() == name).collect();
+    fn input_column(&self, name: &Ident) -> Result<(Column, FieldRef)> {
+        let is_it = |f: &FieldRef| *f.name() == name.value;
+        let found: Vec<_> = self.input.schema().iter().filter(|(_, f)| is_it(f)).collect();
         match found.as_slice() {
-            [(qualifier, field)] => Ok((Column::new(qualifier.cloned(), name), Arc::clone(field))),
-            [] => plan_err!("there is no column `{name}` to find a pattern in"),
-            _ => plan_err!("the column `{name}` is ambiguous"),
+            [(qualifier, field)] => {
+                Ok((Column::new(qualifier.cloned(), &name.value), Arc::clone(field)))
+            }
+            [] => {
+                let message = format!("there is no column `{}` to find a pattern in", name.value);
+                Err(refused(message, name.span))
+            }
+            _ => Err(refused(format!("the column `{}` is ambiguous", name.value), name.span)),
         }
     }
 }
@@ -112,8 +117,8 @@ impl VisitorMut for At<'_, '_, '_> {
         if let ast::Expr::Function(function) = expr
             && (place_of(&function.name).is_some() || self.references.is_aggregate(&function.name))
         {
-            let error = plan_datafusion_err!("FIRST and LAST take columns of a row, not {expr}");
-            return ControlFlow::Break(error);
+            let message = format!("FIRST and LAST take columns of a row, not {expr}");
+            return ControlFlow::Break(refused(message, expr.span()));
         }
         match self.references.column(expr, self.place) {
             Ok(()) => ControlFlow::Continue(()),
@@ -124,6 +129,11 @@ impl VisitorMut for At<'_, '_, '_> {
 
 impl References<'_, '_> {
     fn replace(&mut self, expr: &mut ast::Expr) -> Result<()> {
+        if let ast::Expr::Subquery(_) | ast::Expr::InSubquery { .. } | ast::Expr::Exists { .. } = expr
+        {
+            let message = "a subquery in MATCH_RECOGNIZE is not supported";
+            return Err(refused(message, expr.span()));
+        }
         let ast::Expr::Function(function) = &mut *expr else {
             return self.column(expr, Place::Last(0));
         };
@@ -134,7 +144,8 @@ impl References<'_, '_> {
         match name.as_str() {
             "MATCH_ROWTIME" => self.time(expr),
             "PREV" | "NEXT" | "CLASSIFIER" | "MATCH_NUMBER" | "MATCH_PROCTIME" => {
-                plan_err!("{name} is not supported in MATCH_RECOGNIZE")
+                let message = format!("{name} is not supported in MATCH_RECOGNIZE");
+                Err(refused(message, expr.span()))
             }
             _ if self.is_aggregate(&function.name) => self.aggregate(expr),
             _ => Ok(()),
@@ -172,19 +183,14 @@ impl References<'_, '_> {
     }
 
     /// The variable, the column, and the fields of it that a path names.
-    fn resolve<'p>(&self, path: &'p [Ident]) -> Result<(Option<usize>, &'p str, &'p [Ident])> {
+    fn resolve<'p>(&self, path: &'p [Ident]) -> Result<(Option<usize>, &'p Ident, &'p [Ident])> {
         match path {
-            [column] => Ok((None, &column.value, &[])),
-            [first, column, rest @ ..] => {
-                if self.terms.variables.contains(&first.value) {
-                    let at = variable(&first.value, self.terms.variables)?;
-                    return Ok((Some(at), &column.value, rest));
-                }
-                if self.terms.input_column(&first.value).is_ok() {
-                    return Ok((None, &first.value, &path[1..]));
-                }
-                variable(&first.value, self.terms.variables).map(|at| (Some(at), "", rest))
-            }
+            [column] => Ok((None, column, &[])),
+            [first, column, rest @ ..] => match variable(first, self.terms.variables) {
+                Ok(at) => Ok((Some(at), column, rest)),
+                Err(_) if self.terms.input_column(first).is_ok() => Ok((None, first, &path[1..])),
+                Err(error) => Err(error),
+            },
             [] => plan_err!("a column without a name"),
         }
     }
@@ -208,12 +214,15 @@ impl References<'_, '_> {
             [inner, offset] => match offset.to_string().parse::<usize>() {
                 Ok(offset) => (inner.clone(), offset),
                 Err(_) => {
-                    return plan_err!(
-                        "{text}: how many rows to go is a number that is written out"
-                    );
+                    let message =
+                        format!("{text}: how many rows to go is a number that is written out");
+                    return Err(refused(message, expr.span()));
                 }
             },
-            _ => return plan_err!("{text}: FIRST and LAST take a column and how many rows to go"),
+            _ => {
+                let message = format!("{text}: FIRST and LAST take a column and how many rows to go");
+                return Err(refused(message, expr.span()));
+            }
         };
         let mut at = At { references: self, place: place(offset) };
         if let ControlFlow::Break(error) = inner.visit(&mut at) {
@@ -226,13 +235,19 @@ impl References<'_, '_> {
     fn time(&mut self, expr: &mut ast::Expr) -> Result<()> {
         let field = match arguments(expr)?.as_slice() {
             [] => None,
-            [ast::Expr::Identifier(name)] => Some(self.terms.input_column(&name.value)?.1),
-            _ => return plan_err!("MATCH_ROWTIME takes no argument, or the time column"),
+            [ast::Expr::Identifier(name)] => Some(self.terms.input_column(name)?.1),
+            _ => {
+                let message = "MATCH_ROWTIME takes no argument, or the time column";
+                return Err(refused(message, expr.span()));
+            }
         };
         let is_time = |f: &FieldRef| matches!(f.data_type(), DataType::Timestamp(..));
         let field = match field.or_else(|| self.terms.time.clone()) {
             Some(field) if is_time(&field) => field,
-            _ => return plan_err!("MATCH_ROWTIME needs an ORDER BY a time column"),
+            _ => {
+                let message = "MATCH_ROWTIME needs an ORDER BY a time column";
+                return Err(refused(message, expr.span()));
+            }
         };
         let name = self.add(MatchColumn::Time, &field);
         *expr = ast::Expr::Identifier(name);
@@ -241,7 +256,7 @@ impl References<'_, '_> {
 
     /// An aggregate over the rows of one variable.
     fn aggregate(&mut self, expr: &mut ast::Expr) -> Result<()> {
-        let text = expr.to_string();
+        let (text, place) = (expr.to_string(), expr.span());
         let mut call = expr.clone();
         let ast::Expr::Function(function) = &mut call else { return Ok(()) };
         if let FunctionArguments::List(list) = &mut function.args {
@@ -260,14 +275,15 @@ impl References<'_, '_> {
         let variable = rows.found.flatten();
         let schema = Arc::clone(self.terms.input.schema());
         let Expr::AggregateFunction(call) = self.terms.bind(call, &schema)? else {
-            return plan_err!("{text} is not an aggregate");
+            return Err(refused(format!("{text} is not an aggregate"), place));
         };
         let params = &call.params;
         if params.distinct || params.filter.is_some() || !params.order_by.is_empty() {
-            return plan_err!(
+            let message = format!(
                 "DISTINCT, FILTER and ORDER BY of an aggregate are not supported in \
                  MATCH_RECOGNIZE: {text}"
             );
+            return Err(refused(message, place));
         }
         let call = Expr::AggregateFunction(call);
         let (_, field) = call.to_field(schema.as_ref())?;
@@ -297,9 +313,8 @@ impl VisitorMut for OneVariable<'_, '_, '_> {
             Err(error) => return ControlFlow::Break(error),
         };
         if self.found.is_some_and(|found| found != variable) {
-            return ControlFlow::Break(plan_datafusion_err!(
-                "an aggregate in MATCH_RECOGNIZE is over the rows of one pattern variable"
-            ));
+            let message = "an aggregate in MATCH_RECOGNIZE is over the rows of one pattern variable";
+            return ControlFlow::Break(refused(message, expr.span()));
         }
         self.found = Some(variable);
         let skipped = usize::from(variable.is_some());
@@ -325,7 +340,10 @@ fn arguments(call: &ast::Expr) -> Result<Vec<ast::Expr>> {
     let FunctionArguments::List(list) = &function.args else { return Ok(Vec::new()) };
     let plain = list.args.iter().map(|arg| match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr.clone()),
-        other => plan_err!("{other} cannot be an argument of {}", function.name),
+        other => {
+            let message = format!("{other} cannot be an argument of {}", function.name);
+            Err(refused(message, call.span()))
+        }
     });
     plain.collect()
 }
