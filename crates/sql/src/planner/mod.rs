@@ -12,6 +12,7 @@ pub mod pattern;
 mod relation;
 mod rewrite;
 mod set_all;
+pub mod temporal;
 mod unnest;
 
 use std::collections::BTreeMap;

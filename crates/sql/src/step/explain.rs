@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use rialto_engine::Partitioning;
 use rialto_engine::expr::Expression;
+use rialto_engine::operator::temporal_join::TemporalTime;
 
 use super::{Role, StepNode, StepPlan};
 
@@ -86,6 +87,22 @@ fn describe(plan: &StepPlan) -> String {
             let filter = spec.filter.as_ref().map(|f| format!(", where=[{f}]")).unwrap_or_default();
             format!("kind={:?}, on=[({left}) = ({right})]{filter}", spec.kind)
         }
+        StepNode::TemporalJoin(spec) => {
+            let on = (input(0, &spec.probe_keys), input(1, &spec.version_keys));
+            let time = match spec.time {
+                TemporalTime::Event { probe_time, version_time } => {
+                    let times = (input(0, &[probe_time]), input(1, &[version_time]));
+                    format!("time=[{} of versions by {}]", times.0, times.1)
+                }
+                TemporalTime::Processing => "time=processing".into(),
+            };
+            let on = as_of_join(spec.keep_unmatched, &on, spec.filter.as_ref());
+            format!("{on}, {time}, emit={:?}", spec.emission)
+        }
+        StepNode::LookupJoin { spec, .. } => {
+            let on = (input(0, &spec.probe_keys), input(1, &spec.table_keys));
+            as_of_join(spec.keep_unmatched, &on, spec.filter.as_ref())
+        }
         StepNode::TopN(spec) => {
             let by = input(0, &spec.partition);
             let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
@@ -132,6 +149,16 @@ fn describe(plan: &StepPlan) -> String {
     if body.is_empty() { name.into() } else { format!("{name}({body})") }
 }
 
+fn as_of_join(
+    keep_unmatched: bool,
+    (left, right): &(String, String),
+    filter: Option<&Expression>,
+) -> String {
+    let kind = if keep_unmatched { "Left" } else { "Inner" };
+    let filter = filter.map(|f| format!(", where=[{f}]")).unwrap_or_default();
+    format!("kind={kind}, on=[({left}) = ({right})]{filter}")
+}
+
 /// What an operator keeps between steps, and until when.
 fn state(plan: &StepPlan) -> Option<String> {
     Some(match &plan.node {
@@ -143,6 +170,8 @@ fn state(plan: &StepPlan) -> Option<String> {
             Some(retention) => format!("rows of both sides, {retention:?}"),
             None => "rows of both sides, kept".into(),
         },
+        StepNode::TemporalJoin(_) => "versions and rows, until the watermarks have passed".into(),
+        StepNode::LookupJoin { .. } => "rows of the table, kept".into(),
         StepNode::TopN(spec) => match (spec.input_insert_only, spec.last) {
             (true, Some(n)) => format!("first {n} rows of each partition"),
             _ => "all rows of each partition".into(),

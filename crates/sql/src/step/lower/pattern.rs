@@ -19,6 +19,10 @@ use crate::step::{Role, StepNode, StepPlan, Traits};
 impl Lowering {
     pub(super) fn match_recognize(&self, node: &MatchNode) -> Result<Plan> {
         let input = self.lower(&node.input)?;
+        self.search(node, input).map_err(|error| error.with_span(node.clauses.place))
+    }
+
+    fn search(&self, node: &MatchNode, input: Plan) -> Result<Plan> {
         let schema = node.input.schema();
         let clauses = &node.clauses;
         if !input.traits.insert_only {
@@ -121,7 +125,9 @@ fn aggregate(call: &Expr, schema: &DFSchema) -> Result<WindowFunction> {
     let Expr::AggregateFunction(function) = call else {
         return Err(SqlError::new(format!("{call} is not an aggregate")));
     };
-    let kind = kind_of(&function.func.name().to_ascii_uppercase(), &|_| Ok(1))?;
+    let name = function.func.name().to_ascii_uppercase();
+    let kind = kind_of(&name, &|_| Ok(1))
+        .map_err(|_| SqlError::not_supported(format!("the aggregate {name} in MATCH_RECOGNIZE")))?;
     let argument = match function.params.args.as_slice() {
         // COUNT(*) comes as COUNT(1): a constant that is not null counts every row.
         [Expr::Literal(value, _)] if kind == FunctionKind::Count && !value.is_null() => None,
