@@ -1,5 +1,6 @@
 //! What sqlparser's grammar of `MATCH_RECOGNIZE` has no place for, prepared on the tokens.
 //!
+//! - `AFTER MATCH SKIP TO v` becomes `AFTER MATCH SKIP TO LAST v`
 //! - `WITHIN` behind `PATTERN` becomes a first symbol of `DEFINE` named `$WITHIN`
 //! - a query in parentheses, `(SELECT …) MATCH_RECOGNIZE (…)`, becomes the argument of a table
 //!   function `$QUERY`, since the clause is read behind a table's name only
@@ -22,7 +23,27 @@ pub fn prepare(tokens: StatementTokens) -> Result<StatementTokens> {
     if find_word(&tokens, 0, "MATCH_RECOGNIZE").is_none() {
         return Ok(tokens);
     }
-    move_within(wrap_queries(tokens))
+    move_within(name_last(wrap_queries(tokens)))
+}
+
+/// `AFTER MATCH SKIP TO v` means the last row of `v`.
+fn name_last(tokens: StatementTokens) -> StatementTokens {
+    const SKIP: [&str; 4] = ["AFTER", "MATCH", "SKIP", "TO"];
+    let mut named = StatementTokens::with_capacity(tokens.len() + 1);
+    for token in tokens {
+        let to_variable = matches!(token.token, Token::Word(_))
+            && !["NEXT", "FIRST", "LAST"].iter().any(|word| word_is(&token.token, word))
+            && named.len() >= SKIP.len()
+            && named[named.len() - SKIP.len()..]
+                .iter()
+                .zip(SKIP)
+                .all(|(before, word)| word_is(&before.token, word));
+        if to_variable {
+            named.push(TokenWithSpan { token: Token::make_keyword("LAST"), span: token.span });
+        }
+        named.push(token);
+    }
+    named
 }
 
 /// `(SELECT …) MATCH_RECOGNIZE` becomes `` `$QUERY`((SELECT …)) MATCH_RECOGNIZE ``.

@@ -10,14 +10,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::tree_node::Transformed;
-use datafusion_common::{
-    Column, DFSchema, DFSchemaRef, Result, TableReference, internal_err,
-};
+use datafusion_common::{Column, DFSchema, DFSchemaRef, Result, TableReference, internal_err};
 use datafusion_expr::logical_plan::{Join, Projection, SubqueryAlias, build_join_schema};
 use datafusion_expr::utils::conjunction;
-use datafusion_expr::{
-    Expr, Extension, JoinType, LogicalPlan, UserDefinedLogicalNodeCore, lit,
-};
+use datafusion_expr::{Expr, Extension, JoinType, LogicalPlan, UserDefinedLogicalNodeCore, lit};
 
 use super::context::{external, table_of};
 use crate::catalog::Relation;
@@ -214,7 +210,8 @@ fn temporal(join: Join, right: LogicalPlan, version: &VersionNode) -> Result<Log
         JoinType::Inner => false,
         JoinType::Left => true,
         other => {
-            let what = format!("{} JOIN with FOR SYSTEM_TIME AS OF", other.to_string().to_uppercase());
+            let what =
+                format!("{} JOIN with FOR SYSTEM_TIME AS OF", other.to_string().to_uppercase());
             let hint = "use JOIN or LEFT JOIN, with the versioned table on the right";
             return Err(refused(SqlError::not_supported(what).with_hint(hint)));
         }

@@ -165,18 +165,8 @@ impl Build<'_> {
                     Ok(Box::new(Aggregate::new(spec.as_ref().clone())?))
                 })
             }
-            StepNode::Join(spec) => {
-                let spec = spec.clone();
-                self.circuit.operator(name, inputs, move || Ok(Box::new(Join::new(&spec)?)))
-            }
-            StepNode::TemporalJoin(spec) => {
-                let spec = spec.clone();
-                self.circuit.operator(name, inputs, move || Ok(Box::new(TemporalJoin::new(&spec)?)))
-            }
-            StepNode::LookupJoin { spec, place } => {
-                self.check_ends(&plan.inputs[1]).map_err(|error| error.with_span(*place))?;
-                let spec = spec.clone();
-                self.circuit.operator(name, inputs, move || Ok(Box::new(LookupJoin::new(&spec)?)))
+            StepNode::Join(_) | StepNode::TemporalJoin(_) | StepNode::LookupJoin { .. } => {
+                self.join(plan, inputs)?
             }
             StepNode::TopN(spec) => {
                 let spec = spec.clone();
@@ -222,6 +212,26 @@ impl Build<'_> {
             StepNode::Union => self.circuit.operator(name, inputs, move || {
                 Ok(Box::new(Union { schema: Arc::clone(&schema) }))
             }),
+        })
+    }
+
+    fn join(&mut self, plan: &StepPlan, inputs: Vec<NodeId>) -> Result<NodeId> {
+        let name = plan.node.name();
+        Ok(match &plan.node {
+            StepNode::TemporalJoin(spec) => {
+                let spec = spec.clone();
+                self.circuit.operator(name, inputs, move || Ok(Box::new(TemporalJoin::new(&spec)?)))
+            }
+            StepNode::LookupJoin { spec, place } => {
+                self.check_ends(&plan.inputs[1]).map_err(|error| error.with_span(*place))?;
+                let spec = spec.clone();
+                self.circuit.operator(name, inputs, move || Ok(Box::new(LookupJoin::new(&spec)?)))
+            }
+            StepNode::Join(spec) => {
+                let spec = spec.clone();
+                self.circuit.operator(name, inputs, move || Ok(Box::new(Join::new(&spec)?)))
+            }
+            _ => return Err(SqlError::not_supported(format!("{name} as a join"))),
         })
     }
 

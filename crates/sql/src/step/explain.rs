@@ -81,27 +81,8 @@ fn describe(plan: &StepPlan) -> String {
                 spec.emission
             )
         }
-        StepNode::Join(spec) => {
-            let left = input(0, &spec.left_keys);
-            let right = input(1, &spec.right_keys);
-            let filter = spec.filter.as_ref().map(|f| format!(", where=[{f}]")).unwrap_or_default();
-            format!("kind={:?}, on=[({left}) = ({right})]{filter}", spec.kind)
-        }
-        StepNode::TemporalJoin(spec) => {
-            let on = (input(0, &spec.probe_keys), input(1, &spec.version_keys));
-            let time = match spec.time {
-                TemporalTime::Event { probe_time, version_time } => {
-                    let times = (input(0, &[probe_time]), input(1, &[version_time]));
-                    format!("time=[{} of versions by {}]", times.0, times.1)
-                }
-                TemporalTime::Processing => "time=processing".into(),
-            };
-            let on = as_of_join(spec.keep_unmatched, &on, spec.filter.as_ref());
-            format!("{on}, {time}, emit={:?}", spec.emission)
-        }
-        StepNode::LookupJoin { spec, .. } => {
-            let on = (input(0, &spec.probe_keys), input(1, &spec.table_keys));
-            as_of_join(spec.keep_unmatched, &on, spec.filter.as_ref())
+        StepNode::Join(_) | StepNode::TemporalJoin(_) | StepNode::LookupJoin { .. } => {
+            describe_join(plan)
         }
         StepNode::TopN(spec) => {
             let by = input(0, &spec.partition);
@@ -149,14 +130,36 @@ fn describe(plan: &StepPlan) -> String {
     if body.is_empty() { name.into() } else { format!("{name}({body})") }
 }
 
-fn as_of_join(
-    keep_unmatched: bool,
-    (left, right): &(String, String),
-    filter: Option<&Expression>,
-) -> String {
-    let kind = if keep_unmatched { "Left" } else { "Inner" };
-    let filter = filter.map(|f| format!(", where=[{f}]")).unwrap_or_default();
-    format!("kind={kind}, on=[({left}) = ({right})]{filter}")
+fn describe_join(plan: &StepPlan) -> String {
+    let input = |at: usize, columns: &[usize]| names(&plan.inputs[at], columns);
+    let body = |kind: &str, left: &[usize], right: &[usize], filter: Option<&Expression>| {
+        let filter = filter.map(|f| format!(", where=[{f}]")).unwrap_or_default();
+        format!("kind={kind}, on=[({}) = ({})]{filter}", input(0, left), input(1, right))
+    };
+    let as_of = |keep_unmatched: bool| if keep_unmatched { "Left" } else { "Inner" };
+    match &plan.node {
+        StepNode::Join(spec) => {
+            let kind = format!("{:?}", spec.kind);
+            body(&kind, &spec.left_keys, &spec.right_keys, spec.filter.as_ref())
+        }
+        StepNode::TemporalJoin(spec) => {
+            let kind = as_of(spec.keep_unmatched);
+            let time = match spec.time {
+                TemporalTime::Event { probe_time, version_time } => {
+                    let (probe, version) = (input(0, &[probe_time]), input(1, &[version_time]));
+                    format!("time=[{probe}], versions=[{version}]")
+                }
+                TemporalTime::Processing => "time=processing".into(),
+            };
+            let on = body(kind, &spec.probe_keys, &spec.version_keys, spec.filter.as_ref());
+            format!("{on}, {time}, emit={:?}", spec.emission)
+        }
+        StepNode::LookupJoin { spec, .. } => {
+            let kind = as_of(spec.keep_unmatched);
+            body(kind, &spec.probe_keys, &spec.table_keys, spec.filter.as_ref())
+        }
+        _ => String::new(),
+    }
 }
 
 /// What an operator keeps between steps, and until when.

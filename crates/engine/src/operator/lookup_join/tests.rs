@@ -14,11 +14,7 @@ const WIDTH: usize = 3;
 fn input(prefix: &str) -> SchemaRef {
     let name = |column: &str| format!("{prefix}{column}");
     let number = DataType::Int64;
-    schema(&[
-        (&name("k"), number.clone()),
-        (&name("v"), number),
-        (&name("s"), DataType::Utf8),
-    ])
+    schema(&[(&name("k"), number.clone()), (&name("v"), number), (&name("s"), DataType::Utf8)])
 }
 
 fn spec(keep_unmatched: bool, filter: bool, table_insert_only: bool) -> LookupJoinSpec {
@@ -45,8 +41,8 @@ fn answer(spec: &LookupJoinSpec, probes: &Multiset, table: &Multiset) -> Multise
     for (probe, &weight) in probes {
         let mut met = false;
         for (row, &times) in table {
-            let fits = spec.filter.is_none()
-                || matches!((probe[1], row[1]), (Some(p), Some(t)) if p <= t);
+            let fits =
+                spec.filter.is_none() || matches!((probe[1], row[1]), (Some(p), Some(t)) if p <= t);
             if probe[0].is_some() && probe[0] == row[0] && fits {
                 met = true;
                 add(&mut answer, vec![probe[1], probe[0], row[2]], weight * times);

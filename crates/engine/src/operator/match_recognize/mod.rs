@@ -22,8 +22,8 @@
 //!
 //! # Emission
 //! Insert-only: a match comes out when the watermark passes its last row. An attempt whose `WITHIN`
-//! the watermark has passed is given up. Without `WITHIN` only rows end an attempt: one that the end
-//! of the input finds unfinished holds back, as in Flink, what would match after its start.
+//! the watermark has passed is given up. Without `WITHIN` only rows end an attempt: one that is not
+//! decided when the input ends holds back, as in Flink, what would match after its start.
 //!
 //! # Retention
 //! Rows before the running attempt are dropped. Without `WITHIN` an attempt may last for ever; its

@@ -5,8 +5,8 @@
 //! of its key whose time is the greatest not after its own, as Flink's event-time temporal join
 //! does. A deletion ends a key from its time on. With processing time a row meets the version there
 //! is when it comes. Updates of the versioned input must come whole: the row taken back and the new
-//! one in the same step. A probe row whose time is before the watermark of its input is late and is
-//! reported; one whose time is the watermark's can still be answered, and stays marked as behind it.
+//! one in the same step. A probe row whose time is before the watermark of its input is late and
+//! reported; one whose time is the watermark's can still be answered, and stays marked as behind.
 //!
 //! # State
 //! The versions that can still be asked for, newest first by key; probe rows that wait (`Final`) or

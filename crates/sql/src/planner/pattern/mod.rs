@@ -12,9 +12,7 @@ use arrow::datatypes::DataType;
 use datafusion_common::{Column, DataFusionError, Result};
 use datafusion_expr::planner::RelationPlannerContext;
 use datafusion_expr::{Expr, LogicalPlan, SortExpr};
-use rialto_engine::operator::match_recognize::{
-    PATTERN_VARIABLES_MAX, Pattern, Preference, Skip,
-};
+use rialto_engine::operator::match_recognize::{PATTERN_VARIABLES_MAX, Pattern, Preference, Skip};
 use sqlparser::ast::{
     self, AfterMatchSkip, Ident, MatchRecognizePattern, MatchRecognizeSymbol, RepetitionQuantifier,
     RowsPerMatch, Spanned, SymbolDefinition, TableAlias, TableFactor,
@@ -89,16 +87,22 @@ pub(super) fn plan(
     }
     let place = Span::from_sqlparser(place);
     let measures = outputs;
-    let clauses =
-        MatchClauses { partition, order, variables, pattern, define, measures, skip, within, place };
+    let clauses = MatchClauses {
+        partition,
+        order,
+        variables,
+        pattern,
+        define,
+        measures,
+        skip,
+        within,
+        place,
+    };
     Ok((MatchNode::try_new(input, clauses)?.into_plan(), alias))
 }
 
 /// The condition of each variable.
-fn define(
-    symbols: Vec<SymbolDefinition>,
-    terms: &mut Terms<'_>,
-) -> Result<Vec<Option<MatchTerm>>> {
+fn define(symbols: Vec<SymbolDefinition>, terms: &mut Terms<'_>) -> Result<Vec<Option<MatchTerm>>> {
     let mut define = vec![None; terms.variables.len()];
     for SymbolDefinition { symbol, definition } in symbols {
         let at = variable(&symbol, terms.variables)?;
@@ -165,8 +169,9 @@ fn within(
 
 fn skip(skip: Option<AfterMatchSkip>, variables: &[String]) -> Result<Skip> {
     Ok(match skip {
-        None | Some(AfterMatchSkip::PastLastRow) => Skip::PastLastRow,
-        Some(AfterMatchSkip::ToNextRow) => Skip::ToNextRow,
+        // Flink's default is not the standard's.
+        None | Some(AfterMatchSkip::ToNextRow) => Skip::ToNextRow,
+        Some(AfterMatchSkip::PastLastRow) => Skip::PastLastRow,
         Some(AfterMatchSkip::ToFirst(name)) => Skip::ToFirst(variable(&name, variables)?),
         Some(AfterMatchSkip::ToLast(name)) => Skip::ToLast(variable(&name, variables)?),
     })
@@ -314,7 +319,8 @@ fn flatten(
             }
         }
         other => {
-            let message = format!("{other} is not supported in PATTERN: it takes variables in a row");
+            let message =
+                format!("{other} is not supported in PATTERN: it takes variables in a row");
             Err(refused(message, first_name(other).unwrap_or(place)))
         }
     }

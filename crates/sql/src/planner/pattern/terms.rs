@@ -129,7 +129,8 @@ impl VisitorMut for At<'_, '_, '_> {
 
 impl References<'_, '_> {
     fn replace(&mut self, expr: &mut ast::Expr) -> Result<()> {
-        if let ast::Expr::Subquery(_) | ast::Expr::InSubquery { .. } | ast::Expr::Exists { .. } = expr
+        if let ast::Expr::Subquery(_) | ast::Expr::InSubquery { .. } | ast::Expr::Exists { .. } =
+            expr
         {
             let message = "a subquery in MATCH_RECOGNIZE is not supported";
             return Err(refused(message, expr.span()));
@@ -220,7 +221,8 @@ impl References<'_, '_> {
                 }
             },
             _ => {
-                let message = format!("{text}: FIRST and LAST take a column and how many rows to go");
+                let message =
+                    format!("{text}: FIRST and LAST take a column and how many rows to go");
                 return Err(refused(message, expr.span()));
             }
         };
@@ -313,7 +315,8 @@ impl VisitorMut for OneVariable<'_, '_, '_> {
             Err(error) => return ControlFlow::Break(error),
         };
         if self.found.is_some_and(|found| found != variable) {
-            let message = "an aggregate in MATCH_RECOGNIZE is over the rows of one pattern variable";
+            let message =
+                "an aggregate in MATCH_RECOGNIZE is over the rows of one pattern variable";
             return ControlFlow::Break(refused(message, expr.span()));
         }
         self.found = Some(variable);

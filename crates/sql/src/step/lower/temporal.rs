@@ -13,10 +13,10 @@ use datafusion_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion_expr::{Expr, Operator, UserDefinedLogicalNodeCore};
 use datafusion_physical_expr::expressions::lit;
 use rialto_engine::expr::Expression;
+use rialto_engine::operator::Emission;
 use rialto_engine::operator::lookup_join::LookupJoinSpec;
 use rialto_engine::operator::temporal_join::{TemporalJoinSpec, TemporalTime};
 use rialto_engine::operator::top_n::{RankFunction, TopNSpec};
-use rialto_engine::operator::Emission;
 
 use super::join::Side;
 use super::{Lowering, Plan, column, column_of, loose, physical};
@@ -203,9 +203,7 @@ fn history(plan: &StepPlan) -> Option<Plan> {
             let projection = Some(columns.chain(rank).collect());
             (StepNode::FilterProject { condition: None, projection }, input)
         }
-        StepNode::Select(columns) => {
-            (StepNode::Select(columns.clone()), history(&plan.inputs[0])?)
-        }
+        StepNode::Select(columns) => (StepNode::Select(columns.clone()), history(&plan.inputs[0])?),
         StepNode::FilterProject { condition: None, projection } => {
             let projection = projection.clone();
             let node = StepNode::FilterProject { condition: None, projection };
