@@ -267,6 +267,9 @@ impl References<'_, '_> {
                 if let FunctionArg::Unnamed(arg @ FunctionArgExpr::Wildcard) = arg {
                     let one = ast::Value::Number("1".into(), false);
                     *arg = FunctionArgExpr::Expr(ast::Expr::value(one));
+                } else if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_)) = arg {
+                    let message = format!("{text} is not supported; count a column that is set");
+                    return Err(refused(message, place));
                 }
             }
         }
