@@ -110,7 +110,9 @@ impl<'a> Context<'a> {
             functions: FunctionRegistry::new(&session.settings),
             options,
             expr_planners: vec![Arc::new(FlinkExprPlanner::new(&session.settings))],
-            relation_planners: vec![Arc::new(FlinkRelationPlanner)],
+            relation_planners: vec![Arc::new(FlinkRelationPlanner {
+                settings: session.settings.clone(),
+            })],
         }
     }
 

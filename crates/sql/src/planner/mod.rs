@@ -8,9 +8,11 @@ mod context;
 mod dialect;
 pub mod nodes;
 mod optimize;
+pub mod pattern;
 mod relation;
 mod rewrite;
 mod set_all;
+pub mod temporal;
 mod unnest;
 
 use std::collections::BTreeMap;

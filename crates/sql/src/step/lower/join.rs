@@ -15,12 +15,12 @@ use super::{Lowering, Plan, column_of, exchange_exactly, loose, physical, union_
 use crate::step::{Role, StepNode, StepPlan, Traits};
 
 /// One side of a join with its key columns.
-struct Side {
-    plan: Plan,
-    schema: Arc<DFSchema>,
-    keys: Vec<usize>,
+pub(super) struct Side {
+    pub plan: Plan,
+    pub schema: Arc<DFSchema>,
+    pub keys: Vec<usize>,
     /// How many columns the query knows; what follows are computed keys.
-    width: usize,
+    pub width: usize,
 }
 
 impl Lowering {
@@ -45,10 +45,14 @@ impl Lowering {
     }
 
     fn side(&self, plan: &datafusion_expr::LogicalPlan, on: &[Expr]) -> Result<Side> {
-        let input = self.lower(plan)?;
+        self.side_of(self.lower(plan)?, plan.schema(), on)
+    }
+
+    /// The rows of a side with its keys, where each key's shard is.
+    pub(super) fn side_of(&self, input: Plan, schema: &DFSchema, on: &[Expr]) -> Result<Side> {
         let width = input.schema.fields().len();
-        let (plan_with_keys, keys) = self.append(input, on, plan.schema())?;
-        let schema = extended(plan.schema(), &plan_with_keys)?;
+        let (plan_with_keys, keys) = self.append(input, on, schema)?;
+        let schema = extended(schema, &plan_with_keys)?;
         let plan = exchange_exactly(plan_with_keys, &keys);
         Ok(Side { plan, schema, keys, width })
     }

@@ -7,10 +7,12 @@ mod aggregate;
 mod interval;
 mod join;
 mod over;
+mod pattern;
 mod query;
 mod rank;
 mod scan;
 mod session;
+mod temporal;
 mod unnest;
 
 use std::collections::HashMap;
@@ -32,7 +34,9 @@ use rialto_engine::operator::{Emission, SortColumn};
 
 use crate::catalog::ObjectPath;
 use crate::error::{Result, SqlError};
-use crate::planner::nodes::{SetAllNode, UnnestNode, VersionNode, WindowKind, WindowNode};
+use crate::planner::nodes::{SetAllNode, UnnestNode, WindowKind, WindowNode};
+use crate::planner::pattern::MatchNode;
+use crate::planner::temporal::{TemporalJoinNode, VersionNode};
 
 pub use query::Query;
 
@@ -88,9 +92,13 @@ impl Lowering {
                     self.window(window)
                 } else if let Some(unnest) = node.downcast_ref::<UnnestNode>() {
                     self.unnest(unnest)
+                } else if let Some(found) = node.downcast_ref::<MatchNode>() {
+                    self.match_recognize(found)
+                } else if let Some(join) = node.downcast_ref::<TemporalJoinNode>() {
+                    self.temporal_join(join)
                 } else if let Some(version) = node.downcast_ref::<VersionNode>() {
-                    Err(SqlError::new("FOR SYSTEM_TIME AS OF stands outside of a join")
-                        .with_detail(format!("it reads a version as of {}", version.as_of))
+                    Err(SqlError::new("FOR SYSTEM_TIME AS OF stands only on the right of a join")
+                        .with_span(version.place)
                         .with_hint("write: probe JOIN t FOR SYSTEM_TIME AS OF probe.time ON …"))
                 } else if let Some(set) = node.downcast_ref::<SetAllNode>() {
                     self.set_all(set)
@@ -139,7 +147,9 @@ impl Lowering {
     /// Computes columns; picks them where nothing is computed; merges with a filter below.
     fn project(&self, input: Plan, exprs: &[Expr], from: &DFSchema, to: &Schema) -> Result<Plan> {
         let columns: Vec<Option<usize>> = exprs.iter().map(|e| column_of(e, from)).collect();
-        let traits = project_traits(&input.traits, &columns);
+        let mut traits = project_traits(&input.traits, &columns);
+        let proctime = exprs.iter().zip(&mut traits.roles).filter(|(e, _)| is_proctime(e));
+        proctime.for_each(|(_, role)| *role = Role::Proctime);
         let schema = loose(to);
         if let Some(columns) = columns.iter().copied().collect::<Option<Vec<usize>>>() {
             let same = columns.iter().copied().eq(0..input.schema.fields().len());
@@ -324,6 +334,15 @@ fn column_of(expr: &Expr, schema: &DFSchema) -> Option<usize> {
         Expr::Alias(alias) => column_of(&alias.expr, schema),
         Expr::Column(column) => schema.maybe_index_of_column(column),
         _ => None,
+    }
+}
+
+/// Whether an expression is `PROCTIME()`, under whatever name.
+fn is_proctime(expr: &Expr) -> bool {
+    match expr {
+        Expr::Alias(alias) => is_proctime(&alias.expr),
+        Expr::ScalarFunction(call) => call.func.name().eq_ignore_ascii_case("PROCTIME"),
+        _ => false,
     }
 }
 

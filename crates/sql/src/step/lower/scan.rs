@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use datafusion_expr::logical_plan::TableScan;
+use sqlparser::ast;
 
-use crate::catalog::{Relation, TableDef};
+use crate::catalog::{ColumnKind, Relation, TableDef};
 use crate::error::{Result, SqlError};
 use crate::planner::table_of;
 
@@ -43,9 +44,13 @@ const CHANGELOG_OPTION: &str = "rialto.changelog";
 
 fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
     let time = table.watermark.as_ref().map(|w| w.column.as_str());
-    let role = |&c: &usize| match time == Some(table.columns[c].name.as_str()) {
-        true => Role::Rowtime,
-        false => Role::None,
+    let role = |&c: &usize| {
+        let column = &table.columns[c];
+        match &column.kind {
+            _ if time == Some(column.name.as_str()) => Role::Rowtime,
+            ColumnKind::Computed(text) if is_proctime(&text.expr) => Role::Proctime,
+            _ => Role::None,
+        }
     };
     let position = |name: &String| columns.iter().position(|&c| table.columns[c].name == *name);
     let key: Option<Vec<usize>> = match table.key_columns() {
@@ -58,4 +63,8 @@ fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
         roles: columns.iter().map(role).collect(),
         partitioning: None,
     }
+}
+
+fn is_proctime(expr: &ast::Expr) -> bool {
+    matches!(expr, ast::Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("PROCTIME"))
 }
