@@ -178,7 +178,8 @@ fn changelog(table: &TableDef, plan: &StepPlan) -> Changelog {
 /// Flink refuses to send changes to a sink that can only append; so do we.
 fn check_sink(table: &TableDef, plan: &StepPlan) -> Result<()> {
     let connector = table.options.get("connector").unwrap_or_default();
-    let accepts = rialto_connectors::capabilities(connector).is_none_or(|c| c.accepts_changes);
+    let capabilities = rialto_connectors::capabilities(connector, table.options.get("format"));
+    let accepts = capabilities.is_none_or(|c| c.accepts_changes);
     if plan.traits.insert_only || accepts {
         return Ok(());
     }
@@ -193,7 +194,10 @@ fn check_sink(table: &TableDef, plan: &StepPlan) -> Result<()> {
         producer.node.name()
     ))
     .with_detail(format!("the connector '{connector}' can only append rows"))
-    .with_hint("aggregate over windows that end, or write to a sink that takes changes"))
+    .with_hint(
+        "aggregate over windows that end, or write to a sink that takes changes (files do with \
+         'format' = 'debezium-json')",
+    ))
 }
 
 /// A lowering that knows every materialized view of the catalog.
