@@ -17,6 +17,7 @@ use crate::catalog::Relation;
 
 use super::context::{TableRef, table_of};
 use super::nodes::{UnnestLeaf, VersionNode, WindowKind, WindowNode};
+use super::using;
 
 /// Plans Flink's own table factors.
 #[derive(Debug)]
@@ -62,6 +63,11 @@ impl RelationPlanner for FlinkRelationPlanner {
                 };
                 let collection = context.sql_expr_to_logical_expr(array, &DFSchema::empty())?;
                 planned(unnest_leaf(collection, with_ordinality)?, alias)
+            }
+            TableFactor::NestedJoin { table_with_joins, alias }
+                if using::ends_in_using(&table_with_joins) =>
+            {
+                planned(using::plan(*table_with_joins, context)?, alias)
             }
             other => Ok(RelationPlanning::Original(Box::new(other))),
         }
