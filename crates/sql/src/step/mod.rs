@@ -28,7 +28,7 @@ use crate::catalog::TableDef;
 
 pub use build::{Connect, ScanTable, build};
 pub use explain::explain;
-pub use lower::{Lowering, Query};
+pub use lower::{Lowering, Query, StateTtl};
 
 /// An operator with its inputs.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ mod query;
 mod rank;
 mod scan;
 mod session;
+mod ttl;
 mod unnest;
 
 use std::collections::HashMap;
@@ -34,6 +35,7 @@ use crate::error::{Result, SqlError};
 use crate::planner::nodes::{SetAllNode, UnnestNode, VersionNode, WindowKind, WindowNode};
 
 pub use query::Query;
+pub use ttl::StateTtl;
 
 use super::{Order, Role, StepNode, StepPlan, Traits};
 
@@ -44,6 +46,8 @@ pub struct Lowering {
     pub emission: Emission,
     /// The materialized views that may be read, already lowered.
     pub views: HashMap<ObjectPath, Arc<StepPlan>>,
+    /// How long state without another end is kept.
+    pub ttl: StateTtl,
 }
 
 type Plan = Arc<StepPlan>;
