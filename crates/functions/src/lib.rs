@@ -16,6 +16,7 @@ mod aggregate;
 mod call;
 pub mod cast;
 mod collection;
+pub(crate) mod float;
 mod format;
 mod json;
 mod json_functions;
@@ -159,6 +160,9 @@ impl FunctionRegistry {
                 registry.aggregate.insert(name.to_ascii_uppercase(), Arc::clone(&f));
             }
         }
+        // The planner resolves it into the number of the grouping set.
+        let grouping = datafusion_functions_aggregate::grouping::grouping_udaf();
+        registry.aggregate.insert("GROUPING".into(), grouping);
         for f in window_functions() {
             for name in f.aliases().iter().map(String::as_str).chain([f.name()]) {
                 registry.window.insert(name.to_ascii_uppercase(), Arc::clone(&f));

@@ -7,7 +7,7 @@ use arrow::array::make_comparator;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::SortOptions;
 use arrow::compute::kernels::zip::zip;
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use datafusion_common::{Result, exec_err, plan_err};
@@ -25,6 +25,14 @@ pub(crate) fn defs() -> Vec<Def> {
             .nulls(Nulls::Never)
             .per_row(),
         Def::new("TYPEOF", "Xb", Utf8, type_of),
+        Def::new("INET_ATON", "S", DataType::Int64, |c| {
+            let text = c.str(0)?;
+            c.prims::<Int64Type>(|i| Ok(inet_aton(some!(text.get(i)))))
+        }),
+        Def::new("INET_NTOA", "L", Utf8, |c| {
+            let address = c.prim::<Int64Type>(0)?;
+            c.strings(|i| Ok(inet_ntoa(some!(address.get(i)))))
+        }),
         Def::of("COALESCE", "X*", Ret::Of(|t, _| common("COALESCE", t)), coalesce)
             .nulls(Nulls::All),
         Def::of("IFNULL", "XX", Ret::Of(|t, _| common("IFNULL", t)), coalesce).nulls(Nulls::All),
@@ -331,6 +339,32 @@ fn url_part<'a>(url: &'a str, part: &str) -> Option<&'a str> {
         "USERINFO" => user,
         _ => None,
     }
+}
+
+/// The number of an IPv4 address; with fewer than four parts the last one fills what is left.
+fn inet_aton(text: &str) -> Option<i64> {
+    let parts: Vec<&str> = text.trim().split('.').collect();
+    if parts.len() > 4 {
+        return None;
+    }
+    let mut address = 0_u64;
+    for (at, part) in parts.iter().enumerate() {
+        if part.is_empty() || part.len() > 10 || !part.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let value: u64 = part.parse().ok()?;
+        let width = if at + 1 == parts.len() { 4 - at } else { 1 };
+        if value >= 1 << (8 * width) {
+            return None;
+        }
+        address = address << (8 * width) | value;
+    }
+    i64::try_from(address).ok()
+}
+
+fn inet_ntoa(address: i64) -> Option<String> {
+    let address = u32::try_from(address).ok()?;
+    Some(std::net::Ipv4Addr::from(address).to_string())
 }
 
 fn type_of(call: &Call) -> Result<ArrayRef> {

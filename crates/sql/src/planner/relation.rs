@@ -21,6 +21,7 @@ use crate::functions::SessionSettings;
 use super::context::{TableRef, external, table_of};
 use super::nodes::{UnnestLeaf, WindowKind, WindowNode};
 use super::temporal::VersionNode;
+use super::using;
 
 /// Plans Flink's own table factors.
 #[derive(Debug)]
@@ -71,6 +72,11 @@ impl RelationPlanner for FlinkRelationPlanner {
             TableFactor::MatchRecognize { .. } => {
                 let (plan, alias) = super::pattern::plan(relation, context, &self.settings)?;
                 planned(plan, alias)
+            }
+            TableFactor::NestedJoin { table_with_joins, alias }
+                if using::ends_in_using(&table_with_joins) =>
+            {
+                planned(using::plan(*table_with_joins, context)?, alias)
             }
             other => Ok(RelationPlanning::Original(Box::new(other))),
         }

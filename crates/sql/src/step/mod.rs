@@ -32,7 +32,7 @@ use crate::error::Span;
 
 pub use build::{Connect, ScanTable, build};
 pub use explain::explain;
-pub use lower::{Lowering, Query};
+pub use lower::{Lowering, Query, StateTtl};
 
 /// An operator with its inputs.
 #[derive(Debug)]

@@ -76,7 +76,7 @@ impl Lowering {
         };
         let both = left.schema.join(&right.schema)?;
         let insert_only = left.plan.traits.insert_only && right.plan.traits.insert_only;
-        let retention = self.retention(&left, &right, filter, &both, insert_only);
+        let bounds = self.retention(&left, &right, filter, &both, insert_only);
         let condition = filter.map(|f| physical(f, &both)).transpose()?;
         let offset = left.plan.schema.fields().len();
         let pairs = !matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti);
@@ -84,11 +84,16 @@ impl Lowering {
         if pairs {
             output.extend((0..right.width).map(|c| offset + c));
         }
-        let final_ok = retention.is_some() && insert_only;
+        let final_ok = bounds.is_some() && insert_only;
         let emission = if final_ok { self.emission } else { Emission::Updates };
         let schema = loose(join.schema.as_arrow());
         let schema = if pairs { schema } else { loose(left_schema(&left).as_ref()) };
-        let traits = join_traits(kind, &left, &right, &output, offset, emission, retention);
+        let traits = join_traits(kind, &left, &right, &output, offset, emission, bounds);
+        let retention = bounds.or_else(|| {
+            let (left_ms, right_ms) = (self.ttl.of(&join.left), self.ttl.of(&join.right));
+            let lives = left_ms.is_some() || right_ms.is_some();
+            lives.then_some(Retention::Ttl { left_ms, right_ms })
+        });
         let spec = JoinSpec {
             kind,
             null_safe: vec![join.null_equality == NullEquality::NullEqualsNull; left.keys.len()],

@@ -13,6 +13,7 @@ mod rank;
 mod scan;
 mod session;
 mod temporal;
+mod ttl;
 mod unnest;
 
 use std::collections::HashMap;
@@ -39,6 +40,7 @@ use crate::planner::pattern::MatchNode;
 use crate::planner::temporal::{TemporalJoinNode, VersionNode};
 
 pub use query::Query;
+pub use ttl::StateTtl;
 
 use super::{Order, Role, StepNode, StepPlan, Traits};
 
@@ -49,6 +51,8 @@ pub struct Lowering {
     pub emission: Emission,
     /// The materialized views that may be read, already lowered.
     pub views: HashMap<ObjectPath, Arc<StepPlan>>,
+    /// How long state without another end is kept.
+    pub ttl: StateTtl,
 }
 
 type Plan = Arc<StepPlan>;

@@ -41,6 +41,14 @@ impl Lowering {
 
 /// Internal, for tests: a table whose source gives rows with signed weights.
 const CHANGELOG_OPTION: &str = "rialto.changelog";
+/// The formats whose records are changes of rows.
+const CHANGELOG_FORMATS: &[&str] = &["debezium-json"];
+
+/// Whether the table's source takes rows back.
+fn has_changes(table: &TableDef) -> bool {
+    table.options.get(CHANGELOG_OPTION) == Some("true")
+        || table.options.get("format").is_some_and(|f| CHANGELOG_FORMATS.contains(&f))
+}
 
 fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
     let time = table.watermark.as_ref().map(|w| w.column.as_str());
@@ -58,7 +66,7 @@ fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
         names => names.iter().map(position).collect(),
     };
     Traits {
-        insert_only: table.options.get(CHANGELOG_OPTION) != Some("true"),
+        insert_only: !has_changes(table),
         key,
         roles: columns.iter().map(role).collect(),
         partitioning: None,
