@@ -11,6 +11,7 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 
 use crate::failure::{Failure, Result, tell};
+use crate::signals::Signals;
 use crate::sql::{Flow, Session};
 use helper::ShellHelper;
 
@@ -28,6 +29,8 @@ pub fn shell(mut session: Session<'_>) -> Result<()> {
     let config = Config::builder().completion_type(CompletionType::List).build();
     let mut editor: Editor<ShellHelper, FileHistory> =
         Editor::with_config(config).map_err(no_terminal)?;
+    // The editor has just taken SIGINT for itself: only a later handler hears it too.
+    session.signals = Signals::for_shell()?;
     editor.set_helper(Some(ShellHelper::default()));
     let history = history::file();
     if let Some(file) = &history {
