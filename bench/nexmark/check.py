@@ -29,6 +29,9 @@ QUERIES = [path.stem for path in sorted(HERE.glob("q*.sql"), key=lambda p: (len(
 # What never takes a row back may be written to files; the others need a sink that takes changes.
 APPEND_ONLY = {"q0", "q1", "q2", "q3", "q5", "q7", "q8", "q10", "q11", "q12", "q13",
                "q13_lookup", "q14", "q20", "q21", "q22", "q23"}
+# What the planner refuses so far. It is said in every run; what begins to work is compared.
+NOT_YET = {("q12", "inserted"), ("q13_lookup", "rows"), ("q13_lookup", "changes"),
+           ("q13_lookup", "inserted")}
 STREAMS = ("person", "auction", "bid")
 FILES = "'connector' = 'filesystem', 'path' = '{}', 'format' = 'json'"
 # 200 s of event time, around a midnight: 20 windows of ten seconds, sessions that end, two days.
@@ -67,19 +70,23 @@ class Query:
 class Check:
     """Rialto and DuckDB over one set of events."""
 
-    def __init__(self, options, folder):
+    def __init__(self, options, shards, folder):
         self.rialto = options.rialto.resolve()
         self.folder = folder
         self.failed = 0
-        command = [self.rialto, "nexmark", "--dir", folder / "events", "--events", options.events,
-                   "--rate", EVENTS_PER_SECOND, "--start", FIRST_EVENT, "--parts", 2]
-        subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+        # A reader takes one file after the other, and the second would come too late: as many
+        # files a stream as readers.
+        for parts in shards:
+            command = [self.rialto, "nexmark", "--dir", folder / f"events-{parts}", "--events",
+                       options.events, "--rate", EVENTS_PER_SECOND, "--start", FIRST_EVENT,
+                       "--parts", parts]
+            subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
         self.db = duckdb.connect()
         ddl = (HERE / "ddl.sql").read_text()
         for stream in STREAMS:
             body = re.search(rf"CREATE TABLE {stream} \((.*?)WATERMARK", ddl, re.DOTALL)[1]
             kinds = dict(re.findall(r"^ +`?(\w+)`? (\w+)", body, re.MULTILINE))
-            self.read_json(stream, folder / "events" / stream / "*.json", kinds)
+            self.read_json(stream, folder / f"events-{shards[0]}" / stream / "*.json", kinds)
         self.db.execute("CREATE TABLE side_input AS FROM read_csv(?, columns = "
                         "{'key': 'BIGINT', 'value': 'VARCHAR'})",
                         [str(HERE / "side_input" / "*.csv")])
@@ -89,17 +96,17 @@ class Check:
             f"CREATE OR REPLACE TABLE {table} AS FROM read_json(?, columns = {kinds}, "
             "format = 'newline_delimited', maximum_object_size = 1000000)", [str(files)])
 
-    def run_rialto(self, script, out, *arguments):
+    def run_rialto(self, script, out, shards, *arguments):
         """An error's text, if there is one."""
         ddl = (HERE / "ddl.sql").read_text()
-        values = {"DATA": self.folder / "events", "SIDE": HERE / "side_input",
+        values = {"DATA": self.folder / f"events-{shards}", "SIDE": HERE / "side_input",
                   "OUT": self.folder / "out", "SINK": FILES.format(self.folder / "out")}
         text = ddl + script
         for name, value in values.items():
             text = text.replace(f"${{{name}}}", str(value))
         file = self.folder / "query.sql"
         file.write_text(text)
-        command = [self.rialto, "sql", "-f", file, *arguments]
+        command = [self.rialto, "sql", "-f", file, "--shards", shards, *arguments]
         with out.open("wb") as stdout:
             done = subprocess.run(list(map(str, command)), stdout=stdout, stderr=subprocess.PIPE,
                                   text=True, check=False)
@@ -109,15 +116,14 @@ class Check:
 
     def final_rows(self, query, shards):
         out = self.folder / "rows.json"
-        error = self.run_rialto(query.as_query(), out, "-o", "json", "--shards", shards)
+        error = self.run_rialto(query.as_query(), out, shards, "-o", "json")
         if error is None:
             self.read_json("answer", out, query.columns)
         return error
 
     def changes(self, query, shards):
         out = self.folder / "changes.json"
-        error = self.run_rialto(query.as_query(), out, "-o", "json", "--changelog", "--shards",
-                                shards)
+        error = self.run_rialto(query.as_query(), out, shards, "-o", "json", "--changelog")
         if error:
             return error
         row = ", ".join(f'"{name}" {kind}' for name, kind in query.columns.items())
@@ -133,14 +139,15 @@ class Check:
     def insert(self, query, shards):
         out = self.folder / "out"
         subprocess.run(["rm", "-rf", out], check=True)
-        error = self.run_rialto(query.text, self.folder / "nothing", "--shards", shards)
+        error = self.run_rialto(query.text, self.folder / "nothing", shards)
         if error:
             return error
         if query.name == "q10":
+            written = dict(list(query.columns.items())[:-2])
             self.db.execute(
-                "CREATE OR REPLACE TABLE answer AS FROM read_csv(?, hive_partitioning = true, "
-                "header = false, hive_types_autocast = false, names = ?, columns = ?)",
-                [str(out / "q10" / "*" / "*" / "*"), [], {}])
+                f"CREATE OR REPLACE TABLE answer AS FROM read_csv(?, columns = {written}, "
+                "header = false, hive_partitioning = true, hive_types_autocast = false)",
+                [str(out / "q10" / "*" / "*" / "*")])
         else:
             self.read_json("answer", out / "*", query.columns)
         return None
@@ -157,20 +164,24 @@ class Check:
         return None
 
     def differences(self, query):
-        types = ", ".join(f'"{name}"::{kind} AS "{name}"' for name, kind in query.columns.items())
-        self.db.execute(f"CREATE OR REPLACE TABLE answer AS SELECT {types} FROM answer")
-        compared = query.compared or "FROM answer"
+        compared = query.compared.strip() or "FROM answer"
         found = self.db.execute(f"SELECT count(*) FROM ({compared})").fetchone()[0]
         right = self.db.execute("SELECT count(*) FROM expected").fetchone()[0]
+        # Columns go by position: DuckDB's own have no names worth comparing.
+        names = ", ".join(f"c{n}" for n in range(len(self.db.execute("FROM expected").description)))
+        differences = self.db.execute(
+            f"SELECT {names}, sum(sign) FROM (SELECT *, 1 FROM expected UNION ALL "
+            f"SELECT *, -1 FROM ({compared})) AS t({names}, sign) "
+            "GROUP BY ALL HAVING sum(sign) <> 0").fetchall()
+        impossible = self.db.execute(query.wrong).fetchall() if query.wrong.strip() else []
         parts = []
-        for what, rows in (("missing", f"FROM expected EXCEPT ALL ({compared})"),
-                           ("wrong", f"({compared}) EXCEPT ALL FROM expected"),
-                           ("impossible", query.wrong)):
-            rows = self.db.execute(rows).fetchall() if rows.strip() else []
+        for what, rows in (("missing", [row[:-1] for row in differences if row[-1] > 0]),
+                           ("wrong", [row[:-1] for row in differences if row[-1] < 0]),
+                           ("impossible", impossible)):
             parts += [f"{len(rows)} {what}, such as {row}" for row in rows[:SHOWN_MAX]]
         if parts:
             parts.insert(0, f"{found:,} rows, DuckDB has {right:,}")
-        elif right == 0 and query.name not in ("q13_lookup",):
+        elif right == 0:
             parts = ["DuckDB finds no row: nothing was compared"]
         return found, "\n  ".join(parts) or None
 
@@ -184,11 +195,11 @@ class Check:
         said = []
         for way, run, n in ways:
             error = run(query, n)
-            if error and query.name == "q13_lookup" and "not supported" in error:
-                print(f"{query.name}: SKIPPED, the planner says: {error.splitlines()[0]}")
-                return
+            if error and (query.name, way.split(": ")[1]) in NOT_YET:
+                print(f"{query.name}: SKIPPED: {way}: {error.splitlines()[0]}", flush=True)
+                continue
             said.append(self.compare(query, way, error))
-        if None not in said:
+        if said and None not in said:
             print(f"{query.name}: ok: {'; '.join(said)} ({time.monotonic() - began:.1f} s)",
                   flush=True)
 
@@ -202,7 +213,7 @@ def main():
     options = parser.parse_args()
     shards = [int(n) for n in options.shards.split(",")]
     with tempfile.TemporaryDirectory() as folder:
-        check = Check(options, pathlib.Path(folder))
+        check = Check(options, shards, pathlib.Path(folder))
         for name in options.queries.split(","):
             check.query(Query(name), shards)
     if check.failed:
