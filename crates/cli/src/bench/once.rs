@@ -13,7 +13,7 @@ use super::process;
 use crate::args::{Bench, JobArguments};
 use crate::failure::{Failure, Result};
 use crate::output::Stdout;
-use crate::project::{open_with, plain, statements, wrong};
+use crate::project::{open_with, statements, without_place, wrong};
 use crate::signals::Signals;
 use crate::sql;
 
@@ -46,7 +46,7 @@ pub fn once(command: &Bench, stdout: &Stdout) -> Result<()> {
         return Err(Failure::request("there is nothing to measure", Some(hint)));
     }
     let control = Signals::for_command()?.control();
-    let mut job = runtime.start(&plan).map_err(|e| Failure::request(plain(&e), None))?;
+    let mut job = runtime.start(&plan).map_err(|e| without_place(&e))?;
     let views = (0..plan.len()).map(|at| plan.view(at)).collect::<EngineResult<_>>()?;
     let pace = command
         .latency

@@ -56,7 +56,7 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     let mut report = Report::new(command.job.dead_letters.as_deref())?;
     stdout.flush()?;
     if !plan.is_empty() {
-        let job = runtime.start(&plan).map_err(|e| Failure::request(plain(&e), None))?;
+        let job = runtime.start(&plan).map_err(|e| without_place(&e))?;
         run_job(job, &plan, &runtime, command, &signals, stdout, &mut report)?;
     } else if let Some(view) = command.watch.first() {
         return Err(no_such_view(view, &[]));
@@ -210,7 +210,6 @@ pub fn wrong(error: &SqlError, statement: &ParsedStatement, file: &SqlFile) -> F
 }
 
 /// An error without the place of a statement: the whole job is meant.
-pub fn plain(error: &SqlError) -> String {
-    let parts = [Some(&error.message), error.detail.as_ref(), error.hint.as_ref()];
-    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ")
+pub fn without_place(error: &SqlError) -> Failure {
+    Failure::Request(SqlError { span: None, ..error.clone() }.render("", ""))
 }

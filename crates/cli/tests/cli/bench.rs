@@ -51,8 +51,8 @@ fn queries_of_nexmark_are_measured_by_name() {
 fn a_file_is_measured_and_compared() {
     let dir = tempfile::tempdir().unwrap();
     let sql = "CREATE TABLE n (a BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = \
-        '${ROWS}', 'rows-per-second' = '1000000000'); CREATE TABLE b (a BIGINT) WITH ('connector' = 'blackhole'); \
-        INSERT INTO b SELECT SUM(a) FROM n;";
+        '${ROWS}', 'rows-per-second' = '1000000000'); \
+        CREATE TABLE b (a BIGINT) WITH ('connector' = 'blackhole'); INSERT INTO b SELECT SUM(a) FROM n;";
     fs::write(dir.path().join("sum.sql"), sql).unwrap();
     // Enough that the process uses a tick of the system's clock.
     let arguments = ["bench", "sum.sql", "-D", "ROWS=300000", "--runs", "1"];

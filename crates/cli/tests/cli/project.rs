@@ -153,6 +153,17 @@ fn records_that_a_project_cannot_read_are_counted() {
 }
 
 #[test]
+fn a_table_that_cannot_be_opened_is_named() {
+    let dir = project();
+    fs::remove_file(dir.path().join("sales.json")).unwrap();
+    let output = rialto(dir.path(), &["run", "."]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    assert!(told.starts_with("error: table 'sales': the path 'sales.json' does not exist\n"));
+    assert!(told.contains("\nhint: relative paths start at the project's folder\n"), "{told}");
+}
+
+#[test]
 fn a_project_without_anything_to_do_is_refused() {
     let dir = folder();
     fs::write(dir.path().join("job.sql"), TABLE).unwrap();

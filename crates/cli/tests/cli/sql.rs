@@ -76,6 +76,29 @@ fn a_wrong_query_is_shown_with_a_caret() {
 }
 
 #[test]
+fn what_is_not_understood_is_said_in_the_words_of_sql() {
+    let told = |text: &str| {
+        let dir = folder();
+        let output = rialto(dir.path(), &["sql", "-c", text]);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        stderr(&output)
+    };
+    let text = told("SELECT CONCATT('a', 'b')");
+    assert!(text.starts_with("error: function 'CONCATT' not found\n"), "{text}");
+    assert!(text.ends_with("hint: did you mean CONCAT?\n"), "{text}");
+    let text = told("SELECT NOTHING_LIKE_IT(1)");
+    assert!(!text.contains("hint"), "{text}");
+    let text = told("SELECT SUM(x) FROM (VALUES ('a')) AS t(x)");
+    assert!(text.starts_with("error: SUM does not take arguments of type"), "{text}");
+    assert!(!text.contains("coercion") && !text.contains("Candidate"), "{text}");
+    let table = "CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'nowhere'";
+    let text = told(&format!("{table}, 'formt' = 'csv')"));
+    assert!(text.contains("or did you mean it by 'formt'?"), "{text}");
+    let text = told(&format!("{table}, 'format' = 'csv'); SELECT a FROM t"));
+    assert!(text.starts_with("error: table 't': the path 'nowhere' does not exist\n"), "{text}");
+}
+
+#[test]
 fn exit_codes_tell_a_wrong_request_from_a_failed_job() {
     let dir = folder();
     let code = |arguments: &[&str]| rialto(dir.path(), arguments).status.code();
