@@ -12,9 +12,6 @@ RIALTO  = $(CARGO_TARGET_DIR)/debug/rialto
 # rustup puts cargo here; a shell that was open before the installation does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-EVENTS ?= 2000000
-SHARDS ?= $(shell nproc)
-
 .PHONY: help demo build test examples lint style tidy fmt bench data dist
 
 help: ## List the targets
@@ -55,11 +52,10 @@ fmt: ## Format the sources
 data: ## Fetch public retail data into .cache/data
 	scripts/data.sh
 
-bench: ## Nexmark, built with full optimisation (long from cold); BENCH="q0 q5 --runs 3"
+bench: ## Nexmark, built with full optimisation (long from cold); BENCH="--queries q0,q5"
 	@scripts/setup.sh build
 	$(CARGO) build --release --workspace --bins
-	$(CARGO_TARGET_DIR)/release/rialto bench --events $(EVENTS) --shards $(SHARDS) \
-		--data .cache/bench/$(EVENTS)-$(SHARDS) $(BENCH)
+	$(PYTHON) scripts/bench.py $(CARGO_TARGET_DIR)/release/rialto $(BENCH)
 
 dist: ## An archive of the optimised command: $CARGO_TARGET_DIR/dist/rialto-*.tar.gz
 	@scripts/setup.sh build
