@@ -12,6 +12,12 @@ cargo="${CARGO:-cargo}"
 
 failed=0
 RIALTO="$target/debug/rialto" python3 examples/test.py || failed=1
+# Nexmark's answers against DuckDB's: half a minute.
+if referee="$(bench/nexmark/provision.sh)"; then
+  "$referee" bench/nexmark/check.py "$target/debug/rialto" --events 20000 || failed=1
+else
+  echo "test: SKIPPED: Nexmark is not compared with DuckDB, which cannot be had (see above)" >&2
+fi
 "$cargo" test --workspace || failed=1
 if [ "$failed" != 0 ]; then
   echo "test: failed; the first failure stands above" >&2

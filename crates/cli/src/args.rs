@@ -36,6 +36,12 @@ pub enum Command {
     /// Declarations are made, nothing is read or written; each SELECT, INSERT and statement set
     /// is answered with its plan.
     Explain(Explain),
+    /// Measure what queries cost
+    ///
+    /// Each query runs over bounded input, in a process of its own: rows a second, CPU seconds,
+    /// peak memory. With --latency its input comes at a rate, and what is measured is how long a
+    /// row takes until the view over it can be read.
+    Bench(Bench),
     /// Write the events of the Nexmark benchmark as files of JSON
     Nexmark(Nexmark),
     /// Say which Rialto this is
@@ -112,6 +118,14 @@ fn variable(text: &str) -> Result<Variable, String> {
     }
 }
 
+/// A moment in epoch milliseconds.
+fn moment(text: &str) -> Result<i64, String> {
+    match arrow::compute::kernels::cast_utils::string_to_timestamp_nanos(text) {
+        Ok(nanoseconds) => Ok(nanoseconds / 1_000_000),
+        Err(_) => Err("expected a timestamp such as '2024-01-31 00:00:00'".into()),
+    }
+}
+
 /// Which project.
 #[derive(Debug, Args)]
 pub struct ProjectArguments {
@@ -164,6 +178,47 @@ pub struct Explain {
     pub output: Answer,
 }
 
+/// `rialto bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Queries of Nexmark (q0 … q23; all of them, where nothing is named), projects, SQL files
+    #[arg(value_name = "QUERY|PROJECT|FILE")]
+    pub queries: Vec<String>,
+    /// The folder of the input, ${DATA} in the SQL; Nexmark's events are made there if it has none
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// How many events are made for Nexmark
+    #[arg(long, value_name = "N", default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub events: u64,
+    /// Runs of each query; the one with the least CPU time counts
+    #[arg(long, value_name = "N", default_value_t = 2,
+        value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub runs: u16,
+    /// Measure latency instead, at so many rows a second, ${RATE} in the SQL
+    #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u64).range(1..))]
+    pub latency: Option<u64>,
+    /// How long latency is measured
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "latency",
+        value_parser = clap::value_parser!(u64).range(2..=86_400))]
+    pub seconds: u64,
+    /// Print the ratio to what this file says: an earlier run's -o json
+    #[arg(long, value_name = "FILE", conflicts_with = "latency")]
+    pub against: Option<PathBuf>,
+    /// Replace ${name} in the SQL by a value
+    #[arg(short = 'D', value_name = "NAME=VALUE", value_parser = variable)]
+    pub variables: Vec<Variable>,
+    /// Threads that share the work of a job [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub shards: Option<u16>,
+    /// How the figures are printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+    /// Run one project in this process and print what it took; what a measurement consists of
+    #[arg(long, hide = true)]
+    pub once: bool,
+}
+
 /// `rialto nexmark`.
 #[derive(Debug, Args)]
 pub struct Nexmark {
@@ -177,6 +232,13 @@ pub struct Nexmark {
     #[arg(long, value_name = "P", default_value_t = 1,
         value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub parts: u16,
+    /// Events of one second of event time
+    #[arg(long, value_name = "N", default_value_t = 10_000,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub rate: u64,
+    /// The time of the first event, such as '2024-01-31 00:00:00' [default: 2015-07-15 00:00:00]
+    #[arg(long, value_name = "TIMESTAMP", value_parser = moment)]
+    pub start: Option<i64>,
     /// Other seeds, other events
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     pub seed: u64,

@@ -5,6 +5,7 @@
 //! failed, 2 the request was wrong.
 
 mod args;
+mod bench;
 mod explain;
 mod failure;
 mod nexmark;
@@ -68,6 +69,7 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
         Command::Run(command) => project::run(command, stdout),
         Command::Check(command) => project::check(command, stdout),
         Command::Explain(command) => explain::explain(command, stdout),
+        Command::Bench(command) => bench::bench(command, stdout),
         Command::Nexmark(command) => nexmark::nexmark(command, stdout),
         Command::Version(command) => version::version(command, stdout),
     }

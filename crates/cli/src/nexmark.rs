@@ -9,7 +9,13 @@ use crate::output::Stdout;
 
 /// Writes the events and says how many of each kind there are.
 pub fn nexmark(command: &Nexmark, stdout: &Stdout) -> Result<()> {
-    let config = Config { seed: command.seed, ..Config::default() };
+    let default = Config::default();
+    let config = Config {
+        seed: command.seed,
+        events_per_second: command.rate,
+        base_time: command.start.unwrap_or(default.base_time),
+        ..default
+    };
     let parts = usize::from(command.parts);
     let written = write_ndjson(&command.dir, command.events, parts, &config);
     let [people, auctions, bids] = written.map_err(|error| {

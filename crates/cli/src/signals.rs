@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rialto_runtime::Control;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::iterator;
 
 use crate::failure::{Failure, Result};
+
+/// A second signal within this time is the same wish: `timeout` signals the process and its group.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The flag that signals set.
 #[derive(Debug, Clone)]
@@ -16,15 +21,24 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// SIGINT and SIGTERM stop the job; a second one ends the process at once.
+    /// SIGINT and SIGTERM stop the job; a later one ends the process at once, for a step that
+    /// does not end.
     pub fn for_command() -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // The order matters: the first signal must find the flag down.
-            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop))
-                .and_then(|_| flag::register(signal, Arc::clone(&stop)))
-                .map_err(cannot_listen)?;
-        }
+        let mut signals = iterator::Signals::new([SIGINT, SIGTERM]).map_err(cannot_listen)?;
+        let flag = Arc::clone(&stop);
+        let listen = move || {
+            let mut first = None;
+            for signal in signals.forever() {
+                flag.store(true, Ordering::Release);
+                let first = *first.get_or_insert_with(Instant::now);
+                if first.elapsed() > PATIENCE {
+                    std::process::exit(128 + signal);
+                }
+            }
+        };
+        let listener = std::thread::Builder::new().name("signals".into()).spawn(listen);
+        listener.map_err(cannot_listen)?;
         Ok(Self { stop })
     }
 

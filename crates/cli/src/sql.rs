@@ -19,8 +19,7 @@ use crate::{shell, unreadable};
 /// Runs a script, or opens the shell.
 pub fn sql(command: &Sql, stdout: &Stdout) -> Result<()> {
     let Some((name, text)) = script(&command.script)? else {
-        let session = Session::new(command, Signals::for_shell()?, stdout)?;
-        return shell::shell(session);
+        return shell::shell(|signals| Session::new(command, signals, stdout));
     };
     let mut session = Session::new(command, Signals::for_command()?, stdout)?;
     session.script(&name, &text).map(drop)
@@ -140,8 +139,7 @@ impl<'a> Session<'a> {
                 let settings = self.runtime.session().settings.clone();
                 let how = (self.format, self.changelog);
                 let report = &mut self.report;
-                let mut output =
-                    QueryOutput::new(&job, &plan, how, &settings, self.stdout, report)?;
+                let mut output = QueryOutput::new(&plan, how, &settings, self.stdout, report)?;
                 let mut job = *job;
                 let result = job.run(&self.signals.control(), &mut output);
                 // What came before an error is true, but a table of it would look whole.

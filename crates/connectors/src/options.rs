@@ -44,8 +44,13 @@ impl<'a> Options<'a> {
     /// The value of an option that must be there.
     pub fn required(&self, name: &str) -> Result<&'a str> {
         self.get(name).ok_or_else(|| {
+            let given: Vec<&str> = self.pairs.iter().map(|(key, _)| key.as_str()).collect();
+            let meant = match nearest(name, &given) {
+                Some(near) => format!(", or did you mean it by '{near}'?"),
+                None => String::new(),
+            };
             ConnectorError::new(format!("table '{}' needs the option '{name}'", self.table))
-                .hint(format!("add '{name}' = '…' to its WITH clause"))
+                .hint(format!("add '{name}' = '…' to its WITH clause{meant}"))
         })
     }
 

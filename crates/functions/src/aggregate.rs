@@ -174,7 +174,16 @@ impl AggregateUDFImpl for PlannedAggregate {
 
     fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
         let types: Vec<DataType> = arg_fields.iter().map(|f| f.data_type().clone()).collect();
-        Ok(Arc::new(Field::new(self.def.name, (self.def.ret)(&types)?, self.def.nullable)))
+        let field = Field::new(self.def.name, (self.def.ret)(&types)?, self.def.nullable);
+        // What answers one of its values answers it in the type that was declared: the MAX of a
+        // TIMESTAMP(0) has no fraction.
+        let declared = match (self.def.name, arg_fields) {
+            ("MIN" | "MAX" | "FIRST_VALUE" | "LAST_VALUE" | "SINGLE_VALUE", [of, ..]) => {
+                of.metadata().clone()
+            }
+            _ => Default::default(),
+        };
+        Ok(Arc::new(field.with_metadata(declared)))
     }
 
     fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {

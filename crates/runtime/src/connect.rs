@@ -20,7 +20,7 @@ impl Connect for Connectors<'_> {
         let mut spec = spec(scan.table, Arc::clone(&scan.physical));
         spec.projection = Some(scan.projection.clone());
         spec.metadata = scan.metadata.clone();
-        rialto_connectors::source(&spec, self.environment).map_err(sql_error)
+        rialto_connectors::source(&spec, self.environment).map_err(|e| of_table(scan.table, e))
     }
 }
 
@@ -32,7 +32,17 @@ pub(crate) fn sink(
 ) -> Result<Box<dyn Sink>, SqlError> {
     let mut spec = spec(table, sink_schema(table));
     spec.changelog = changelog;
-    rialto_connectors::sink(&spec, environment).map_err(sql_error)
+    rialto_connectors::sink(&spec, environment).map_err(|e| of_table(table, e))
+}
+
+/// An error that says which table cannot be opened: a job has many, and no place in a text.
+fn of_table(table: &TableDef, error: ConnectorError) -> SqlError {
+    let named = error.message.contains(&format!("'{}'", table.path.object));
+    let mut error = sql_error(error);
+    if !named {
+        error.message = format!("table '{}': {}", table.path.object, error.message);
+    }
+    error
 }
 
 /// Checks a table's connector and options, without touching anything outside.

@@ -202,6 +202,15 @@ impl From<DataFusionError> for SqlError {
         });
         let notes: Vec<&str> = diagnostic.notes.iter().map(|n| n.message.as_str()).collect();
         let helps: Vec<&str> = diagnostic.helps.iter().map(|h| h.message.as_str()).collect();
+        if let Some(name) = unknown_function(&diagnostic.message) {
+            let near = notes.iter().find_map(|n| n.strip_prefix("Possible function "));
+            let near = crate::catalog::nearest(name, near.map(unquoted).into_iter());
+            return SqlError {
+                hint: near.map(|near| format!("did you mean {near}?")),
+                ..SqlError::new(format!("function '{}' not found", name.to_uppercase()))
+            }
+            .with_span(span.filter(|s| s.start.line > 0));
+        }
         SqlError {
             message: sentence(&diagnostic.message),
             // The diagnostic is short; what the message says beyond it is worth a line.
@@ -228,10 +237,22 @@ const JARGON: [&str; 9] = [
     "Invalid or Unsupported Configuration: ",
 ];
 
+/// The name in "Invalid function 'f'".
+fn unknown_function(message: &str) -> Option<&str> {
+    message.strip_prefix("Invalid function ").map(unquoted)
+}
+
+fn unquoted(name: &str) -> &str {
+    name.trim().trim_matches('\'')
+}
+
 fn plain_message(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
     // "A\ncaused by\nB": the cause is what the user can act on.
     let text = text.rsplit("caused by\n").next().unwrap_or(&text);
+    // "Function 'F' user-defined coercion failed with: B No function matches …": B is ours.
+    let text = text.split_once("user-defined coercion failed with: ").map_or(text, |(_, b)| b);
+    let text = text.split_once(" No function matches the given name").map_or(text, |(b, _)| b);
     let mut text = text.trim();
     while let Some(rest) = JARGON.iter().find_map(|j| text.strip_prefix(j)) {
         text = rest;

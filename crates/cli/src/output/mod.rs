@@ -16,3 +16,4 @@ pub use query::QueryOutput;
 pub use report::Report;
 pub use rows::{ChangeWriter, RowsOfView, print_rows};
 pub use stdout::{Stdout, sink_error};
+pub use table::thousands;

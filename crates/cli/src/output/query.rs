@@ -7,10 +7,10 @@ use rialto_runtime::engine::{Delta, Result};
 use rialto_runtime::sql::functions::SessionSettings;
 use rialto_runtime::sql::step::Order;
 use rialto_runtime::view::View;
-use rialto_runtime::{Job, JobPlan, Observer, StepSummary};
+use rialto_runtime::{JobPlan, Observer, StepSummary};
 
 use super::report::Report;
-use super::rows::{ChangeWriter, RowWriter, print_rows};
+use super::rows::{ChangeWriter, RowWriter, print_rows, shown};
 use super::stdout::{Stdout, sink_error};
 use crate::args::Format;
 
@@ -29,7 +29,7 @@ enum Mode {
     Changes(ChangeWriter),
     /// Rows that stay, as they come.
     Stream(RowWriter),
-    /// Rows that stay, shown together.
+    /// Rows that stay, shown together under these columns.
     Append(SchemaRef, Vec<RecordBatch>),
     /// Rows that come and go, or that have an order.
     Keep(View, Order),
@@ -38,14 +38,13 @@ enum Mode {
 impl<'a> QueryOutput<'a> {
     /// For the one output of a query's job.
     pub fn new(
-        job: &Job,
         plan: &JobPlan,
         (format, changelog): (Format, bool),
         settings: &SessionSettings,
         stdout: &'a Stdout,
         report: &'a mut Report,
     ) -> Result<Self> {
-        let schema = &job.outputs()[0].schema;
+        let schema = plan.columns(0);
         let traits = &plan.plan(0).traits;
         let order = plan.order(0);
         let mode = if changelog {
@@ -67,7 +66,11 @@ impl<'a> QueryOutput<'a> {
         let batch = match self.mode {
             Mode::Changes(mut writer) => return writer.finish(),
             Mode::Stream(mut writer) => return writer.finish(),
-            Mode::Append(schema, batches) => concat_batches(&schema, &batches)?,
+            Mode::Append(schema, batches) => {
+                let batches: Result<Vec<RecordBatch>> =
+                    batches.into_iter().map(|batch| shown(batch, &schema)).collect();
+                concat_batches(&schema, &batches?)?
+            }
             Mode::Keep(view, order) => view.read(&order)?,
         };
         print_rows(&batch, self.format, &self.settings, self.stdout)

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{
+    ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray, UInt32Array,
+};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use rialto_runtime::connectors::changes;
@@ -127,6 +129,7 @@ impl RowWriter {
 /// Prints changes with their kind and step.
 pub struct ChangeWriter {
     key: Option<Vec<usize>>,
+    columns: SchemaRef,
     style: Style,
     settings: SessionSettings,
     stdout: Stdout,
@@ -166,7 +169,8 @@ impl ChangeWriter {
                 Style::Table { table, open: false }
             }
         };
-        Self { key, style, settings: settings.clone(), stdout: stdout.clone() }
+        let columns = Arc::clone(schema);
+        Self { key, columns, style, settings: settings.clone(), stdout: stdout.clone() }
     }
 
     /// For the changes of one of several views, each line with its name.
@@ -185,7 +189,8 @@ impl ChangeWriter {
         } else {
             Style::Line { view: view.to_owned() }
         };
-        Self { key, style, settings: settings.clone(), stdout: stdout.clone() }
+        let columns = Arc::clone(schema);
+        Self { key, columns, style, settings: settings.clone(), stdout: stdout.clone() }
     }
 
     /// Prints the changes of a step.
@@ -193,7 +198,7 @@ impl ChangeWriter {
         let changes = changes(delta, self.key.as_deref())?;
         let kinds: Vec<&str> = changes.iter().map(|(kind, _)| kind.symbol()).collect();
         let rows = UInt32Array::from_iter_values(changes.iter().map(|(_, row)| *row as u32));
-        let batch = take_record_batch(delta.batch(), &rows)?;
+        let batch = shown(take_record_batch(delta.batch(), &rows)?, &self.columns)?;
         match &mut self.style {
             Style::Json { head, encoder } => {
                 let mut out = Vec::new();
@@ -256,6 +261,14 @@ impl ChangeWriter {
             Style::Json { .. } | Style::Line { .. } => Ok(()),
         }
     }
+}
+
+/// A batch under the columns that are shown, with their declared types. What a plan has behind
+/// them, to order by, is left out.
+pub(super) fn shown(batch: RecordBatch, columns: &SchemaRef) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let arrays = batch.columns()[..columns.fields().len()].to_vec();
+    Ok(RecordBatch::try_new_with_options(Arc::clone(columns), arrays, &options)?)
 }
 
 /// The columns of a change: its kind, its step, then the row.

@@ -114,6 +114,19 @@ pub fn row_count(rows: usize) -> String {
     }
 }
 
+/// A number with its digits in groups of three.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -151,5 +164,12 @@ mod tests {
         assert_eq!(row_count(0), "Empty set");
         assert_eq!(row_count(1), "1 row in set");
         assert_eq!(row_count(2), "2 rows in set");
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(1_234_567), "1,234,567");
     }
 }

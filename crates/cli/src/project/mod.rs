@@ -6,6 +6,8 @@
 mod observe;
 mod progress;
 
+use std::path::Path;
+
 use rialto_runtime::job::Target;
 use rialto_runtime::project::{Project, ProjectError, SqlFile};
 use rialto_runtime::sql::catalog::nearest;
@@ -54,7 +56,7 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     let mut report = Report::new(command.job.dead_letters.as_deref())?;
     stdout.flush()?;
     if !plan.is_empty() {
-        let job = runtime.start(&plan).map_err(|e| Failure::request(plain(&e), None))?;
+        let job = runtime.start(&plan).map_err(|e| without_place(&e))?;
         run_job(job, &plan, &runtime, command, &signals, stdout, &mut report)?;
     } else if let Some(view) = command.watch.first() {
         return Err(no_such_view(view, &[]));
@@ -179,7 +181,12 @@ fn counted(n: usize, one: &str, many: &str) -> String {
 fn open(arguments: &ProjectArguments) -> Result<Project> {
     let variables: Vec<(String, String)> =
         arguments.variables.iter().map(|v| (v.0.clone(), v.1.clone())).collect();
-    Project::open(&arguments.project, &variables).map_err(|error| match error {
+    open_with(&arguments.project, &variables)
+}
+
+/// Reads a project; what is wrong with it is a wrong request.
+pub fn open_with(path: &Path, variables: &[(String, String)]) -> Result<Project> {
+    Project::open(path, variables).map_err(|error| match error {
         ProjectError::Sql { path, text, error } => {
             Failure::sql(&error, &text, &path.display().to_string())
         }
@@ -188,7 +195,7 @@ fn open(arguments: &ProjectArguments) -> Result<Project> {
 }
 
 /// All statements of a project, each with its file. `QUIT` ends the file that it is in.
-fn statements(project: &Project) -> impl Iterator<Item = (&SqlFile, &ParsedStatement)> {
+pub fn statements(project: &Project) -> impl Iterator<Item = (&SqlFile, &ParsedStatement)> {
     project.files.iter().flat_map(|file| {
         let until_quit =
             file.statements.iter().take_while(|s| !matches!(s.statement, Statement::Quit));
@@ -196,13 +203,13 @@ fn statements(project: &Project) -> impl Iterator<Item = (&SqlFile, &ParsedState
     })
 }
 
-fn wrong(error: &SqlError, statement: &ParsedStatement, file: &SqlFile) -> Failure {
+/// An error in a statement of a project.
+pub fn wrong(error: &SqlError, statement: &ParsedStatement, file: &SqlFile) -> Failure {
     let error = error.clone().with_span(statement.span);
     Failure::sql(&error, &file.text, &file.path.display().to_string())
 }
 
 /// An error without the place of a statement: the whole job is meant.
-fn plain(error: &SqlError) -> String {
-    let parts = [Some(&error.message), error.detail.as_ref(), error.hint.as_ref()];
-    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ")
+pub fn without_place(error: &SqlError) -> Failure {
+    Failure::Request(SqlError { span: None, ..error.clone() }.render("", ""))
 }

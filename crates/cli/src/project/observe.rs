@@ -43,12 +43,12 @@ impl<'a> Views<'a> {
     ) -> Result<Self> {
         let json = command.output == Answer::Json;
         let output = |(at, output): (usize, &rialto_runtime::job::JobOutput)| {
-            let (name, schema) = (&output.name, &output.schema);
+            let (name, schema) = (&output.name, plan.columns(at));
             if !matches!(output.target, Target::Observer) {
                 return Ok(Output::None);
             }
             if command.watch.is_empty() {
-                return Ok(Output::Kept(name.clone(), View::new(schema.clone())?));
+                return Ok(Output::Kept(name.clone(), plan.view(at)?));
             }
             if !command.watch.contains(name) {
                 return Ok(Output::None);

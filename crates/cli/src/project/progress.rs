@@ -8,6 +8,7 @@ use rialto_runtime::StepSummary;
 use rialto_runtime::engine::Watermark;
 
 use crate::failure::tell;
+use crate::output::thousands;
 
 /// Between two looks of the line.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -92,28 +93,9 @@ fn duration(seconds: i64) -> String {
     }
 }
 
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_234_567), "1,234,567");
-    }
 
     #[test]
     fn lag_is_told_in_two_units() {

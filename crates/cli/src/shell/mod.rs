@@ -11,6 +11,7 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 
 use crate::failure::{Failure, Result, tell};
+use crate::signals::Signals;
 use crate::sql::{Flow, Session};
 use helper::ShellHelper;
 
@@ -22,12 +23,14 @@ A statement ends with ';' and may take several lines.
   quit; or Ctrl-D leaves.
 ";
 
-/// Reads statements from the terminal until the user leaves.
-pub fn shell(mut session: Session<'_>) -> Result<()> {
-    session.interactive = true;
+/// Reads statements from the terminal until the user leaves. `open` opens the session.
+pub fn shell<'a>(open: impl FnOnce(Signals) -> Result<Session<'a>>) -> Result<()> {
     let config = Config::builder().completion_type(CompletionType::List).build();
     let mut editor: Editor<ShellHelper, FileHistory> =
         Editor::with_config(config).map_err(no_terminal)?;
+    // The editor takes SIGINT for itself when it is made; a handler from before would be deaf.
+    let mut session = open(Signals::for_shell()?)?;
+    session.interactive = true;
     editor.set_helper(Some(ShellHelper::default()));
     let history = history::file();
     if let Some(file) = &history {
@@ -41,7 +44,7 @@ pub fn shell(mut session: Session<'_>) -> Result<()> {
         }
         let text = match editor.readline("rialto> ") {
             Ok(text) => text,
-            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
             Err(ReadlineError::Eof) => break,
             Err(error) => return Err(no_terminal(error)),
         };

@@ -358,13 +358,17 @@ impl Reader for FileReader {
         let rows_max = rows_max.max(1);
         let mut parts = Parts::default();
         let mut exhausted = false;
+        // The first poll, which all readers make in the same step, takes one split: a quick reader
+        // must not take the files of the others, whose rows would then come after its own, late.
+        let mut first = self.done.is_empty() && self.open.is_none() && self.resumed.is_empty();
         loop {
             if self.open.is_none() && !self.open_next()? {
                 exhausted = true;
                 break;
             }
             self.advance(rows_max, &mut parts)?;
-            if self.full(rows_max, &parts) || parts.bytes >= POLL_BYTES_MAX {
+            let enough = self.full(rows_max, &parts) || parts.bytes >= POLL_BYTES_MAX;
+            if enough || std::mem::take(&mut first) {
                 break;
             }
         }

@@ -278,7 +278,7 @@ impl Build<'_> {
     /// answers which columns it gives: the watermark's may be one more.
     fn source(&mut self, table: &TableDef, columns: &[usize]) -> Result<(NodeId, Vec<usize>)> {
         let planner = Planner::new(self.session);
-        let layout = Layout::new(table, columns, &planner)?;
+        let layout = Layout::new(table, columns)?;
         let source = self.connect.source(&layout.scan)?;
         if !source.is_bounded() {
             self.unbounded.insert(scan_key(table));
@@ -297,7 +297,7 @@ struct Layout<'a> {
 }
 
 impl<'a> Layout<'a> {
-    fn new(table: &'a TableDef, columns: &[usize], planner: &Planner<'_>) -> Result<Self> {
+    fn new(table: &'a TableDef, columns: &[usize]) -> Result<Self> {
         // The watermark is computed whether its column is read or not.
         let mut columns = columns.to_vec();
         if let Some(watermark) = &table.watermark
@@ -306,23 +306,23 @@ impl<'a> Layout<'a> {
         {
             columns.push(at);
         }
-        let mut needed: Vec<String> = Vec::new();
+        let mut needed: Vec<usize> = Vec::new();
         for &at in &columns {
-            needs(table, at, planner, &mut needed)?;
+            needs(table, at, &mut needed);
         }
         if let Some(watermark) = &table.watermark {
             for name in column_names(&watermark.expression.expr) {
                 if let Some(at) = table.columns.iter().position(|c| c.name == name) {
-                    needs(table, at, planner, &mut needed)?;
+                    needs(table, at, &mut needed);
                 }
             }
         }
         let mut physical = Vec::new();
         let mut projection = Vec::new();
         let mut metadata = Vec::new();
-        for column in &table.columns {
+        for (at, column) in table.columns.iter().enumerate() {
             let Some(data_type) = &column.data_type else { continue };
-            let wanted = needed.contains(&column.name);
+            let wanted = needed.contains(&at);
             match &column.kind {
                 ColumnKind::Physical => {
                     if wanted {
@@ -417,24 +417,21 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The columns that a connector must read for a declared column.
-fn needs(
-    table: &TableDef,
-    at: usize,
-    planner: &Planner<'_>,
-    needed: &mut Vec<String>,
-) -> Result<()> {
-    let column = &table.columns[at];
-    if let ColumnKind::Computed(text) = &column.kind {
+/// Adds a declared column, and what it is computed from, to the columns that are needed. What is
+/// there already is not looked at again: a column may have the name of a field that it is computed
+/// from (`at AS bid.at`), which looks as if it were computed from itself.
+fn needs(table: &TableDef, at: usize, needed: &mut Vec<usize>) {
+    if needed.contains(&at) {
+        return;
+    }
+    needed.push(at);
+    if let ColumnKind::Computed(text) = &table.columns[at].kind {
         for name in column_names(&text.expr) {
             if let Some(at) = table.columns.iter().position(|c| c.name == name) {
-                needs(table, at, planner, needed)?;
+                needs(table, at, needed);
             }
         }
-    } else if !needed.contains(&column.name) {
-        needed.push(column.name.clone());
     }
-    Ok(())
 }
 
 /// The names of columns in an expression; a superset is harmless.

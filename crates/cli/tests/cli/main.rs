@@ -1,0 +1,66 @@
+//! The command as a user runs it: arguments in, exit code and text out.
+//!
+//! - `sql.rs`: statements, formats, errors, what could not be read
+//! - `project.rs`: `run` and `check`
+//! - `signals.rs`: endless jobs and who ends them
+//! - `terminal.rs`: what only a terminal sees
+//! - `bench.rs`: `nexmark` and `bench`
+
+mod bench;
+mod project;
+mod signals;
+mod sql;
+mod terminal;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+const SALES: &str = r#"{"id":1,"product":"tea","amount":10.50}
+{"id":2,"product":"milk","amount":3.25}
+{"id":3,"product":"tea","amount":"much"}
+{"id":4,"product":null,"amount":1}
+{"id":5,"product":"tea","amount":2.00}
+"#;
+
+const TABLE: &str = "CREATE TABLE sales (id BIGINT, product STRING, amount DECIMAL(10, 2)) \
+    WITH ('connector' = 'filesystem', 'path' = 'sales.json', 'format' = 'json');\n";
+
+const TOTALS: &str =
+    "SELECT product, COUNT(*) AS n, SUM(amount) AS total FROM sales GROUP BY product";
+
+fn folder() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("sales.json"), SALES).unwrap();
+    dir
+}
+
+fn command(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rialto"));
+    command.args(arguments).current_dir(dir).stdin(Stdio::null());
+    command
+}
+
+fn rialto(dir: &Path, arguments: &[&str]) -> Output {
+    command(dir, arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What a query over the sales prints, and that it ended well.
+fn query(options: &[&str], query: &str) -> String {
+    let dir = folder();
+    let text = format!("{TABLE}{query};");
+    let arguments = [&["sql", "-c", &text, "--shards", "2"], options].concat();
+    let output = rialto(dir.path(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    stdout(&output)
+}
