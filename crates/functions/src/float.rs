@@ -24,7 +24,7 @@ struct FloatCompare {
 }
 
 /// `left op right` as Java compares, where that differs from arrow's order; else `None`.
-pub(crate) fn comparison(
+pub fn comparison(
     op: Operator,
     data_type: &DataType,
     left: &Expr,

@@ -16,7 +16,7 @@ mod aggregate;
 mod call;
 pub mod cast;
 mod collection;
-pub(crate) mod float;
+pub mod float;
 mod format;
 mod json;
 mod json_functions;

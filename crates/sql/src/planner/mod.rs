@@ -5,8 +5,10 @@
 //! versions and patterns, which DataFusion does not know, are nodes of our own ([`nodes`]).
 
 mod context;
+mod correlated;
 mod dialect;
 mod group_window;
+mod membership;
 pub mod nodes;
 mod optimize;
 pub mod pattern;
