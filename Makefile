@@ -53,7 +53,7 @@ data: ## Fetch public retail data into .cache/data
 	scripts/data.sh
 
 bench: build ## Nexmark on Rialto, and on Flink and DuckDB beside it; BENCH="--queries q0,q5"
-	$(PYTHON) bench/run.py $(RIALTO) $(BENCH)
+	$(PYTHON) bench/compare.py $(RIALTO) $(BENCH)
 
 dist: build ## An archive of the command: $CARGO_TARGET_DIR/dist/rialto-*.tar.gz
 	scripts/dist.sh

@@ -22,7 +22,8 @@ FUNCTION_LINES_MAX = 70
 # Whom each crate may use, of ours; and which crates of others are for tests alone.
 MAY_USE = {
     "engine": set(),
-    "sql": {"engine"},
+    "functions": set(),
+    "sql": {"engine", "functions"},
     "connectors": {"engine"},
     "runtime": {"engine", "sql", "connectors"},
     "cli": {"runtime"},

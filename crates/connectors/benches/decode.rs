@@ -1,6 +1,6 @@
 //! What decoding costs: the seven columns of Nexmark bids from NDJSON in memory.
 //!
-//! `cargo bench --workspace --bench decode` prints rows and bytes per second of processor time, best
+//! `cargo test --workspace --bench decode` prints rows and bytes a second of processor time, best
 //! and median of some runs. No test: nothing fails when the machine is busy.
 
 use std::sync::Arc;

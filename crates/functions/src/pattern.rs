@@ -105,8 +105,8 @@ impl Pattern {
         Ok(Pattern { constant_seconds: constant_seconds(&tokens), tokens })
     }
 
-    /// For how many seconds in a row the text stays the same, from a multiple of them on; none where
-    /// it shows fractions or the distance from UTC.
+    /// For how many seconds in a row the text stays the same, from a multiple of them on; none
+    /// where it shows fractions or the distance from UTC.
     pub(crate) fn constant_seconds(&self) -> Option<i64> {
         self.constant_seconds
     }

@@ -121,8 +121,8 @@ impl Text {
         self.close();
     }
 
-    /// Appends `bytes[start..end]`. Short values are copied as one block of fixed size, of which the
-    /// surplus is cut off again: a copy of unknown length costs more than the bytes.
+    /// Appends `bytes[start..end]`. Short values are copied as one block of fixed size, of which
+    /// the surplus is cut off again: a copy of unknown length costs more than the bytes.
     #[inline(always)]
     pub fn push_within(&mut self, bytes: &[u8], start: usize, end: usize) {
         let len = end - start;

@@ -131,6 +131,20 @@ impl KeyTable {
         }
     }
 
+    /// Forgets all keys.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+        self.hashes.clear();
+        self.free.clear();
+        match &mut self.store {
+            Store::Packed1(s) => s.keys.clear(),
+            Store::Packed2(s) => s.keys.clear(),
+            Store::Packed4(s) => s.keys.clear(),
+            Store::Packed8(s) => s.keys.clear(),
+            Store::Bytes(s) => s.keys.clear(),
+        }
+    }
+
     /// All slots in use, in no order.
     pub fn iter_slots(&self) -> impl Iterator<Item = u32> + '_ {
         self.slots.iter().copied()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion_common::DFSchema;
-use rialto_engine::operator::aggregate::Aggregate;
+use rialto_engine::operator::aggregate::{Aggregate, Combine};
 use rialto_engine::operator::filter_project::{FilterProject, SelectColumns};
 use rialto_engine::operator::join::Join;
 use rialto_engine::operator::lookup_join::LookupJoin;
@@ -157,6 +157,12 @@ impl Build<'_> {
                 let (time, windows) = (*time, *windows);
                 self.circuit.operator(name, inputs, move || {
                     Ok(Box::new(WindowAssign::new(&input, time, windows)?))
+                })
+            }
+            StepNode::Combine(spec) => {
+                let spec = spec.clone();
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(Combine::new(spec.as_ref().clone())?))
                 })
             }
             StepNode::Aggregate(spec) => {

@@ -72,6 +72,7 @@ fn describe(plan: &StepPlan) -> String {
         StepNode::WindowAssign { time, windows } => {
             format!("time=[{}], windows={windows:?}", input(0, &[*time]))
         }
+        StepNode::Combine(spec) => format!("by=[{}]", input(0, &spec.keys)),
         StepNode::Aggregate(spec) => {
             let calls: Vec<String> = spec.calls.iter().map(|c| c.output.name().clone()).collect();
             let calls = calls.join(", ");

@@ -15,7 +15,7 @@ use arrow::datatypes::SchemaRef;
 use rialto_engine::Partitioning;
 use rialto_engine::expr::Expression;
 use rialto_engine::operator::SortColumn;
-use rialto_engine::operator::aggregate::AggregateSpec;
+use rialto_engine::operator::aggregate::{AggregateSpec, CombineSpec};
 use rialto_engine::operator::join::JoinSpec;
 use rialto_engine::operator::lookup_join::LookupJoinSpec;
 use rialto_engine::operator::match_recognize::MatchSpec;
@@ -115,6 +115,8 @@ pub enum StepNode {
         /// Which windows.
         windows: Windows,
     },
+    /// Combines rows of a step that are in the same windows.
+    Combine(Box<CombineSpec>),
     /// Groups.
     Aggregate(Box<AggregateSpec>),
     /// Joins two inputs.
@@ -156,6 +158,7 @@ impl StepNode {
             Self::Select(_) => "Select",
             Self::Exchange(_) => "Exchange",
             Self::WindowAssign { .. } => "WindowAssign",
+            Self::Combine(_) => "Combine",
             Self::Aggregate(spec) if spec.window.is_some() => "WindowAggregate",
             Self::Aggregate(_) => "Aggregate",
             Self::Join(_) => "Join",

@@ -18,6 +18,7 @@
 
 mod accumulator;
 mod collect;
+mod combine;
 mod distinct;
 mod extremum;
 mod moments;
@@ -37,6 +38,8 @@ use crate::key::KeyTable;
 use crate::operator::Emission;
 use crate::store::Leases;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
+
+pub use combine::{Combine, CombineSpec};
 
 use accumulator::{Accumulator, Update};
 use distinct::Distinct;
@@ -347,6 +350,19 @@ impl Aggregate {
                 leases.end(slot);
             }
         }
+    }
+
+    /// Forgets every group; `slots` are all there are.
+    fn forget_all(&mut self, slots: &[u32]) {
+        for calls in &mut self.accumulators {
+            match calls {
+                Calls::Plain { accumulator, .. } => accumulator.clear(slots),
+                Calls::Distinct { distinct, .. } => distinct.clear(slots),
+            }
+        }
+        self.rows.clear();
+        self.touched_at.clear();
+        self.keys.clear();
     }
 
     /// The one group of an aggregation without keys exists from the start, in the first shard.

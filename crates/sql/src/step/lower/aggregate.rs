@@ -72,6 +72,8 @@ impl Lowering {
         output: arrow::datatypes::SchemaRef,
         ttl_ms: Option<i64>,
     ) -> Plan {
+        let (input, keys, calls) =
+            super::slices::sliced(&input, &keys, &calls).unwrap_or((input, keys, calls));
         let window = window_end(&input.traits, &keys).map(|end_key| WindowRetention { end_key });
         let emission = if window.is_some() { self.emission } else { Emission::Updates };
         let mut roles: Vec<Role> = keys.iter().map(|&k| input.traits.roles[k]).collect();

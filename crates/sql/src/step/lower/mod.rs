@@ -12,6 +12,7 @@ mod query;
 mod rank;
 mod scan;
 mod session;
+mod slices;
 mod temporal;
 mod ttl;
 mod unnest;
