@@ -7,6 +7,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion_common::DFSchema;
 use rialto_engine::operator::aggregate::Aggregate;
 use rialto_engine::operator::filter_project::{FilterProject, SelectColumns};
+use rialto_engine::operator::first_row::FirstRow;
 use rialto_engine::operator::join::Join;
 use rialto_engine::operator::lookup_join::LookupJoin;
 use rialto_engine::operator::match_recognize::MatchRecognize;
@@ -173,6 +174,13 @@ impl Build<'_> {
                 let input = Arc::clone(&plan.inputs[0].schema);
                 self.circuit.operator(name, inputs, move || {
                     Ok(Box::new(TopN::new(&input, spec.as_ref().clone())?))
+                })
+            }
+            StepNode::FirstRow(spec) => {
+                let spec = spec.clone();
+                let input = Arc::clone(&plan.inputs[0].schema);
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(FirstRow::new(&input, spec.clone())?))
                 })
             }
             StepNode::SetOperation(rule) => {

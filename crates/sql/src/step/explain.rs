@@ -95,6 +95,10 @@ fn describe(plan: &StepPlan) -> String {
                 input(0, &order)
             )
         }
+        StepNode::FirstRow(spec) => {
+            let (by, time) = (input(0, &spec.partition), input(0, &[spec.time]));
+            format!("partitionBy=[{by}], orderBy=[{time}], emit={:?}", spec.emission)
+        }
         StepNode::Over(spec) => {
             let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
             let calls: Vec<&str> =
@@ -179,6 +183,7 @@ fn state(plan: &StepPlan) -> Option<String> {
             (true, Some(n)) => format!("first {n} rows of each partition"),
             _ => "all rows of each partition".into(),
         },
+        StepNode::FirstRow(_) => "rows until the watermark has passed them, then their keys".into(),
         StepNode::Over(spec) if spec.event_time.is_some() => {
             "rows of each partition, until no later row can see them".into()
         }

@@ -331,8 +331,13 @@ impl Over {
                 match stored.default {
                     Some(default) => {
                         let defaults = self.store.gather_columns(rows, &[default])?.remove(0);
-                        let found = picked.iter().map(|&id| Some(id != NO_ROW));
-                        zip(&found.collect::<BooleanArray>(), &values, &defaults)?
+                        // As in Flink a null that LAG finds gives way to the default too.
+                        let lag = matches!(function.kind, FunctionKind::Lag(_));
+                        let found = |(row, &id): (usize, &u32)| {
+                            Some(id != NO_ROW && (!lag || values.is_valid(row)))
+                        };
+                        let found: BooleanArray = picked.iter().enumerate().map(found).collect();
+                        zip(&found, &values, &defaults)?
                     }
                     None => values,
                 }

@@ -123,7 +123,8 @@ pub struct WindowFunction {
     pub argument: Option<Expression>,
     /// `FILTER (WHERE …)` of an aggregate.
     pub filter: Option<Expression>,
-    /// What `LAG` and `LEAD` give where there is no such row; null without it.
+    /// What `LAG` and `LEAD` give where there is no such row, and `LAG` where its value is null;
+    /// null without it.
     pub default: Option<Expression>,
     /// The name and type of the result.
     pub output: FieldRef,

@@ -153,10 +153,10 @@ fn naive_function(
             }
             float((count > 1.0).then(|| (squares / (count - 1.0)).sqrt()))
         }
-        FunctionKind::Lag(n) => match at.checked_sub(n as usize) {
-            Some(before) => number(rows[before].value),
-            None => number(rows[at].key),
-        },
+        FunctionKind::Lag(n) => {
+            let before = at.checked_sub(n as usize).and_then(|before| rows[before].value);
+            number(before.or(rows[at].key))
+        }
         FunctionKind::Lead(n) => number(rows.get(at + n as usize).and_then(|r| r.value)),
         FunctionKind::RowNumber => (at + 1).to_string(),
         FunctionKind::Rank => (smaller + 1).to_string(),
