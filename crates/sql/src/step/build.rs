@@ -160,14 +160,38 @@ impl Build<'_> {
                     Ok(Box::new(WindowAssign::new(&input, time, windows)?))
                 })
             }
+            StepNode::Join(_) | StepNode::TemporalJoin(_) | StepNode::LookupJoin { .. } => {
+                self.join(plan, inputs)?
+            }
+            StepNode::Aggregate(_)
+            | StepNode::TopN(_)
+            | StepNode::FirstRow(_)
+            | StepNode::SetOperation(_)
+            | StepNode::Over(_)
+            | StepNode::MatchRecognize(_)
+            | StepNode::Session(_) => self.keyed(plan, inputs)?,
+            StepNode::Unnest(spec) => {
+                let spec = spec.clone();
+                let input = Arc::clone(&plan.inputs[0].schema);
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(Unnest::new(&input, spec.as_ref().clone())?))
+                })
+            }
+            StepNode::Union => self.circuit.operator(name, inputs, move || {
+                Ok(Box::new(Union { schema: Arc::clone(&schema) }))
+            }),
+        })
+    }
+
+    /// Operators that keep something for each key.
+    fn keyed(&mut self, plan: &StepPlan, inputs: Vec<NodeId>) -> Result<NodeId> {
+        let (name, schema) = (plan.node.name(), Arc::clone(&plan.schema));
+        Ok(match &plan.node {
             StepNode::Aggregate(spec) => {
                 let spec = spec.clone();
                 self.circuit.operator(name, inputs, move || {
                     Ok(Box::new(Aggregate::new(spec.as_ref().clone())?))
                 })
-            }
-            StepNode::Join(_) | StepNode::TemporalJoin(_) | StepNode::LookupJoin { .. } => {
-                self.join(plan, inputs)?
             }
             StepNode::TopN(spec) => {
                 let spec = spec.clone();
@@ -210,16 +234,7 @@ impl Build<'_> {
                     Ok(Box::new(SessionWindow::new(&input, spec.clone())?))
                 })
             }
-            StepNode::Unnest(spec) => {
-                let spec = spec.clone();
-                let input = Arc::clone(&plan.inputs[0].schema);
-                self.circuit.operator(name, inputs, move || {
-                    Ok(Box::new(Unnest::new(&input, spec.as_ref().clone())?))
-                })
-            }
-            StepNode::Union => self.circuit.operator(name, inputs, move || {
-                Ok(Box::new(Union { schema: Arc::clone(&schema) }))
-            }),
+            _ => return Err(SqlError::not_supported(format!("{name} by key"))),
         })
     }
 

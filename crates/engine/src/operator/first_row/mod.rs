@@ -1,4 +1,5 @@
-//! The first row of each key by event time: `ROW_NUMBER() OVER (PARTITION BY key ORDER BY time) = 1`.
+//! The first row of each key by event time, which is
+//! `ROW_NUMBER() OVER (PARTITION BY key ORDER BY time) = 1`.
 //!
 //! # Semantics
 //! Of the rows of a key the one with the least time is in the output, of several the one that came
@@ -169,6 +170,13 @@ impl FirstRow {
         Ok(Some(Delta::insert_only(self.store.gather(&ids)?)))
     }
 
+    fn is_first_at(&self, slot: u32, at: i64) -> bool {
+        match &self.entries[slot as usize] {
+            Entry::First { time, .. } => *time == at,
+            Entry::Unknown | Entry::Settled => false,
+        }
+    }
+
     /// What the watermark has passed is final, and only its key is kept.
     fn advance(&mut self, watermark: Watermark) -> Result<Option<Delta>> {
         let mut due = Vec::new();
@@ -177,8 +185,7 @@ impl FirstRow {
         {
             let (at, slots) = timer.remove_entry();
             // An earlier row may have taken the place, and may be due as well.
-            let is_it = |slot: &u32| matches!(&self.entries[*slot as usize], Entry::First { time, .. } if *time == at);
-            due.extend(slots.into_iter().filter(is_it));
+            due.extend(slots.into_iter().filter(|&slot| self.is_first_at(slot, at)));
         }
         due.sort_unstable();
         due.dedup();
