@@ -308,7 +308,7 @@ impl Over {
             Some(column) => self.store.gather_columns(ids, &[column])?.pop(),
             None => None,
         };
-        let argument = Argument::new(function.kind, column.as_ref())?;
+        let argument = Argument::new(function, column.as_ref())?;
         let mut results = Pass::results(function, &argument);
         for (job, states) in jobs.iter().zip(states) {
             let frame = &self.spec.frame;
