@@ -4,6 +4,7 @@ pub mod aggregate;
 mod emission;
 mod event_time;
 pub mod filter_project;
+pub mod first_row;
 pub mod join;
 pub mod lookup_join;
 pub mod match_recognize;

@@ -39,7 +39,7 @@ impl SortColumn {
 }
 
 /// A kept order key. Keys of one encoder compare as their rows do.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Key {
     /// A null that comes before all values.
     NullFirst,

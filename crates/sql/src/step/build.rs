@@ -7,6 +7,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion_common::DFSchema;
 use rialto_engine::operator::aggregate::{Aggregate, Combine};
 use rialto_engine::operator::filter_project::{FilterProject, SelectColumns};
+use rialto_engine::operator::first_row::FirstRow;
 use rialto_engine::operator::join::Join;
 use rialto_engine::operator::lookup_join::LookupJoin;
 use rialto_engine::operator::match_recognize::MatchRecognize;
@@ -165,20 +166,51 @@ impl Build<'_> {
                     Ok(Box::new(Combine::new(spec.as_ref().clone())?))
                 })
             }
+            StepNode::Join(_) | StepNode::TemporalJoin(_) | StepNode::LookupJoin { .. } => {
+                self.join(plan, inputs)?
+            }
+            StepNode::Aggregate(_)
+            | StepNode::TopN(_)
+            | StepNode::FirstRow(_)
+            | StepNode::SetOperation(_)
+            | StepNode::Over(_)
+            | StepNode::MatchRecognize(_)
+            | StepNode::Session(_) => self.keyed(plan, inputs)?,
+            StepNode::Unnest(spec) => {
+                let spec = spec.clone();
+                let input = Arc::clone(&plan.inputs[0].schema);
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(Unnest::new(&input, spec.as_ref().clone())?))
+                })
+            }
+            StepNode::Union => self.circuit.operator(name, inputs, move || {
+                Ok(Box::new(Union { schema: Arc::clone(&schema) }))
+            }),
+        })
+    }
+
+    /// Operators that keep something for each key.
+    fn keyed(&mut self, plan: &StepPlan, inputs: Vec<NodeId>) -> Result<NodeId> {
+        let (name, schema) = (plan.node.name(), Arc::clone(&plan.schema));
+        Ok(match &plan.node {
             StepNode::Aggregate(spec) => {
                 let spec = spec.clone();
                 self.circuit.operator(name, inputs, move || {
                     Ok(Box::new(Aggregate::new(spec.as_ref().clone())?))
                 })
             }
-            StepNode::Join(_) | StepNode::TemporalJoin(_) | StepNode::LookupJoin { .. } => {
-                self.join(plan, inputs)?
-            }
             StepNode::TopN(spec) => {
                 let spec = spec.clone();
                 let input = Arc::clone(&plan.inputs[0].schema);
                 self.circuit.operator(name, inputs, move || {
                     Ok(Box::new(TopN::new(&input, spec.as_ref().clone())?))
+                })
+            }
+            StepNode::FirstRow(spec) => {
+                let spec = spec.clone();
+                let input = Arc::clone(&plan.inputs[0].schema);
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(FirstRow::new(&input, spec.clone())?))
                 })
             }
             StepNode::SetOperation(rule) => {
@@ -208,16 +240,7 @@ impl Build<'_> {
                     Ok(Box::new(SessionWindow::new(&input, spec.clone())?))
                 })
             }
-            StepNode::Unnest(spec) => {
-                let spec = spec.clone();
-                let input = Arc::clone(&plan.inputs[0].schema);
-                self.circuit.operator(name, inputs, move || {
-                    Ok(Box::new(Unnest::new(&input, spec.as_ref().clone())?))
-                })
-            }
-            StepNode::Union => self.circuit.operator(name, inputs, move || {
-                Ok(Box::new(Union { schema: Arc::clone(&schema) }))
-            }),
+            _ => return Err(SqlError::not_supported(format!("{name} by key"))),
         })
     }
 

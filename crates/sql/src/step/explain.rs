@@ -85,40 +85,10 @@ fn describe(plan: &StepPlan) -> String {
         StepNode::Join(_) | StepNode::TemporalJoin(_) | StepNode::LookupJoin { .. } => {
             describe_join(plan)
         }
-        StepNode::TopN(spec) => {
-            let by = input(0, &spec.partition);
-            let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
-            let last = spec.last.map_or("unbounded".into(), |n| n.to_string());
-            let range = format!("{}..{last}", spec.first);
-            format!(
-                "rank={:?} {range}, partitionBy=[{by}], orderBy=[{}]",
-                spec.function,
-                input(0, &order)
-            )
-        }
-        StepNode::Over(spec) => {
-            let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
-            let calls: Vec<&str> =
-                spec.functions.iter().map(|f| f.output.name().as_str()).collect();
-            format!(
-                "partitionBy=[{}], orderBy=[{}], select=[{}], emit={:?}",
-                input(0, &spec.partition),
-                input(0, &order),
-                calls.join(", "),
-                spec.emission
-            )
-        }
-        StepNode::MatchRecognize(spec) => {
-            let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
-            let within = spec.within.map(|ms| format!(", within={ms} ms")).unwrap_or_default();
-            format!(
-                "partitionBy=[{}], orderBy=[{}], variables=[{}], skip={:?}{within}",
-                input(0, &spec.partition),
-                input(0, &order),
-                spec.variables.join(", "),
-                spec.skip
-            )
-        }
+        StepNode::TopN(_)
+        | StepNode::FirstRow(_)
+        | StepNode::Over(_)
+        | StepNode::MatchRecognize(_) => describe_ordered(plan),
         StepNode::Session(spec) => {
             let by = input(0, &spec.partition);
             let time = input(0, &[spec.time]);
@@ -129,6 +99,52 @@ fn describe(plan: &StepPlan) -> String {
         StepNode::SetOperation(rule) => format!("{rule:?}"),
     };
     if body.is_empty() { name.into() } else { format!("{name}({body})") }
+}
+
+/// Operators over the rows of a partition in their order.
+fn describe_ordered(plan: &StepPlan) -> String {
+    let input = |columns: &[usize]| names(&plan.inputs[0], columns);
+    match &plan.node {
+        StepNode::TopN(spec) => {
+            let by = input(&spec.partition);
+            let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
+            let last = spec.last.map_or("unbounded".into(), |n| n.to_string());
+            let range = format!("{}..{last}", spec.first);
+            format!(
+                "rank={:?} {range}, partitionBy=[{by}], orderBy=[{}]",
+                spec.function,
+                input(&order)
+            )
+        }
+        StepNode::FirstRow(spec) => {
+            let (by, time) = (input(&spec.partition), input(&[spec.time]));
+            format!("partitionBy=[{by}], orderBy=[{time}], emit={:?}", spec.emission)
+        }
+        StepNode::Over(spec) => {
+            let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
+            let calls: Vec<&str> =
+                spec.functions.iter().map(|f| f.output.name().as_str()).collect();
+            format!(
+                "partitionBy=[{}], orderBy=[{}], select=[{}], emit={:?}",
+                input(&spec.partition),
+                input(&order),
+                calls.join(", "),
+                spec.emission
+            )
+        }
+        StepNode::MatchRecognize(spec) => {
+            let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
+            let within = spec.within.map(|ms| format!(", within={ms} ms")).unwrap_or_default();
+            format!(
+                "partitionBy=[{}], orderBy=[{}], variables=[{}], skip={:?}{within}",
+                input(&spec.partition),
+                input(&order),
+                spec.variables.join(", "),
+                spec.skip
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 fn describe_join(plan: &StepPlan) -> String {
@@ -180,6 +196,7 @@ fn state(plan: &StepPlan) -> Option<String> {
             (true, Some(n)) => format!("first {n} rows of each partition"),
             _ => "all rows of each partition".into(),
         },
+        StepNode::FirstRow(_) => "rows until the watermark has passed them, then their keys".into(),
         StepNode::Over(spec) if spec.event_time.is_some() => {
             "rows of each partition, until no later row can see them".into()
         }

@@ -16,6 +16,7 @@ use rialto_engine::Partitioning;
 use rialto_engine::expr::Expression;
 use rialto_engine::operator::SortColumn;
 use rialto_engine::operator::aggregate::{AggregateSpec, CombineSpec};
+use rialto_engine::operator::first_row::FirstRowSpec;
 use rialto_engine::operator::join::JoinSpec;
 use rialto_engine::operator::lookup_join::LookupJoinSpec;
 use rialto_engine::operator::match_recognize::MatchSpec;
@@ -132,6 +133,8 @@ pub enum StepNode {
     },
     /// Keeps the first rows of every partition.
     TopN(Box<TopNSpec>),
+    /// Keeps the first row of every key by event time.
+    FirstRow(FirstRowSpec),
     /// Computes functions over the rows around each row.
     Over(Box<OverSpec>),
     /// Finds rows that follow a pattern.
@@ -165,6 +168,7 @@ impl StepNode {
             Self::TemporalJoin(_) => "TemporalJoin",
             Self::LookupJoin { .. } => "LookupJoin",
             Self::TopN(_) => "TopN",
+            Self::FirstRow(_) => "FirstRow",
             Self::Over(_) => "Over",
             Self::MatchRecognize(_) => "MatchRecognize",
             Self::Session(_) => "SessionWindow",

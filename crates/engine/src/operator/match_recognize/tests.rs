@@ -40,6 +40,7 @@ fn aggregate_of(kind: FunctionKind, variable: Option<usize>) -> MatchReference {
     let function = WindowFunction {
         kind,
         argument: Some(Arc::new(Column::new("v", 2))),
+        distinct: false,
         filter: None,
         default: None,
         output: Arc::new(Field::new("x", DataType::Int64, true)),

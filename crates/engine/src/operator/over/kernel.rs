@@ -1,6 +1,6 @@
 //! The functions themselves: one pass over the rows of each job.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -62,15 +62,18 @@ enum Values {
 /// The argument of a function over all gathered rows.
 pub(super) struct Argument {
     values: Values,
+    /// What equal values have in common, where they are taken once.
+    distinct: Option<Vec<Key>>,
     nulls: Option<NullBuffer>,
     scale: i8,
 }
 
 impl Argument {
     /// Reads the argument as the function needs it.
-    pub(super) fn new(kind: FunctionKind, column: Option<&ArrayRef>) -> Result<Self> {
+    pub(super) fn new(function: &WindowFunction, column: Option<&ArrayRef>) -> Result<Self> {
+        let kind = function.kind;
         let Some(column) = column else {
-            return Ok(Self { values: Values::Nothing, nulls: None, scale: 0 });
+            return Ok(Self { values: Values::Nothing, distinct: None, nulls: None, scale: 0 });
         };
         let scale = match column.data_type() {
             DataType::Decimal128(_, scale) => *scale,
@@ -89,14 +92,16 @@ impl Argument {
                     FunctionKind::Min => SortColumn::ascending(0),
                     _ => SortColumn::descending(0),
                 };
-                let field = Field::new("x", column.data_type().clone(), true);
-                let encoder = KeyEncoder::new(&Arc::new(Schema::new(vec![field])), &[order])?;
-                let keys = encoder.encode(std::slice::from_ref(column))?;
-                Values::Keys((0..column.len()).map(|row| keys.key(row)).collect())
+                Values::Keys(keys(column, order)?)
             }
             _ => Values::Nothing,
         };
-        Ok(Self { values, nulls: column.logical_nulls().filter(|n| n.null_count() > 0), scale })
+        let distinct = match function.distinct {
+            true => Some(keys(column, SortColumn::ascending(0))?),
+            false => None,
+        };
+        let nulls = column.logical_nulls().filter(|n| n.null_count() > 0);
+        Ok(Self { values, distinct, nulls, scale })
     }
 
     #[inline]
@@ -116,6 +121,42 @@ impl Argument {
             (FunctionKind::First(_) | FunctionKind::Last(_), _) => State::Row(NO_ROW),
             _ => State::Nothing,
         }
+    }
+}
+
+/// The values of a column as keys of an order.
+fn keys(column: &ArrayRef, order: SortColumn) -> Result<Vec<Key>> {
+    let field = Field::new("x", column.data_type().clone(), true);
+    let encoder = KeyEncoder::new(&Arc::new(Schema::new(vec![field])), &[order])?;
+    let keys = encoder.encode(std::slice::from_ref(column))?;
+    Ok((0..column.len()).map(|row| keys.key(row)).collect())
+}
+
+/// How often each value is in a frame, where equal values are taken once.
+#[derive(Default)]
+struct Seen<'a> {
+    times: HashMap<&'a Key, u32>,
+}
+
+impl<'a> Seen<'a> {
+    /// Whether a value that comes is the first of its kind.
+    fn comes(&mut self, distinct: Option<&'a Vec<Key>>, at: usize) -> bool {
+        let Some(keys) = distinct else { return true };
+        let times = self.times.entry(&keys[at]).or_default();
+        *times += 1;
+        *times == 1
+    }
+
+    /// Whether a value that goes is the last of its kind.
+    fn goes(&mut self, distinct: Option<&'a Vec<Key>>, at: usize) -> bool {
+        let Some(keys) = distinct else { return true };
+        let Some(times) = self.times.get_mut(&keys[at]) else { return false };
+        *times -= 1;
+        let last = *times == 0;
+        if last {
+            self.times.remove(&keys[at]);
+        }
+        last
     }
 }
 
@@ -221,18 +262,24 @@ impl Pass<'_> {
         let mut state = self.argument.initial(kind);
         let invertible = matches!(state, State::Count(_) | State::Exact { .. });
         let (mut start, mut end) = (0, 0);
+        let (distinct, mut seen) = (self.argument.distinct.as_ref(), Seen::default());
         for row in self.job.from..self.job.to {
             let frame = self.pair(&self.job.frames, row);
             if frame.0 >= end || (frame.0 > start && !invertible) {
                 state = self.argument.initial(kind);
+                seen.times.clear();
                 (start, end) = (frame.0, frame.0);
             }
             while start < frame.0 {
-                self.remove(&mut state, start);
+                if seen.goes(distinct, self.at(start)) {
+                    self.remove(&mut state, start);
+                }
                 start += 1;
             }
             while end < frame.1 {
-                self.add(&mut state, end);
+                if seen.comes(distinct, self.at(end)) {
+                    self.add(&mut state, end);
+                }
                 end += 1;
             }
             self.push(&state, results);
@@ -425,7 +472,7 @@ pub(crate) fn aggregate(
     sets: &[(usize, usize)],
 ) -> Result<ArrayRef> {
     let column = function.argument.as_ref().map(|a| evaluate(a, rows)).transpose()?;
-    let argument = Argument::new(function.kind, column.as_ref())?;
+    let argument = Argument::new(function, column.as_ref())?;
     let ids: Vec<u32> = (0..rows.num_rows() as u32).collect();
     let mut results = Pass::results(function, &argument);
     let job = Job::default();

@@ -308,7 +308,7 @@ impl Over {
             Some(column) => self.store.gather_columns(ids, &[column])?.pop(),
             None => None,
         };
-        let argument = Argument::new(function.kind, column.as_ref())?;
+        let argument = Argument::new(function, column.as_ref())?;
         let mut results = Pass::results(function, &argument);
         for (job, states) in jobs.iter().zip(states) {
             let frame = &self.spec.frame;
@@ -331,8 +331,13 @@ impl Over {
                 match stored.default {
                     Some(default) => {
                         let defaults = self.store.gather_columns(rows, &[default])?.remove(0);
-                        let found = picked.iter().map(|&id| Some(id != NO_ROW));
-                        zip(&found.collect::<BooleanArray>(), &values, &defaults)?
+                        // As in Flink a null that LAG finds gives way to the default too.
+                        let lag = matches!(function.kind, FunctionKind::Lag(_));
+                        let found = |(row, &id): (usize, &u32)| {
+                            Some(id != NO_ROW && (!lag || values.is_valid(row)))
+                        };
+                        let found: BooleanArray = picked.iter().enumerate().map(found).collect();
+                        zip(&found, &values, &defaults)?
                     }
                     None => values,
                 }

@@ -121,9 +121,12 @@ pub struct WindowFunction {
     pub kind: FunctionKind,
     /// Its argument, over the input's columns.
     pub argument: Option<Expression>,
+    /// Whether `COUNT`, `SUM` or `AVG` takes equal values of a frame once.
+    pub distinct: bool,
     /// `FILTER (WHERE …)` of an aggregate.
     pub filter: Option<Expression>,
-    /// What `LAG` and `LEAD` give where there is no such row; null without it.
+    /// What `LAG` and `LEAD` give where there is no such row, and `LAG` where its value is null;
+    /// null without it.
     pub default: Option<Expression>,
     /// The name and type of the result.
     pub output: FieldRef,
@@ -136,8 +139,14 @@ impl WindowFunction {
         match self.kind {
             DenseRank => true,
             RowNumber | Rank => false,
-            _ => self.is_framed() && frame.is_running(),
+            // What has been counted would have to be carried on as well.
+            _ => self.is_framed() && frame.is_running() && !self.distinct,
         }
+    }
+
+    /// Whether equal values can be taken once.
+    pub(super) fn can_be_distinct(&self) -> bool {
+        matches!(self.kind, FunctionKind::Count | FunctionKind::Sum | FunctionKind::Avg)
     }
 
     /// Whether its value depends on the frame.
@@ -246,6 +255,9 @@ impl OverSpec {
             return Err(EngineError::Internal(
                 "event time is not what the rows are ordered by".into(),
             ));
+        }
+        if self.functions.iter().any(|f| f.distinct && !f.can_be_distinct()) {
+            return Err(EngineError::Internal("DISTINCT of a function that has none".into()));
         }
         if self.emission == Emission::Final
             && (self.event_time.is_none() || !Reach::new(self).looks_back_only())

@@ -20,6 +20,7 @@ fn function(kind: FunctionKind) -> WindowFunction {
     WindowFunction {
         kind,
         argument: Some(Arc::new(Column::new("v", 2))),
+        distinct: false,
         filter: None,
         default: matches!(kind, Lag(_)).then(|| Arc::new(Column::new("k", 0)) as Expression),
         output: Arc::new(Field::new(format!("{kind:?}"), data_type, true)),
@@ -119,21 +120,25 @@ fn frame_of(rows: &[&Event], at: usize, frame: &Frame, by_value: bool) -> Vec<Op
 }
 
 fn naive_function(
-    kind: FunctionKind,
+    function: &WindowFunction,
     rows: &[&Event],
     at: usize,
     frame: &Frame,
     by_value: bool,
 ) -> String {
     let values = frame_of(rows, at, frame, by_value);
-    let there: Vec<i64> = values.iter().copied().flatten().collect();
+    let mut there: Vec<i64> = values.iter().copied().flatten().collect();
+    if function.distinct {
+        there.sort_unstable();
+        there.dedup();
+    }
     let sum: i64 = there.iter().sum();
     let order = |i: usize| order_value(rows[i], by_value);
     let smaller = (0..at).filter(|&i| order(i) != order(at)).count();
     let up_to = (0..rows.len()).filter(|&i| i <= at || order(i) == order(at)).count();
     let total = rows.len();
     let groups: std::collections::BTreeSet<_> = (0..=at).map(order).collect();
-    match kind {
+    match function.kind {
         FunctionKind::Count => there.len().to_string(),
         FunctionKind::Sum => number((!there.is_empty()).then_some(sum)),
         FunctionKind::Avg => number((!there.is_empty()).then(|| sum / there.len() as i64)),
@@ -153,10 +158,10 @@ fn naive_function(
             }
             float((count > 1.0).then(|| (squares / (count - 1.0)).sqrt()))
         }
-        FunctionKind::Lag(n) => match at.checked_sub(n as usize) {
-            Some(before) => number(rows[before].value),
-            None => number(rows[at].key),
-        },
+        FunctionKind::Lag(n) => {
+            let before = at.checked_sub(n as usize).and_then(|before| rows[before].value);
+            number(before.or(rows[at].key))
+        }
         FunctionKind::Lead(n) => number(rows.get(at + n as usize).and_then(|r| r.value)),
         FunctionKind::RowNumber => (at + 1).to_string(),
         FunctionKind::Rank => (smaller + 1).to_string(),
@@ -203,7 +208,7 @@ fn naive(rows: &[Event], spec: &OverSpec, by_value: bool) -> Bag {
         }
         for at in 0..rows.len() {
             let results = spec.functions.iter();
-            let results = results.map(|f| naive_function(f.kind, &rows, at, &spec.frame, by_value));
+            let results = results.map(|f| naive_function(f, &rows, at, &spec.frame, by_value));
             let all: Vec<String> = [text(rows[at])].into_iter().chain(results).collect();
             add(&mut bag, all.join("|"), 1);
         }
@@ -286,8 +291,12 @@ proptest! {
         retracting in stories(RETRACTING), inserting in stories(INSERTING),
         frame in prop::sample::select(frames()), by_value in any::<bool>(),
         kinds in prop::sample::subsequence([&BACKWARDS[..], &FORWARDS[..]].concat(), 1..18),
+        distinct in any::<bool>(),
     ) {
-        let spec = spec(&kinds, frame, by_value);
+        let mut spec = spec(&kinds, frame, by_value);
+        for function in spec.functions.iter_mut().filter(|f| f.can_be_distinct()) {
+            function.distinct = distinct;
+        }
         check(&retracting, &spec, by_value);
         check(&inserting, &OverSpec { input_insert_only: true, ..spec }, by_value);
     }

@@ -82,6 +82,10 @@ impl Lowering {
             Some(_) => self.emission,
             None => Emission::Updates,
         };
+        let counted = functions.iter().any(|f| f.distinct);
+        if counted && emission == Emission::Final && frame.start == FrameBound::UnboundedPreceding {
+            return Err(distinct_of_all());
+        }
         let mut fields = input.schema.fields().to_vec();
         fields.extend(functions.iter().map(|f| Arc::clone(&f.output)));
         let mut roles = input.traits.roles.clone();
@@ -125,9 +129,6 @@ fn function(
     schema: &DFSchema,
     output: arrow::datatypes::FieldRef,
 ) -> Result<WindowFunction> {
-    if call.params.distinct {
-        return Err(SqlError::not_supported("DISTINCT in a window function"));
-    }
     let name = match &call.fun {
         WindowFunctionDefinition::AggregateUDF(f) => f.name().to_ascii_uppercase(),
         WindowFunctionDefinition::WindowUDF(f) => f.name().to_ascii_uppercase(),
@@ -142,7 +143,9 @@ fn function(
         }
     };
     let kind = kind_of(&name, &number)?;
-    let counts_rows = kind == FunctionKind::Count && args.iter().all(|e| literal(e).is_some());
+    let distinct = call.params.distinct && takes_equal_values_once(kind, &name)?;
+    let counts_rows =
+        kind == FunctionKind::Count && !distinct && args.iter().all(|e| literal(e).is_some());
     let positional = matches!(
         kind,
         FunctionKind::RowNumber
@@ -160,10 +163,26 @@ fn function(
             Some(e) if !counts_rows && !positional => Some(bind(e)?),
             _ => None,
         },
+        distinct,
         filter: call.params.filter.as_deref().map(bind).transpose()?,
         default: args.get(2).filter(|_| shifts).map(bind).transpose()?,
         output,
     })
+}
+
+fn distinct_of_all() -> SqlError {
+    SqlError::not_supported("DISTINCT over all rows before a row, in an append-only result")
+        .with_hint("bound the frame, such as ROWS BETWEEN 100 PRECEDING AND CURRENT ROW")
+}
+
+/// What `DISTINCT` means for a function: nothing where equal values change nothing.
+fn takes_equal_values_once(kind: FunctionKind, name: &str) -> Result<bool> {
+    use FunctionKind as K;
+    match kind {
+        K::Count | K::Sum | K::Avg => Ok(true),
+        K::Min | K::Max => Ok(false),
+        _ => Err(SqlError::not_supported(format!("{name}(DISTINCT …) in a window"))),
+    }
 }
 
 pub(super) fn kind_of(name: &str, number: &dyn Fn(usize) -> Result<u64>) -> Result<FunctionKind> {

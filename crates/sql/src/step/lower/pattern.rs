@@ -136,5 +136,5 @@ fn aggregate(call: &Expr, schema: &DFSchema) -> Result<WindowFunction> {
     };
     let (_, field) = call.to_field(schema)?;
     let output = Arc::new(field.as_ref().clone().with_nullable(true));
-    Ok(WindowFunction { kind, argument, filter: None, default: None, output })
+    Ok(WindowFunction { kind, argument, distinct: false, filter: None, default: None, output })
 }

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion_common::ScalarValue;
 use datafusion_expr::expr::WindowFunction;
 use datafusion_expr::logical_plan::{Filter, Window};
 use datafusion_expr::{Expr, LogicalPlan, Operator, SortExpr, WindowFunctionDefinition};
+use datafusion_physical_expr::expressions::lit;
+use rialto_engine::expr::Expression;
+use rialto_engine::operator::first_row::FirstRowSpec;
 use rialto_engine::operator::top_n::{RankFunction, Ties, TopNSpec};
 use rialto_engine::operator::{Emission, SortColumn};
 
@@ -108,6 +112,18 @@ impl Lowering {
         rank_output: Option<String>,
     ) -> Plan {
         let input = exchange(input, &partition);
+        let ascending =
+            |s: &SortColumn| !s.options.descending && input.traits.roles[s.column].is_event_time();
+        // Without a key it is `ORDER BY time LIMIT 1`, which takes late rows too.
+        let is_first = function == RankFunction::RowNumber
+            && (first, last) == (1, Some(1))
+            && !partition.is_empty();
+        if let ([one], true) = (order.as_slice(), is_first && input.traits.insert_only)
+            && ascending(one)
+            && super::window_end(&input.traits, &partition).is_none()
+        {
+            return self.first_row(input, partition, one.column, rank_output);
+        }
         let window_end = super::window_end(&input.traits, &partition).map(|at| partition[at]);
         let emission = if window_end.is_some() { self.emission } else { Emission::Updates };
         // Flink keeps the last of two rows of one time where it deduplicates by a descending time.
@@ -157,6 +173,45 @@ impl Lowering {
         let node = StepNode::TopN(Box::new(spec));
         Arc::new(StepPlan { node, inputs: vec![input], schema, traits })
     }
+}
+
+impl Lowering {
+    /// The first row of each key by event time, with its rank, which is 1, if that is asked for.
+    fn first_row(
+        &self,
+        input: Plan,
+        partition: Vec<usize>,
+        time: usize,
+        rank_output: Option<String>,
+    ) -> Plan {
+        let schema = Arc::clone(&input.schema);
+        let traits = Traits {
+            insert_only: self.emission == Emission::Final,
+            key: Some(partition.clone()),
+            roles: input.traits.roles.clone(),
+            partitioning: Some(partition.clone()).filter(|p| !p.is_empty()),
+        };
+        let node = StepNode::FirstRow(FirstRowSpec { partition, time, emission: self.emission });
+        let plan = StepPlan { node, inputs: vec![input], schema, traits: traits.clone() };
+        match rank_output {
+            Some(name) => with_rank_of_one(Arc::new(plan), &name),
+            None => Arc::new(plan),
+        }
+    }
+}
+
+/// The rows with the number 1 behind them.
+pub(super) fn with_rank_of_one(input: Plan, name: &str) -> Plan {
+    let mut fields = input.schema.fields().to_vec();
+    fields.push(Arc::new(Field::new(name, DataType::Int64, true)));
+    let columns = (0..input.schema.fields().len()).map(|c| super::column(&input.schema, c));
+    let one: Expression = lit(1_i64);
+    let projection = Some(columns.chain([one]).collect());
+    let mut traits = input.traits.clone();
+    traits.roles.push(Role::None);
+    let node = StepNode::FilterProject { condition: None, projection };
+    let schema = Arc::new(Schema::new(fields));
+    Arc::new(StepPlan { node, inputs: vec![input], schema, traits })
 }
 
 fn window_schema(

@@ -11,7 +11,6 @@ use arrow::datatypes::DataType;
 use datafusion_common::{Column, DFSchema};
 use datafusion_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion_expr::{Expr, Operator, UserDefinedLogicalNodeCore};
-use datafusion_physical_expr::expressions::lit;
 use rialto_engine::expr::Expression;
 use rialto_engine::operator::Emission;
 use rialto_engine::operator::lookup_join::LookupJoinSpec;
@@ -19,7 +18,7 @@ use rialto_engine::operator::temporal_join::{TemporalJoinSpec, TemporalTime};
 use rialto_engine::operator::top_n::{RankFunction, TopNSpec};
 
 use super::join::Side;
-use super::{Lowering, Plan, column, column_of, loose, physical};
+use super::{Lowering, Plan, column_of, loose, physical, rank};
 use crate::error::{Result, SqlError};
 use crate::planner::temporal::TemporalJoinNode;
 use crate::step::{Role, StepNode, StepPlan, Traits};
@@ -59,7 +58,6 @@ impl Condition {
             return Err(SqlError::new(
                 "a join FOR SYSTEM_TIME AS OF needs an equality of columns of both sides",
             )
-            .with_detail(format!("its condition is {}", node.condition))
             .with_hint("write: ON probe.key = t.key"));
         }
         Ok(condition)
@@ -198,10 +196,11 @@ fn history(plan: &StepPlan) -> Option<Plan> {
     let (node, input) = match &plan.node {
         StepNode::TopN(spec) if keeps_last(spec, plan) => {
             let input = Arc::clone(&plan.inputs[0]);
-            let columns = (0..input.schema.fields().len()).map(|c| column(&input.schema, c));
-            let rank: Option<Expression> = spec.rank_output.is_some().then(|| lit(1_i64));
-            let projection = Some(columns.chain(rank).collect());
-            (StepNode::FilterProject { condition: None, projection }, input)
+            let rows = match &spec.rank_output {
+                Some(name) => rank::with_rank_of_one(input, name),
+                None => input,
+            };
+            (StepNode::Select((0..plan.schema.fields().len()).collect()), rows)
         }
         StepNode::Select(columns) => (StepNode::Select(columns.clone()), history(&plan.inputs[0])?),
         StepNode::FilterProject { condition: None, projection } => {
