@@ -41,6 +41,7 @@ impl JobPlan {
         let mut lowering = lowering(session, Emission::Updates)?;
         let logical = Planner::new(session).plan(query)?;
         lowering.ttl = state_ttl(session, query)?;
+        lowering.statement = Some("in the query".into());
         lowering.ttl.check(&logical).map_err(|e| located(e, query))?;
         let Query { plan, order, columns } =
             lowering.query(&logical).map_err(|e| located(e, query))?;
@@ -86,6 +87,7 @@ impl JobPlan {
         let logical = Planner::new(session).plan_insert(insert, &table, &sink_schema(&table))?;
         let mut lowering = lowering(session, emission)?;
         lowering.ttl = state_ttl(session, &insert.source)?;
+        lowering.statement = Some(format!("in INSERT INTO {}", table.path.object));
         lowering.ttl.check(&logical).map_err(|e| located(e, &insert.source))?;
         let plan = lowering.lower(&logical).map_err(|e| located(e, &insert.source))?;
         check_sink(&table, &plan)?;
@@ -222,7 +224,12 @@ fn lowering(session: &Session, emission: Emission) -> Result<Lowering> {
         let mut left = Vec::new();
         for view in waiting {
             let ttl = state_ttl(session, &view.query)?;
-            let lowering = Lowering { emission: Emission::Updates, views: views.clone(), ttl };
+            let lowering = Lowering {
+                emission: Emission::Updates,
+                views: views.clone(),
+                ttl,
+                statement: Some(format!("in view {}", view.path.object)),
+            };
             let planner = Planner::new(session);
             let lower =
                 |logical| lowering.ttl.check(&logical).and_then(|()| lowering.lower(&logical));
@@ -239,7 +246,7 @@ fn lowering(session: &Session, emission: Emission) -> Result<Lowering> {
             return Err(error);
         }
     }
-    Ok(Lowering { emission, views, ttl: StateTtl::default() })
+    Ok(Lowering { emission, views, ..Lowering::default() })
 }
 
 /// How long a query's state is kept, by the session and by the query's hints.

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use datafusion_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 mod aggregate;
+mod bitmap;
 pub(crate) mod call;
 pub(crate) mod cast;
 mod collection;
@@ -123,6 +124,7 @@ fn definitions() -> Vec<call::Def> {
         temporal::defs(),
         json_functions::defs(),
         collection::defs(),
+        bitmap::defs(),
     ]
     .into_iter()
     .flatten()

@@ -7,6 +7,7 @@
 mod context;
 mod dialect;
 mod group_window;
+mod lateral;
 pub mod nodes;
 mod optimize;
 mod relation;

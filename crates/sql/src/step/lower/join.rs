@@ -11,7 +11,7 @@ use rialto_engine::operator::join::{JoinKind, JoinSpec, Retention};
 
 use crate::error::{Result, SqlError};
 
-use super::{Lowering, Plan, column_of, exchange_exactly, loose, physical, union_all};
+use super::{Lowering, Plan, column_of, exchange_exactly, loose, union_all};
 use crate::step::{Role, StepNode, StepPlan, Traits};
 
 /// One side of a join with its key columns.
@@ -73,7 +73,7 @@ impl Lowering {
         let both = left.schema.join(&right.schema)?;
         let insert_only = left.plan.traits.insert_only && right.plan.traits.insert_only;
         let bounds = self.retention(&left, &right, filter, &both, insert_only);
-        let condition = filter.map(|f| physical(f, &both)).transpose()?;
+        let condition = filter.map(|f| self.physical(f, &both)).transpose()?;
         let offset = left.plan.schema.fields().len();
         let pairs = !matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti);
         let mut output: Vec<usize> = (0..left.width).collect();
