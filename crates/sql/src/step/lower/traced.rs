@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Schema};
-use datafusion_common::{DataFusionError, Result, internal_err};
+use datafusion_common::{DataFusionError, Result, ScalarValue, internal_err};
 use datafusion_expr::{ColumnarValue, Expr};
 use datafusion_physical_expr::PhysicalExpr;
 use rialto_engine::EngineError;
 use rialto_engine::expr::Expression;
+
+use crate::functions::cast::FlinkCast;
+use crate::functions::typing::field_type_name;
 
 /// An expression's text in an error is cut after so many characters.
 const TEXT_MAX: usize = 200;
@@ -26,7 +29,7 @@ pub(super) fn traced(inner: Expression, expr: &Expr, statement: Option<&str>) ->
     if is_plain(expr) {
         return inner;
     }
-    let mut text = expr.clone().unalias_nested().data.human_display().to_string();
+    let mut text = text_of(expr);
     if let Some((end, _)) = text.char_indices().nth(TEXT_MAX) {
         text.truncate(end);
         text.push('…');
@@ -35,6 +38,59 @@ pub(super) fn traced(inner: Expression, expr: &Expr, statement: Option<&str>) ->
         text = format!("{text}, {statement}");
     }
     Arc::new(Traced { inner, text: text.into() })
+}
+
+/// The expression as a user would write it.
+fn text_of(expr: &Expr) -> String {
+    match expr {
+        Expr::Alias(alias) => text_of(&alias.expr),
+        Expr::Column(column) => column.flat_name(),
+        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => {
+            format!("'{}'", text.replace('\'', "''"))
+        }
+        Expr::Literal(value, _) if value.is_null() => "NULL".into(),
+        Expr::Literal(value, _) => value.to_string(),
+        Expr::Cast(cast) => text_of(&cast.expr),
+        Expr::Negative(inner) => format!("-{}", part(inner)),
+        Expr::Not(inner) => format!("NOT {}", part(inner)),
+        Expr::IsNull(inner) => format!("{} IS NULL", part(inner)),
+        Expr::IsNotNull(inner) => format!("{} IS NOT NULL", part(inner)),
+        Expr::BinaryExpr(b) => format!("{} {} {}", part(&b.left), b.op, part(&b.right)),
+        Expr::ScalarFunction(call) => match (operator(call.func.name()), call.args.as_slice()) {
+            (true, [left, right]) => {
+                format!("{} {} {}", part(left), call.func.name(), part(right))
+            }
+            _ => match call.func.inner().downcast_ref::<FlinkCast>() {
+                Some(cast) => {
+                    let inner = call.args.first().map(text_of).unwrap_or_default();
+                    format!("{}({inner} AS {})", call.func.name(), field_type_name(cast.target()))
+                }
+                None => {
+                    let args: Vec<String> = call.args.iter().map(text_of).collect();
+                    format!("{}({})", call.func.name(), args.join(", "))
+                }
+            },
+        },
+        other => other.to_string(),
+    }
+}
+
+/// An operand: in parentheses where it is made of operands itself.
+fn part(expr: &Expr) -> String {
+    let text = text_of(expr);
+    let compound = match expr {
+        Expr::Alias(alias) => return part(&alias.expr),
+        Expr::Cast(cast) => return part(&cast.expr),
+        Expr::BinaryExpr(_) | Expr::IsNull(_) | Expr::IsNotNull(_) | Expr::Not(_) => true,
+        Expr::ScalarFunction(call) => operator(call.func.name()) && call.args.len() == 2,
+        _ => false,
+    };
+    if compound { format!("({text})") } else { text }
+}
+
+/// Whether a function's name is an operator's sign.
+fn operator(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_punctuation())
 }
 
 fn is_plain(expr: &Expr) -> bool {
@@ -115,5 +171,51 @@ impl PhysicalExpr for Traced {
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt_sql(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int32Array;
+    use arrow::datatypes::Field;
+    use datafusion_common::DFSchema;
+    use datafusion_expr::{col, lit};
+
+    use super::*;
+    use crate::step::lower::physical;
+
+    #[test]
+    fn an_error_says_which_expression_of_which_statement() {
+        let schema = Schema::new(vec![Field::new("q", DataType::Int32, true)]);
+        let logical = DFSchema::try_from(schema.clone()).unwrap();
+        let expr = (lit(10_i32) / (col("q") - lit(5_i32))).alias("ratio");
+        let inner = physical(&expr, &logical).unwrap();
+        let expression = traced(inner, &expr, Some("in INSERT INTO t"));
+        let batch = |q: i32| {
+            let column = Arc::new(Int32Array::from(vec![q]));
+            RecordBatch::try_new(Arc::new(schema.clone()), vec![column]).unwrap()
+        };
+        assert!(expression.evaluate(&batch(4)).is_ok());
+        let error = EngineError::from(expression.evaluate(&batch(5)).unwrap_err());
+        assert_eq!(error.to_string(), "division by zero in 10 / (q - 5), in INSERT INTO t");
+    }
+
+    #[test]
+    fn expressions_are_written_as_in_sql() {
+        let text = |expr: Expr| text_of(&expr);
+        assert_eq!(
+            text(col("t.a").eq(lit("it's")).and(col("b").is_null())),
+            "(t.a = 'it''s') AND (b IS NULL)"
+        );
+        assert_eq!(text(-(col("a") + lit(1_i32))), "-(a + 1)");
+        assert_eq!(text(lit(ScalarValue::Int32(None)).alias("x")), "NULL");
+    }
+
+    #[test]
+    fn a_column_stays_what_it_is_for_others_to_see() {
+        let schema = Schema::new(vec![Field::new("q", DataType::Int32, true)]);
+        let logical = DFSchema::try_from(schema).unwrap();
+        let inner = physical(&col("q"), &logical).unwrap();
+        assert!(Arc::ptr_eq(&traced(Arc::clone(&inner), &col("q"), None), &inner));
     }
 }
