@@ -85,11 +85,10 @@ impl Lowering {
         let schema = loose(join.schema.as_arrow());
         let schema = if pairs { schema } else { loose(left_schema(&left).as_ref()) };
         let traits = join_traits(kind, &left, &right, &output, offset, emission, bounds);
-        let retention = bounds.or_else(|| {
-            let (left_ms, right_ms) = (self.ttl.of(&join.left), self.ttl.of(&join.right));
-            let lives = left_ms.is_some() || right_ms.is_some();
-            lives.then_some(Retention::Ttl { left_ms, right_ms })
-        });
+        let (left_ms, right_ms) = (self.ttl.of(&join.left)?, self.ttl.of(&join.right)?);
+        let lives = left_ms.is_some() || right_ms.is_some();
+        let ttl = lives.then_some(Retention::Ttl { left_ms, right_ms });
+        let retention = bounds.or(ttl);
         let spec = JoinSpec {
             kind,
             null_safe: vec![join.null_equality == NullEquality::NullEqualsNull; left.keys.len()],
