@@ -14,7 +14,7 @@ use arrow::buffer::NullBuffer;
 use arrow::compute::cast as arrow_cast;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, FieldRef, Float32Type, Float64Type,
-    Int8Type, Int16Type, Int32Type, Int64Type, IntervalUnit, Time32MillisecondType, TimeUnit,
+    Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType,
 };
@@ -27,7 +27,7 @@ use super::SessionSettings;
 use super::format::{TextStyle, declared_precision, write_value};
 use super::number;
 use super::time::{self, DAY_MS, DAY_S, Instant, Times};
-use super::typing::{INTERVAL, is_temporal, map_types, type_name};
+use super::typing::{is_temporal, map_types, type_name};
 
 /// The metadata key under which a field's declared Flink type stands.
 pub const TYPE_METADATA_KEY: &str = "flink.type";
@@ -157,8 +157,7 @@ pub fn check(from: &DataType, to: &DataType) -> Result<()> {
         (T::Date32, T::Timestamp(_, _)) | (T::Timestamp(_, _), T::Date32 | T::Time32(_)) => true,
         (T::Time32(_), T::Timestamp(_, _) | T::Time32(_)) => true,
         (T::Timestamp(_, _), T::Timestamp(_, _)) => true,
-        (f, t) if interval(f) && (interval(t) || t.is_numeric()) => true,
-        (f, t) if f.is_integer() && interval(t) => true,
+        (f, t) if interval(f) && interval(t) => true,
         (T::List(a), T::List(b)) => return check(a.data_type(), b.data_type()),
         (T::Map(a, _), T::Map(b, _)) => match (map_types(a), map_types(b)) {
             (Some((ak, av)), Some((bk, bv))) => {
@@ -183,6 +182,8 @@ pub fn check(from: &DataType, to: &DataType) -> Result<()> {
             "; use TO_TIMESTAMP_LTZ(n, 0 or 3) for epoch numbers"
         }
         (T::Timestamp(_, _), t) if t.is_numeric() => "; use EXTRACT or UNIX_TIMESTAMP",
+        (f, t) if f.is_numeric() && interval(t) => "; write n * INTERVAL '1' SECOND",
+        (f, t) if interval(f) && t.is_numeric() => "; use TIMESTAMPDIFF(unit, from, to)",
         _ => "",
     };
     plan_err!(
@@ -486,22 +487,7 @@ impl<'a> Caster<'a> {
         if matches!(to, DataType::Interval(_)) {
             return Ok(arrow_cast(array, to)?);
         }
-        let out: ArrayRef = match array.data_type() {
-            DataType::Interval(IntervalUnit::YearMonth) => arrow_cast(array, &DataType::Int32)?,
-            _ => {
-                let v = arrow_cast(array, &INTERVAL)?;
-                let v = v.as_primitive::<arrow::datatypes::IntervalMonthDayNanoType>();
-                let whole = |x: arrow::datatypes::IntervalMonthDayNano| {
-                    if x.months != 0 {
-                        i64::from(x.months)
-                    } else {
-                        super::operators::interval_millis(x)
-                    }
-                };
-                Arc::new(v.unary::<_, Int64Type>(whole))
-            }
-        };
-        number::to_number(&out, to)
+        exec_err!("CAST: an interval is no {}", type_name(to))
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use datafusion_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 mod aggregate;
+mod bitmap;
 mod call;
 pub mod cast;
 mod collection;
@@ -122,6 +123,7 @@ fn definitions() -> Vec<call::Def> {
         temporal::defs(),
         json_functions::defs(),
         collection::defs(),
+        bitmap::defs(),
     ]
     .into_iter()
     .flatten()

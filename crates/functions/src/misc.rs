@@ -341,25 +341,23 @@ fn url_part<'a>(url: &'a str, part: &str) -> Option<&'a str> {
     }
 }
 
-/// The number of an IPv4 address; with fewer than four parts the last one fills what is left.
+/// The number of an IPv4 address; with fewer than four parts the last one stands for the lowest
+/// byte, and those that are left out are zero.
 fn inet_aton(text: &str) -> Option<i64> {
-    let parts: Vec<&str> = text.trim().split('.').collect();
+    let parts: Vec<&str> = text.split('.').collect();
     if parts.len() > 4 {
         return None;
     }
-    let mut address = 0_u64;
+    let mut address = 0_i64;
     for (at, part) in parts.iter().enumerate() {
-        if part.is_empty() || part.len() > 10 || !part.bytes().all(|b| b.is_ascii_digit()) {
+        if part.len() > 3 || !part.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
-        let value: u64 = part.parse().ok()?;
-        let width = if at + 1 == parts.len() { 4 - at } else { 1 };
-        if value >= 1 << (8 * width) {
-            return None;
-        }
-        address = address << (8 * width) | value;
+        let byte: u8 = part.parse().ok()?;
+        let place = if at + 1 == parts.len() { 3 } else { at };
+        address |= i64::from(byte) << (8 * (3 - place));
     }
-    i64::try_from(address).ok()
+    Some(address)
 }
 
 fn inet_ntoa(address: i64) -> Option<String> {

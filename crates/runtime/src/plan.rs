@@ -41,6 +41,7 @@ impl JobPlan {
         let mut lowering = lowering(session, Emission::Updates)?;
         let logical = Planner::new(session).plan(query)?;
         lowering.ttl = state_ttl(session, query)?;
+        lowering.statement = Some("in the query".into());
         lowering.ttl.check(&logical).map_err(|e| located(e, query))?;
         let Query { plan, order, columns } =
             lowering.query(&logical).map_err(|e| located(e, query))?;
@@ -86,6 +87,7 @@ impl JobPlan {
         let logical = Planner::new(session).plan_insert(insert, &table, &sink_schema(&table))?;
         let mut lowering = lowering(session, emission)?;
         lowering.ttl = state_ttl(session, &insert.source)?;
+        lowering.statement = Some(format!("in INSERT INTO {}", table.path.object));
         lowering.ttl.check(&logical).map_err(|e| located(e, &insert.source))?;
         let plan = lowering.lower(&logical).map_err(|e| located(e, &insert.source))?;
         check_sink(&table, &plan)?;
@@ -222,7 +224,12 @@ fn lowering(session: &Session, emission: Emission) -> Result<Lowering> {
         let mut left = Vec::new();
         for view in waiting {
             let ttl = state_ttl(session, &view.query)?;
-            let lowering = Lowering { emission: Emission::Updates, views: views.clone(), ttl };
+            let lowering = Lowering {
+                emission: Emission::Updates,
+                views: views.clone(),
+                ttl,
+                statement: Some(format!("in view {}", view.path.object)),
+            };
             let planner = Planner::new(session);
             let lower =
                 |logical| lowering.ttl.check(&logical).and_then(|()| lowering.lower(&logical));
@@ -239,7 +246,7 @@ fn lowering(session: &Session, emission: Emission) -> Result<Lowering> {
             return Err(error);
         }
     }
-    Ok(Lowering { emission, views, ttl: StateTtl::default() })
+    Ok(Lowering { emission, views, ..Lowering::default() })
 }
 
 /// How long a query's state is kept, by the session and by the query's hints.
@@ -262,3 +269,82 @@ pub(crate) fn state_ttl_ms(text: &str) -> Result<i64> {
 
 /// The setting that says how long state is kept.
 pub(crate) const STATE_TTL: &str = "table.exec.state.ttl";
+
+#[cfg(test)]
+mod tests {
+    use rialto_engine::operator::join::Retention;
+    use rialto_sql::step::StepNode;
+
+    use super::*;
+    use crate::{Runtime, RuntimeOptions};
+
+    fn planned(sql: &str) -> Result<JobPlan> {
+        let options = RuntimeOptions { shards: 1 };
+        let mut runtime = Runtime::new(Environment::new("."), options);
+        let mut plan = JobPlan::default();
+        for statement in rialto_sql::parser::parse(sql)? {
+            runtime.plan(&statement, &mut plan)?;
+        }
+        Ok(plan)
+    }
+
+    /// The times to live of a plan's nodes, inputs first.
+    fn ttls(plan: &StepPlan, found: &mut Vec<[Option<i64>; 2]>) {
+        plan.inputs.iter().for_each(|input| ttls(input, found));
+        match &plan.node {
+            StepNode::Aggregate(spec) => found.push([spec.ttl_ms, None]),
+            StepNode::TopN(spec) => found.push([spec.ttl_ms, None]),
+            StepNode::Join(spec) => found.push(match spec.retention {
+                Some(Retention::Ttl { left_ms, right_ms }) => [left_ms, right_ms],
+                _ => [None, None],
+            }),
+            _ => {}
+        }
+    }
+
+    const TABLES: &str = "CREATE TABLE a (k INT, v INT) WITH ('connector' = 'datagen');\
+        CREATE TABLE b (k INT, w INT) WITH ('connector' = 'datagen', 'rialto.state.ttl' = '5 s');";
+
+    fn ttls_of(sql: &str) -> Vec<[Option<i64>; 2]> {
+        let plan = planned(&format!("{TABLES}{sql}")).unwrap();
+        let mut found = Vec::new();
+        ttls(plan.plan(0), &mut found);
+        found
+    }
+
+    #[test]
+    fn a_time_to_live_comes_from_the_hint_the_table_or_the_session() {
+        let join = "SELECT a.k, v, w FROM a JOIN b ON a.k = b.k";
+        assert_eq!(ttls_of(join), [[None, Some(5_000)]]);
+        let session = "SET 'table.exec.state.ttl' = '1 min';";
+        assert_eq!(ttls_of(&format!("{session}{join}")), [[Some(60_000), Some(5_000)]]);
+        let hinted = join.replace("SELECT", "SELECT /*+ STATE_TTL('a' = '2 h', 'b' = '0 s') */");
+        assert_eq!(ttls_of(&format!("{session}{hinted}")), [[Some(7_200_000), None]]);
+        let group = "SELECT x.k, COUNT(*) FROM b AS x WHERE w > 1 GROUP BY x.k";
+        assert_eq!(ttls_of(group), [[Some(5_000), None]]);
+        let best = "SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) \
+             AS n FROM a) AS t WHERE n = 1";
+        assert_eq!(ttls_of(best), [[None, None]]);
+        assert_eq!(ttls_of(&format!("{session}{best}")), [[Some(60_000), None]]);
+    }
+
+    #[test]
+    fn a_hint_must_name_an_input() {
+        let error = planned(&format!(
+            "{TABLES}SELECT /*+ STATE_TTL('c' = '1 h') */ k, COUNT(*) FROM a GROUP BY k"
+        ));
+        assert!(error.unwrap_err().to_string().contains("names 'c'"));
+    }
+
+    #[test]
+    fn planner_and_connectors_agree_on_which_formats_have_changes() {
+        for format in ["csv", "json", "raw", "parquet", "debezium-json"] {
+            let plan = planned(&format!(
+                "CREATE TABLE t (line STRING) WITH ('connector' = 'filesystem', 'path' = 'x', \
+                 'format' = '{format}'); SELECT * FROM t"
+            ));
+            let insert_only = plan.unwrap().plan(0).traits.insert_only;
+            assert_eq!(insert_only, !rialto_connectors::format::is_changelog(format), "{format}");
+        }
+    }
+}

@@ -433,3 +433,58 @@ fn parquet_columns_are_found_by_name() {
     let error = readers(&wrong, base, 1)[0].poll(1).unwrap_err().to_string();
     assert!(error.contains("column 'name' is a Utf8 in the file, declared as Int64"), "{error}");
 }
+
+#[test]
+fn a_file_of_changes_is_read_in_order_by_one_reader_and_bad_changes_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path();
+    let lines = [
+        r#"{"before":null,"after":{"id":1,"name":"a"},"op":"c"}"#,
+        r#"{"before":{"id":1,"name":"a"},"after":{"id":"x"},"op":"u"}"#,
+        r#"{"before":{"id":1,"name":"a"},"after":{"id":1,"name":"b"},"op":"u"}"#,
+    ];
+    fs::create_dir(base.join("in")).unwrap();
+    fs::write(base.join("in/1.json"), lines.join("\n")).unwrap();
+    let last = r#"{"before":{"id":1,"name":"b"},"after":null,"op":"d"}"#;
+    fs::write(base.join("in/2.json"), last).unwrap();
+    let spec = spec(&[("path", "in"), ("format", "debezium-json")]);
+    let mut readers = readers(&spec, base, 4);
+    assert_eq!(readers.len(), 1);
+    let (deltas, dead) = drain(&mut readers, 2);
+    let weights = |d: &Delta| (0..d.num_rows()).map(|row| d.weight(row)).collect::<Vec<_>>();
+    assert_eq!(deltas.iter().flat_map(weights).collect::<Vec<_>>(), [1, -1, 1, -1]);
+    assert_eq!(texts(&deltas), ["1|a", "1|a", "1|b", "1|b"]);
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].position, "in/1.json:2");
+    assert!(dead[0].reason.starts_with("in the 'after' row: "), "{}", dead[0].reason);
+    assert_eq!(dead[0].bytes, lines[1].as_bytes());
+}
+
+#[test]
+fn a_sink_of_changes_writes_what_is_added_and_what_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path();
+    let mut out = spec(&[("path", "out"), ("format", "debezium-json")]);
+    out.changelog.retracts = true;
+    out.changelog.upsert_key = Some(vec![0]);
+    let columns: Vec<Arc<dyn Array>> = vec![
+        Arc::new(Int64Array::from(vec![1, 2, 1])),
+        Arc::new(StringArray::from(vec!["new", "two", "old"])),
+    ];
+    let rows = RecordBatch::try_new(schema(), columns).unwrap();
+    let environment = Environment::new(base);
+    let mut sink = crate::sink(&out, &environment).unwrap();
+    sink.write(&Delta::weighted(rows.clone(), Int64Array::from(vec![1, 1, -1])), 1).unwrap();
+    sink.prepare(1).unwrap();
+    sink.commit(1).unwrap();
+    let (deltas, dead) = drain(&mut readers(&out, base, 1), 10);
+    assert_eq!(
+        (texts(&deltas), dead.len()),
+        (vec!["1|old".into(), "1|new".into(), "2|two".into()], 0)
+    );
+    assert_eq!(deltas[0].weights(), Some(&[-1, 1, 1][..]));
+    let mut plain = spec(&[("path", "plain"), ("format", "json")]);
+    plain.changelog.retracts = true;
+    let error = crate::sink(&plain, &environment).err().unwrap();
+    assert!(error.message.contains("doesn't support consuming update and delete"), "{error}");
+}

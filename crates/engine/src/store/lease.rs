@@ -89,7 +89,7 @@ mod tests {
                 let due: Vec<u32> =
                     written.iter().filter(|(_, at)| **at + 100 <= clock).map(|e| *e.0).collect();
                 prop_assert_eq!(&expired, &due);
-                due.iter().for_each(|slot| drop(written.remove(slot)));
+                written.retain(|slot, _| !due.contains(slot));
                 for (slot, ends) in writes {
                     if ends {
                         leases.end(slot);

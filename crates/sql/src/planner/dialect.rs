@@ -10,6 +10,7 @@
 //! - `a[1].b`: the field's name as text; `FETCH FIRST n ROWS`: `LIMIT n`
 //! - `TUMBLE_START(t, i)`: a call over the group window (see `group_window`)
 //! - `GROUPING(a)`, `GROUPING_ID(a, b)`, `GROUP_ID()`: DataFusion's `grouping`, as a `BIGINT`
+//! - `BITMAP_BUILD_AGG(i)` and the like: of what is gathered into an array
 //! - `(a, b) IN (SELECT …)`: `EXISTS` (see `row_in`); `NATURAL`, `USING`: see `using`
 //! - select items without a name: `EXPR$0`, by position, as Flink names them
 
@@ -172,6 +173,9 @@ fn renamed(function: &ast::Function) -> Option<Expr> {
         }
         _ => {}
     }
+    if let Some(kind) = name.strip_prefix("BITMAP_").and_then(|n| n.strip_suffix("_AGG")) {
+        return bitmap_aggregate(kind, inner);
+    }
     let (window, part) = name.split_once('_')?;
     if !matches!(window, "TUMBLE" | "HOP" | "SESSION") {
         return None;
@@ -185,6 +189,35 @@ fn renamed(function: &ast::Function) -> Option<Expr> {
     };
     inner.name = vec![Ident::new(window)].into();
     Some(call(part, vec![Expr::Function(inner)]))
+}
+
+/// Aggregates of bitmaps, made of those that gather values: `BITMAP_BUILD_AGG(i)` is built of
+/// `ARRAY_AGG(DISTINCT i)`.
+fn bitmap_aggregate(kind: &str, mut inner: ast::Function) -> Option<Expr> {
+    let mut gathered = |name: &str, distinct: bool| {
+        inner.name = vec![Ident::new(name)].into();
+        if let ast::FunctionArguments::List(list) = &mut inner.args {
+            list.duplicate_treatment = distinct.then_some(ast::DuplicateTreatment::Distinct);
+        }
+        Expr::Function(inner.clone())
+    };
+    let all = match kind {
+        "BUILD" => return Some(call("$BITMAP_BUILD_ALL", vec![gathered("ARRAY_AGG", true)])),
+        // NULL where there is no value at all.
+        "BUILD_CARDINALITY" => {
+            let zero = Expr::Value(Value::Number("0".into(), false).into());
+            return Some(call("NULLIF", vec![gathered("COUNT", true), zero]));
+        }
+        "AND" | "AND_CARDINALITY" => "$BITMAP_AND_ALL",
+        "OR" | "OR_CARDINALITY" => "$BITMAP_OR_ALL",
+        "XOR" | "XOR_CARDINALITY" => "$BITMAP_XOR_ALL",
+        _ => return None,
+    };
+    let bitmap = call(all, vec![gathered("ARRAY_AGG", false)]);
+    match kind.ends_with("_CARDINALITY") {
+        true => Some(call("BITMAP_CARDINALITY", vec![bitmap])),
+        false => Some(bitmap),
+    }
 }
 
 /// `GROUP_ID()` counts the sets that are written twice: where there is none, it is zero.

@@ -8,6 +8,7 @@ mod context;
 mod correlated;
 mod dialect;
 mod group_window;
+mod lateral;
 mod membership;
 pub mod nodes;
 mod optimize;

@@ -19,6 +19,7 @@ use crate::functions::typing::{common_type, type_name};
 mod compare;
 mod expr_planner;
 mod rewrite;
+mod type_of;
 
 pub use expr_planner::FlinkExprPlanner;
 use rewrite::Rewriter;

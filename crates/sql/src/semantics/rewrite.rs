@@ -201,10 +201,7 @@ impl Rewriter<'_> {
         match (call.func.name(), call.args.len()) {
             // Later rules may prove more of a value than its type says.
             ("TYPEOF", _) if !call.args.is_empty() => {
-                let (_, field) = call.args[0].to_field(self.schema)?;
-                let nullable = self.declared_nullable(&call.args[0])?;
-                let field = field.as_ref().clone().with_nullable(nullable);
-                let text = crate::types::field_type_name(&field);
+                let text = self.type_of(&call.args[0])?;
                 return Ok(lit(text));
             }
             ("IF", 3) => return self.conditional(call.args),
@@ -218,12 +215,13 @@ impl Rewriter<'_> {
     }
 
     /// Whether Flink declares a value nullable: arithmetic whose overflow is NULL is not for that.
-    fn declared_nullable(&self, expr: &Expr) -> Result<bool> {
+    pub(super) fn declared_nullable(&self, expr: &Expr) -> Result<bool> {
         let Expr::ScalarFunction(call) = expr else { return expr.nullable(self.schema) };
         let inner = call.func.inner();
         let strict = inner.downcast_ref::<Arith>().is_some()
             || inner.downcast_ref::<FlinkCast>().is_some_and(|c| !c.lenient())
-            || matches!(call.func.name(), "ROUND" | "TRUNCATE" | "TIMESTAMPDIFF" | "TIMESTAMPADD");
+            || matches!(call.func.name(), "ROUND" | "TRUNCATE" | "TIMESTAMPDIFF" | "TIMESTAMPADD")
+            || call.func.name().starts_with("BITMAP_");
         if matches!(call.func.name(), "ARRAY" | "MAP" | "ROW") {
             return Ok(false);
         }

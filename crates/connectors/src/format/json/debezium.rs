@@ -179,8 +179,10 @@ impl DebeziumDecoder {
         let mut cursor = Cursor { bytes: line, at: at.unwrap_or(line.len()) };
         if at.is_none() || cursor.peek() == b'n' {
             let advice = match weight {
-                -1 => "; let the database log all columns of old rows (in PostgreSQL: ALTER TABLE \
-                       … REPLICA IDENTITY FULL)",
+                -1 => {
+                    "; let the database log all columns of old rows (in PostgreSQL: ALTER TABLE \
+                       … REPLICA IDENTITY FULL)"
+                }
                 _ => "",
             };
             return Err(Reason::new(format!("the operation '{op}' has no '{name}' row{advice}")));
@@ -351,13 +353,16 @@ mod tests {
     }
 
     fn decoder(ignore_errors: bool, with_schema: bool) -> DebeziumDecoder {
-        let rules =
-            Rules { fail_on_missing: false, ignore_errors, style: TimestampStyle::Sql };
+        let rules = Rules { fail_on_missing: false, ignore_errors, style: TimestampStyle::Sql };
         DebeziumDecoder::new(&ReadColumns::all(&schema()), rules, with_schema).unwrap()
     }
 
     /// The rows as `+1|a`, and the reasons of bad records.
-    fn read(mut decoder: DebeziumDecoder, text: &str, rows_max: usize) -> (Vec<String>, Vec<String>) {
+    fn read(
+        mut decoder: DebeziumDecoder,
+        text: &str,
+        rows_max: usize,
+    ) -> (Vec<String>, Vec<String>) {
         let (mut rows, mut reasons, mut at) = (Vec::new(), Vec::new(), 0);
         while at < text.len() {
             let mut bad = Vec::new();
@@ -379,10 +384,13 @@ mod tests {
     }
 
     const CHANGES: &str = concat!(
-        r#"{"before":null,"after":{"id":1,"name":"a"},"op":"c"}"#, "\n",
-        r#"{"op":"r","ts_ms":5,"source":{"db":"x"},"after":{"name":"b","id":2},"before":null}"#, "\n",
+        r#"{"before":null,"after":{"id":1,"name":"a"},"op":"c"}"#,
         "\n",
-        r#"{"before":{"id":1,"name":"a"},"after":{"id":1,"name":"c"},"op":"u"}"#, "\r\n",
+        r#"{"op":"r","ts_ms":5,"source":{"db":1},"after":{"name":"b","id":2},"before":null}"#,
+        "\n",
+        "\n",
+        r#"{"before":{"id":1,"name":"a"},"after":{"id":1,"name":"c"},"op":"u"}"#,
+        "\r\n",
         r#"{"before":{"id":2,"name":"b"},"after":null,"op":"d"}"#,
     );
 
@@ -431,7 +439,8 @@ mod tests {
     #[test]
     fn with_a_schema_the_change_is_the_payload() {
         let text = concat!(
-            r#"{"schema":{"type":"struct"},"payload":{"before":null,"after":{"id":1,"name":"a"},"op":"c"}}"#,
+            r#"{"schema":{"type":"struct"},"#,
+            r#""payload":{"before":null,"after":{"id":1,"name":"a"},"op":"c"}}"#,
             "\n",
             r#"{"before":null,"after":{"id":2},"op":"c"}"#,
         );
@@ -445,15 +454,16 @@ mod tests {
         let mut read_in = decoder(false, false);
         read_in.decode(CHANGES.as_bytes(), true, 100, &mut Vec::new()).unwrap();
         let batch = read_in.finish().unwrap();
-        let retracts: Vec<bool> =
-            read_in.take_weights().unwrap().iter().map(|&w| w < 0).collect();
+        let retracts: Vec<bool> = read_in.take_weights().unwrap().iter().map(|&w| w < 0).collect();
         let mut out = Vec::new();
         let mut encoder = DebeziumEncoder { rows: JsonEncoder::new(&schema()) };
         encoder.encode_changes(&batch, &retracts, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(text.starts_with(
-            "{\"before\":null,\"after\":{\"id\":1,\"name\":\"a\"},\"op\":\"c\"}\n"
-        ));
+        assert!(
+            text.starts_with(
+                "{\"before\":null,\"after\":{\"id\":1,\"name\":\"a\"},\"op\":\"c\"}\n"
+            )
+        );
         let (rows, bad) = read(decoder(false, false), &text, 100);
         assert_eq!(rows, read(decoder(false, false), CHANGES, 100).0);
         assert!(bad.is_empty());

@@ -60,7 +60,7 @@ impl Lowering {
                 output: Arc::clone(&output.fields()[width + i]),
             })
             .collect();
-        let ttl_ms = self.ttl.of(&aggregate.input);
+        let ttl_ms = self.ttl.of(&aggregate.input)?;
         Ok(self.grouped(input, keys, calls, output, ttl_ms))
     }
 

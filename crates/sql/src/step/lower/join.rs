@@ -11,7 +11,7 @@ use rialto_engine::operator::join::{JoinKind, JoinSpec, Retention};
 
 use crate::error::{Result, SqlError};
 
-use super::{Lowering, Plan, column_of, exchange_exactly, loose, physical, union_all};
+use super::{Lowering, Plan, column_of, exchange_exactly, loose, union_all};
 use crate::step::{Role, StepNode, StepPlan, Traits};
 
 /// One side of a join with its key columns.
@@ -77,7 +77,7 @@ impl Lowering {
         let both = left.schema.join(&right.schema)?;
         let insert_only = left.plan.traits.insert_only && right.plan.traits.insert_only;
         let bounds = self.retention(&left, &right, filter, &both, insert_only);
-        let condition = filter.map(|f| physical(f, &both)).transpose()?;
+        let condition = filter.map(|f| self.physical(f, &both)).transpose()?;
         let offset = left.plan.schema.fields().len();
         let pairs = !matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti);
         let mut output: Vec<usize> = (0..left.width).collect();
@@ -89,11 +89,10 @@ impl Lowering {
         let schema = loose(join.schema.as_arrow());
         let schema = if pairs { schema } else { loose(left_schema(&left).as_ref()) };
         let traits = join_traits(kind, &left, &right, &output, offset, emission, bounds);
-        let retention = bounds.or_else(|| {
-            let (left_ms, right_ms) = (self.ttl.of(&join.left), self.ttl.of(&join.right));
-            let lives = left_ms.is_some() || right_ms.is_some();
-            lives.then_some(Retention::Ttl { left_ms, right_ms })
-        });
+        let (left_ms, right_ms) = (self.ttl.of(&join.left)?, self.ttl.of(&join.right)?);
+        let lives = left_ms.is_some() || right_ms.is_some();
+        let ttl = lives.then_some(Retention::Ttl { left_ms, right_ms });
+        let retention = bounds.or(ttl);
         let spec = JoinSpec {
             kind,
             null_safe: vec![join.null_equality == NullEquality::NullEqualsNull; left.keys.len()],

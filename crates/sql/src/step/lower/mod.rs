@@ -14,6 +14,7 @@ mod scan;
 mod session;
 mod slices;
 mod temporal;
+mod traced;
 mod ttl;
 mod unnest;
 
@@ -54,6 +55,8 @@ pub struct Lowering {
     pub views: HashMap<ObjectPath, Arc<StepPlan>>,
     /// How long state without another end is kept.
     pub ttl: StateTtl,
+    /// What the job does with the query, for errors: `INSERT INTO t`.
+    pub statement: Option<String>,
 }
 
 type Plan = Arc<StepPlan>;
@@ -133,6 +136,11 @@ impl Lowering {
         Ok(Arc::new(StepPlan { node: StepNode::SetOperation(rule), inputs, schema, traits }))
     }
 
+    /// An expression bound to the columns of its input, whose errors say where it stands.
+    fn physical(&self, expr: &Expr, schema: &DFSchema) -> Result<Expression> {
+        Ok(traced::traced(physical(expr, schema)?, expr, self.statement.as_deref()))
+    }
+
     fn filter(&self, filter: &datafusion_expr::logical_plan::Filter) -> Result<Plan> {
         if let Some(top_n) = self.top_n(filter)? {
             return Ok(top_n);
@@ -143,7 +151,7 @@ impl Lowering {
 
     /// The rows for which the predicate is true.
     fn keep(&self, input: Plan, predicate: &Expr, schema: &DFSchema) -> Result<Plan> {
-        let condition = Some(physical(predicate, schema)?);
+        let condition = Some(self.physical(predicate, schema)?);
         let node = StepNode::FilterProject { condition, projection: None };
         let (schema, traits) = (Arc::clone(&input.schema), input.traits.clone());
         Ok(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
@@ -164,7 +172,8 @@ impl Lowering {
             let (node, inputs) = (StepNode::Select(columns), vec![input]);
             return Ok(Arc::new(StepPlan { node, inputs, schema, traits }));
         }
-        let projection = exprs.iter().map(|e| physical(e, from)).collect::<Result<Vec<_>>>()?;
+        let projection =
+            exprs.iter().map(|e| self.physical(e, from)).collect::<Result<Vec<_>>>()?;
         let (condition, input) = match &input.node {
             StepNode::FilterProject { condition, projection: None } => {
                 (condition.clone(), Arc::clone(&input.inputs[0]))
@@ -210,7 +219,7 @@ impl Lowering {
         let mut columns: Vec<Vec<ScalarValue>> = vec![Vec::new(); schema.fields().len()];
         for row in &values_node.values {
             for (expr, column) in row.iter().zip(&mut columns) {
-                let array = physical(expr, &empty)?.evaluate(&one)?.into_array(1)?;
+                let array = self.physical(expr, &empty)?.evaluate(&one)?.into_array(1)?;
                 column.push(ScalarValue::try_from_array(&array, 0)?);
             }
         }
@@ -282,7 +291,7 @@ impl Lowering {
                 positions.push(column);
                 continue;
             }
-            let expression = physical(expr, schema)?;
+            let expression = self.physical(expr, schema)?;
             let data_type = expression.data_type(schema.as_arrow())?;
             positions.push(width + computed.len());
             fields.push(Field::new(format!("$expr{}", computed.len()), data_type, true));

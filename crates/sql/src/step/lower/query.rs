@@ -7,9 +7,7 @@ use datafusion_expr::logical_plan::{Limit, Projection};
 use datafusion_expr::{LogicalPlan, SortExpr};
 use rialto_engine::operator::SortColumn;
 
-use super::{
-    Lowering, Order, Plan, StepNode, StepPlan, column, column_of, physical, project_traits,
-};
+use super::{Lowering, Order, Plan, StepNode, StepPlan, column, column_of, project_traits};
 use crate::error::Result;
 
 /// A query's step plan, and how its rows are shown.
@@ -89,7 +87,7 @@ impl Lowering {
             return Ok((plan, moved));
         }
         let mut projection =
-            p.expr.iter().map(|e| physical(e, from)).collect::<Result<Vec<_>>>()?;
+            p.expr.iter().map(|e| self.physical(e, from)).collect::<Result<Vec<_>>>()?;
         let mut fields: Vec<Field> =
             super::loose(p.schema.as_arrow()).fields().iter().map(|f| f.as_ref().clone()).collect();
         let mut columns = visible;

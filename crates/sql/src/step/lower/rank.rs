@@ -71,7 +71,9 @@ impl Lowering {
         let (input, order) = self.append(input, &orders, schema)?;
         let order = sort_columns(&order, &call.params.order_by);
         let rank = window.schema.field(window.schema.fields().len() - 1).name().clone();
-        let plan = self.top_n_plan(input, function, partition, order, (first, last), Some(rank));
+        let ttl_ms = self.ttl.of(&window.input)?;
+        let keys = (partition, order);
+        let plan = self.top_n_plan(input, function, keys, (first, last), Some(rank), ttl_ms);
         // Computed keys stand between the input's columns and the rank: take them out.
         let columns: Vec<usize> = (0..width).chain([plan.schema.fields().len() - 1]).collect();
         if columns.len() == plan.schema.fields().len() {
@@ -95,7 +97,9 @@ impl Lowering {
         let order = sort_columns(&at, order);
         let last = fetch.map(|n| skip.saturating_add(n));
         let function = RankFunction::RowNumber;
-        let plan = self.top_n_plan(lowered, function, Vec::new(), order, (skip + 1, last), None);
+        // The first rows of all are no key's: they stay.
+        let plan =
+            self.top_n_plan(lowered, function, (Vec::new(), order), (skip + 1, last), None, None);
         if plan.schema.fields().len() == width {
             return Ok(plan);
         }
@@ -106,10 +110,10 @@ impl Lowering {
         &self,
         input: Plan,
         function: RankFunction,
-        partition: Vec<usize>,
-        order: Vec<SortColumn>,
+        (partition, order): (Vec<usize>, Vec<SortColumn>),
         (first, last): (u64, Option<u64>),
         rank_output: Option<String>,
+        ttl_ms: Option<i64>,
     ) -> Plan {
         let input = exchange(input, &partition);
         let ascending =
@@ -144,7 +148,7 @@ impl Lowering {
             ties,
             window_end,
             emission,
-            ttl_ms: self.ttl.default_ms,
+            ttl_ms,
         };
         let mut fields = input.schema.fields().to_vec();
         let mut roles = input.traits.roles.clone();

@@ -1,14 +1,20 @@
-//! How long state is kept that no window and no bound on time ends: `table.exec.state.ttl` and the
-//! hint `STATE_TTL`.
+//! How long state is kept that no window and no bound on time ends: `table.exec.state.ttl`, the
+//! hint `STATE_TTL`, and a table's own option `rialto.state.ttl`.
 
 use datafusion_common::tree_node::TreeNodeRecursion;
 use datafusion_expr::LogicalPlan;
 
+use crate::catalog::Relation;
 use crate::error::{Result, SqlError};
 use crate::parser::QueryHint;
+use crate::planner::table_of;
+
+use super::duration_ms;
 
 /// The hint's name.
 const HINT: &str = "STATE_TTL";
+/// The option of a table whose rows live so long.
+const OPTION: &str = "rialto.state.ttl";
 
 /// Times to live in milliseconds, by the clock of the steps.
 #[derive(Debug, Clone, Default)]
@@ -63,18 +69,29 @@ impl StateTtl {
         Ok(())
     }
 
-    /// For the rows of an input.
-    pub(super) fn of(&self, input: &LogicalPlan) -> Option<i64> {
+    /// For the rows of an input: by a hint, by the option of the table that they are from, by the
+    /// session.
+    pub(super) fn of(&self, input: &LogicalPlan) -> Result<Option<i64>> {
         let mut node = input;
         loop {
             if let Some((_, ttl)) = self.named.iter().find(|(name, _)| is_called(node, name)) {
-                return *ttl;
+                return Ok(*ttl);
             }
             node = match node {
                 LogicalPlan::SubqueryAlias(alias) => &alias.input,
                 LogicalPlan::Projection(projection) => &projection.input,
                 LogicalPlan::Filter(filter) => &filter.input,
-                _ => return self.default_ms,
+                LogicalPlan::TableScan(scan) => {
+                    let option = match table_of(&scan.source).map(|t| &t.relation) {
+                        Some(Relation::Table(table)) => table.options.get(OPTION),
+                        _ => None,
+                    };
+                    return match option {
+                        Some(text) => Ok(positive(duration_ms(OPTION, text)?)),
+                        None => Ok(self.default_ms),
+                    };
+                }
+                _ => return Ok(self.default_ms),
             };
         }
     }
