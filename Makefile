@@ -52,12 +52,8 @@ fmt: ## Format the sources
 data: ## Fetch public retail data into .cache/data
 	scripts/data.sh
 
-bench: ## Nexmark, built with full optimisation (long from cold); BENCH="--queries q0,q5"
-	@scripts/setup.sh build
-	$(CARGO) build --release --workspace --bins
-	$(PYTHON) scripts/bench.py $(CARGO_TARGET_DIR)/release/rialto $(BENCH)
+bench: build ## Nexmark on Rialto, and on Flink and DuckDB beside it; BENCH="--queries q0,q5"
+	$(PYTHON) bench/run.py $(RIALTO) $(BENCH)
 
-dist: ## An archive of the optimised command: $CARGO_TARGET_DIR/dist/rialto-*.tar.gz
-	@scripts/setup.sh build
-	$(CARGO) build --release --workspace --bins
+dist: build ## An archive of the command: $CARGO_TARGET_DIR/dist/rialto-*.tar.gz
 	scripts/dist.sh

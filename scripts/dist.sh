@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs the optimised command, its licence and its README. `make dist` builds it first.
+# Packs the command, its licence and its README. `make dist` builds it first.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target="${CARGO_TARGET_DIR:-$HOME/.cache/rialto/target}"
@@ -9,7 +9,7 @@ name="rialto-$version-$(uname -m)-$(uname -s | tr '[:upper:]' '[:lower:]')"
 stage="$(mktemp -d)"
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/$name" "$target/dist"
-cp "$target/release/rialto" "$stage/$name/"
+cp "$target/debug/rialto" "$stage/$name/"
 strip "$stage/$name/rialto" 2>/dev/null || true
 cp LICENSE README.md CHANGELOG.md "$stage/$name/"
 cp -r examples "$stage/$name/examples"

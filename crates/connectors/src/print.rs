@@ -19,6 +19,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     source: None,
     sink: Some(sink),
     accepts_changes: true,
+    formats_take_changes: false,
     metadata: no_metadata,
 };
 

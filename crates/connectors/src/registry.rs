@@ -4,6 +4,7 @@ use arrow::datatypes::DataType;
 use rialto_engine::{Sink, Source};
 
 use crate::error::{ConnectorError, Result};
+use crate::format::is_changelog;
 use crate::options::{Options, nearest};
 use crate::spec::{Environment, TableSpec};
 use crate::{blackhole, datagen, filesystem, nexmark, print};
@@ -23,6 +24,8 @@ pub(crate) struct Connector {
     pub sink: Option<MakeSink>,
     /// Whether the sink takes rows that are taken back.
     pub accepts_changes: bool,
+    /// Whether the sink takes rows that are taken back where its format has a form for them.
+    pub formats_take_changes: bool,
     /// The metadata columns: key and type.
     pub metadata: fn() -> Vec<(&'static str, DataType)>,
 }
@@ -53,13 +56,18 @@ pub fn connector_names() -> Vec<&'static str> {
     names
 }
 
-/// What the connector of that name can do; `None` if there is none of that name.
-pub fn capabilities(connector: &str) -> Option<Capabilities> {
+/// What the connector of that name can do with a format; `None` if there is none of that name.
+pub fn capabilities(connector: &str, format: Option<&str>) -> Option<Capabilities> {
     CONNECTORS.iter().find(|c| c.name == connector).map(|c| Capabilities {
         readable: c.source.is_some(),
         writable: c.sink.is_some(),
-        accepts_changes: c.accepts_changes,
+        accepts_changes: accepts_changes(c, format),
     })
+}
+
+fn accepts_changes(connector: &Connector, format: Option<&str>) -> bool {
+    connector.accepts_changes
+        || connector.formats_take_changes && format.is_some_and(is_changelog)
 }
 
 /// The type of a metadata column (`file.path`) of a connector, or `None` if it has no such column.
@@ -94,7 +102,7 @@ pub fn sink(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Sink>
         return Err(ConnectorError::new(format!("table '{}' cannot be written", spec.name))
             .detail(format!("the connector '{}' is for reading only", connector.name)));
     };
-    if spec.changelog.retracts && !connector.accepts_changes {
+    if spec.changelog.retracts && !accepts_changes(connector, spec.option("format")) {
         return Err(ConnectorError::new(format!(
             "table sink '{}' doesn't support consuming update and delete changes",
             spec.name

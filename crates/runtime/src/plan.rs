@@ -10,7 +10,7 @@ use rialto_sql::catalog::{ObjectPath, Relation, TableDef, ViewDef};
 use rialto_sql::error::SqlError;
 use rialto_sql::parser::{Insert, QueryText};
 use rialto_sql::planner::{Planner, Session};
-use rialto_sql::step::{Lowering, Order, Query, StepPlan, build, explain};
+use rialto_sql::step::{Lowering, Order, Query, StateTtl, StepPlan, build, explain};
 
 use crate::connect::{Connectors, sink, sink_schema};
 use crate::job::{Job, JobOutput, Target};
@@ -38,8 +38,10 @@ struct PlannedOutput {
 impl JobPlan {
     /// Adds a query whose changes the observer takes.
     pub fn add_query(&mut self, session: &Session, query: &QueryText) -> Result<()> {
-        let lowering = lowering(session, Emission::Updates)?;
+        let mut lowering = lowering(session, Emission::Updates)?;
         let logical = Planner::new(session).plan(query)?;
+        lowering.ttl = state_ttl(session, query)?;
+        lowering.ttl.check(&logical).map_err(|e| located(e, query))?;
         let Query { plan, order, columns } =
             lowering.query(&logical).map_err(|e| located(e, query))?;
         self.outputs.push(PlannedOutput {
@@ -82,7 +84,9 @@ impl JobPlan {
             _ => Emission::Updates,
         };
         let logical = Planner::new(session).plan_insert(insert, &table, &sink_schema(&table))?;
-        let lowering = lowering(session, emission)?;
+        let mut lowering = lowering(session, emission)?;
+        lowering.ttl = state_ttl(session, &insert.source)?;
+        lowering.ttl.check(&logical).map_err(|e| located(e, &insert.source))?;
         let plan = lowering.lower(&logical).map_err(|e| located(e, &insert.source))?;
         check_sink(&table, &plan)?;
         let name = table.path.object.clone();
@@ -178,7 +182,8 @@ fn changelog(table: &TableDef, plan: &StepPlan) -> Changelog {
 /// Flink refuses to send changes to a sink that can only append; so do we.
 fn check_sink(table: &TableDef, plan: &StepPlan) -> Result<()> {
     let connector = table.options.get("connector").unwrap_or_default();
-    let accepts = rialto_connectors::capabilities(connector).is_none_or(|c| c.accepts_changes);
+    let capabilities = rialto_connectors::capabilities(connector, table.options.get("format"));
+    let accepts = capabilities.is_none_or(|c| c.accepts_changes);
     if plan.traits.insert_only || accepts {
         return Ok(());
     }
@@ -193,7 +198,10 @@ fn check_sink(table: &TableDef, plan: &StepPlan) -> Result<()> {
         producer.node.name()
     ))
     .with_detail(format!("the connector '{connector}' can only append rows"))
-    .with_hint("aggregate over windows that end, or write to a sink that takes changes"))
+    .with_hint(
+        "aggregate over windows that end, or write to a sink that takes changes (files do with \
+         'format' = 'debezium-json')",
+    ))
 }
 
 /// A lowering that knows every materialized view of the catalog.
@@ -213,9 +221,12 @@ fn lowering(session: &Session, emission: Emission) -> Result<Lowering> {
         let mut failed = None;
         let mut left = Vec::new();
         for view in waiting {
-            let lowering = Lowering { emission: Emission::Updates, views: views.clone() };
+            let ttl = state_ttl(session, &view.query)?;
+            let lowering = Lowering { emission: Emission::Updates, views: views.clone(), ttl };
             let planner = Planner::new(session);
-            match planner.plan_view(view).and_then(|logical| lowering.lower(&logical)) {
+            let lower =
+                |logical| lowering.ttl.check(&logical).and_then(|()| lowering.lower(&logical));
+            match planner.plan_view(view).and_then(lower) {
                 Ok(plan) => drop(views.insert(view.path.clone(), plan)),
                 Err(error) => {
                     failed.get_or_insert(error);
@@ -228,5 +239,26 @@ fn lowering(session: &Session, emission: Emission) -> Result<Lowering> {
             return Err(error);
         }
     }
-    Ok(Lowering { emission, views })
+    Ok(Lowering { emission, views, ttl: StateTtl::default() })
 }
+
+/// How long a query's state is kept, by the session and by the query's hints.
+fn state_ttl(session: &Session, query: &QueryText) -> Result<StateTtl> {
+    let default = match session.config.get(STATE_TTL) {
+        Some(text) => state_ttl_ms(text)?,
+        None => 0,
+    };
+    StateTtl::new(default).hinted(&query.hints, |text| state_ttl_ms(text).ok())
+}
+
+/// A time to live in milliseconds, as it is written in a setting.
+pub(crate) fn state_ttl_ms(text: &str) -> Result<i64> {
+    let duration = rialto_connectors::options::parse_duration(text.trim());
+    duration.and_then(|d| i64::try_from(d.as_millis()).ok()).ok_or_else(|| {
+        SqlError::new(format!("'{text}' is not a duration"))
+            .with_hint(format!("write SET '{STATE_TTL}' = '12 h'; '0 ms' keeps state for ever"))
+    })
+}
+
+/// The setting that says how long state is kept.
+pub(crate) const STATE_TTL: &str = "table.exec.state.ttl";

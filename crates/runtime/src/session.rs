@@ -12,7 +12,7 @@ use rialto_sql::parser::{CreateTable, Explain, Insert, ParsedStatement, Qualifie
 use rialto_sql::planner::{Planner, Session};
 
 use crate::job::Job;
-use crate::plan::JobPlan;
+use crate::plan::{JobPlan, STATE_TTL, state_ttl_ms};
 use crate::{connect, describe};
 
 type Result<T> = std::result::Result<T, SqlError>;
@@ -274,6 +274,9 @@ impl Runtime {
             })?;
             self.environment.time_zone.clone_from(value);
             self.environment.format_value = formatter(&self.session.settings);
+        }
+        if key == STATE_TTL {
+            state_ttl_ms(value)?;
         }
         self.session.config.insert(key.clone(), value.clone());
         Ok(Answer::Done("OK".into()))

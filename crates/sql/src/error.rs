@@ -181,6 +181,12 @@ impl std::error::Error for SqlError {}
 
 impl From<DataFusionError> for SqlError {
     fn from(error: DataFusionError) -> SqlError {
+        // One of ours that came through DataFusion's code.
+        if let DataFusionError::External(inner) = error.find_root()
+            && let Some(own) = inner.downcast_ref::<SqlError>()
+        {
+            return own.clone();
+        }
         let diagnostic = error.diagnostic().cloned();
         let root = match &error {
             DataFusionError::Collection(all) => all.first().unwrap_or(&error),

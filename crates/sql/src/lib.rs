@@ -2,9 +2,10 @@
 
 pub mod catalog;
 pub mod error;
-pub mod functions;
 pub mod parser;
 pub mod planner;
 pub mod semantics;
 pub mod step;
 pub mod types;
+
+pub use rialto_functions as functions;

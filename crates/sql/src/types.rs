@@ -343,6 +343,15 @@ impl fmt::Display for IntervalFields {
     }
 }
 
+/// The type of a field as Flink writes it: the declared one, and `NOT NULL` where it is.
+pub fn field_type_name(field: &arrow::datatypes::Field) -> String {
+    let name = match FlinkType::from_field(field) {
+        Ok(declared) if field.metadata().contains_key(TYPE_METADATA_KEY) => declared.summary(),
+        _ => return crate::functions::typing::field_type_name(field),
+    };
+    if field.is_nullable() { name } else { format!("{name} NOT NULL") }
+}
+
 /// An identifier in backticks.
 pub fn quote_identifier(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))

@@ -555,6 +555,22 @@ fn match_recognize_carries_within_as_its_first_symbol() {
 }
 
 #[test]
+fn match_recognize_searches_a_query_in_parentheses() {
+    let factor = relation(
+        "SELECT * FROM (SELECT * FROM (SELECT * FROM t) MATCH_RECOGNIZE (
+           ORDER BY ts MEASURES A.ts AS ts PATTERN (A) DEFINE A AS (A.x) > 1)) MATCH_RECOGNIZE (
+           ORDER BY ts MEASURES B.ts AS ts PATTERN (B) WITHIN INTERVAL '1' DAY DEFINE B AS TRUE
+         ) AS m",
+    );
+    let TableFactor::MatchRecognize { table, symbols, .. } = factor else { panic!("{factor:?}") };
+    assert_eq!(symbols.len(), 2);
+    let TableFactor::Derived { subquery, .. } = *table else { panic!("{table:?}") };
+    let SetExpr::Select(select) = *subquery.body else { panic!("a select") };
+    let inner = &select.from[0].relation;
+    assert!(inner.to_string().starts_with("(SELECT * FROM t) MATCH_RECOGNIZE("), "{inner}");
+}
+
+#[test]
 fn keywords_have_no_case_and_names_do() {
     let text =
         "create table Orders (Id int not null, primary key (Id) not enforced) with ('A' = 'b')";

@@ -359,8 +359,8 @@ fn push_time(column: &mut Column, ms: i64) {
     match column {
         Column::Date(c) => c.push(i32::try_from(days).unwrap_or(i32::MAX)),
         Column::TimeMs(c) => c.push(i32::try_from(of_day).unwrap_or(0)),
-        Column::Timestamp(c, unit, _) => {
-            c.push(in_unit(days, of_day * 1_000_000, *unit).unwrap_or(i64::MAX));
+        Column::Timestamp(c) => {
+            c.plain.push(in_unit(days, of_day * 1_000_000, c.unit).unwrap_or(i64::MAX));
         }
         other => other.push_null(),
     }

@@ -28,6 +28,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     source: Some(source),
     sink: None,
     accepts_changes: false,
+    formats_take_changes: false,
     metadata: no_metadata,
 };
 

@@ -42,6 +42,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     source: Some(source),
     sink: Some(sink),
     accepts_changes: false,
+    formats_take_changes: true,
     metadata: columns::metadata,
 };
 
@@ -101,16 +102,18 @@ impl Source for FileSource {
 
     fn readers(&self, parallelism: usize) -> rialto_engine::Result<Vec<Box<dyn Reader>>> {
         let options = FileOptions::read(&self.spec)?;
-        let splittable = match options.format {
-            Format::Text(format) => format.splittable,
-            Format::Parquet => false,
+        let (splittable, changelog) = match options.format {
+            Format::Text(format) => (format.splittable, format.changelog),
+            Format::Parquet => (false, false),
         };
         let split_bytes = splittable.then_some(self.split_bytes);
         let queue = Queue::new(self.location.clone(), options.interval, split_bytes)?;
         let bounded = queue.is_bounded();
         let queue = Arc::new(Mutex::new(queue));
         let mut readers: Vec<Box<dyn Reader>> = Vec::new();
-        for _ in 0..parallelism.max(1) {
+        // Changes keep their order: a row must not be taken back before it was added.
+        let parallelism = if changelog { 1 } else { parallelism.max(1) };
+        for _ in 0..parallelism {
             readers.push(Box::new(FileReader {
                 queue: queue.clone(),
                 decoding: self.decoding(&options)?,

@@ -100,8 +100,13 @@ impl PartFile {
         }
     }
 
-    /// Adds all rows of a batch.
-    pub fn write(&mut self, batch: &RecordBatch, making: &mut Making) -> Result<(), String> {
+    /// Adds all rows of a batch; `retracts` says which of them are taken back, where some are.
+    pub fn write(
+        &mut self,
+        batch: &RecordBatch,
+        retracts: Option<&[bool]>,
+        making: &mut Making,
+    ) -> Result<(), String> {
         if let (Content::Parquet(writer), _) = (&mut self.content, &making) {
             return writer.write(batch);
         }
@@ -109,7 +114,11 @@ impl PartFile {
             return Err("a text file takes bytes".into());
         };
         let mut bytes = Vec::new();
-        encoder.encode(batch, 0..batch.num_rows(), &mut bytes).map_err(|e| e.to_string())?;
+        let encoded = match retracts {
+            None => encoder.encode(batch, 0..batch.num_rows(), &mut bytes),
+            Some(retracts) => encoder.encode_changes(batch, retracts, &mut bytes),
+        };
+        encoded.map_err(|e| e.to_string())?;
         self.write_bytes(&bytes).map_err(|e| e.to_string())
     }
 

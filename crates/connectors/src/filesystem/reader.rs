@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read};
 use std::sync::{Arc, Mutex};
 
-use arrow::array::RecordBatch;
+use arrow::array::{Int64Array, RecordBatch};
 use arrow::compute::concat_batches;
 use memchr::memchr;
 use rialto_engine::{DeadLetter, Delta, EngineError, Poll, Position, Reader};
@@ -163,8 +163,8 @@ impl FileReader {
         if let Decoding::Text(decoder) = &mut self.decoding
             && decoder.rows() > 0
         {
-            let batch = decoder.finish()?;
-            parts.add(self.assembly.assemble(batch, file)?);
+            let batch = self.assembly.assemble(decoder.finish()?, file)?;
+            parts.add_weighted(batch, decoder.take_weights());
         }
         Ok(())
     }
@@ -335,6 +335,8 @@ fn limit(text: &TextContent, buffer: &[u8], at: &Resume) -> Option<(usize, bool)
 #[derive(Default)]
 struct Parts {
     batches: Vec<RecordBatch>,
+    /// The weights of all rows, where the format has changes.
+    weights: Vec<i64>,
     rows: usize,
     bytes: u64,
 }
@@ -343,6 +345,11 @@ impl Parts {
     fn add(&mut self, batch: RecordBatch) {
         self.rows += batch.num_rows();
         self.batches.push(batch);
+    }
+
+    fn add_weighted(&mut self, batch: RecordBatch, weights: Option<Vec<i64>>) {
+        self.weights.extend(weights.into_iter().flatten());
+        self.add(batch);
     }
 }
 
@@ -368,8 +375,8 @@ impl Reader for FileReader {
         if let Decoding::Text(decoder) = &mut self.decoding
             && decoder.rows() > 0
         {
-            let batch = decoder.finish()?;
-            parts.add(self.assembly.without_file(batch)?);
+            let batch = self.assembly.without_file(decoder.finish()?)?;
+            parts.add_weighted(batch, decoder.take_weights());
         }
         if parts.batches.is_empty() && exhausted {
             return Ok(if self.bounded { Poll::End } else { Poll::Idle });
@@ -379,7 +386,11 @@ impl Reader for FileReader {
             1 => parts.batches.remove(0),
             _ => concat_batches(schema, &parts.batches)?,
         };
-        Ok(Poll::Rows(Delta::insert_only(batch)))
+        // A format has changes or has none: there are weights for all rows or for no row.
+        Ok(Poll::Rows(match parts.weights.is_empty() {
+            true => Delta::insert_only(batch),
+            false => Delta::weighted(batch, Int64Array::from(parts.weights)),
+        }))
     }
 
     fn position(&self) -> Position {

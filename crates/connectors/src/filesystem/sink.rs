@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::compute::{partition, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 use rialto_engine::{Delta, EngineError, Sink};
 
@@ -21,7 +21,9 @@ use super::compression::Compression;
 use super::options::{FileOptions, Format};
 use super::part::{ClosedPart, Making, PartFile, leftovers};
 use super::paths::{Location, escaped};
+use crate::changelog::changes;
 use crate::error::{ConnectorError, Result};
+use crate::format::is_changelog;
 use crate::format::cells::{Cells, Column};
 use crate::format::parquet;
 use crate::format::text::TimestampStyle;
@@ -30,6 +32,9 @@ use crate::spec::TableSpec;
 
 /// So many files are open at once; then the fullest is closed.
 const OPEN_FILES_MAX: usize = 128;
+
+/// Which rows of a batch are taken back; `None` where none is.
+type Signs = Option<Vec<bool>>;
 
 /// The options of writing.
 #[derive(Debug, Clone)]
@@ -79,6 +84,9 @@ pub(super) struct FileSink {
     extension: String,
     options: SinkOptions,
     default_name: String,
+    /// Whether the format can take rows back, and the key of updates.
+    changelog: bool,
+    upsert_key: Option<Vec<usize>>,
     /// The columns of the folders' names, and those of the files.
     partition: Vec<usize>,
     content: Vec<usize>,
@@ -127,6 +135,8 @@ impl FileSink {
             extension,
             options: options.sink.clone(),
             default_name: options.default_name.to_owned(),
+            changelog: is_changelog(options.format.name()),
+            upsert_key: spec.changelog.upsert_key.clone(),
             partition,
             content,
             open: BTreeMap::new(),
@@ -144,32 +154,52 @@ impl FileSink {
         format!("part-{}-", escaped(&self.table))
     }
 
-    /// The folder of each row below the table's own, by the values of the partition columns.
-    fn folders(&self, batch: &RecordBatch) -> rialto_engine::Result<Vec<PathBuf>> {
-        let mut folders = vec![self.folder.clone(); batch.num_rows()];
+    /// The folder of a row below the table's own, by the values of the partition columns.
+    fn folder_of(&self, batch: &RecordBatch, row: usize) -> rialto_engine::Result<PathBuf> {
+        let mut folder = self.folder.clone();
         for &index in &self.partition {
             let name = escaped(batch.schema_ref().field(index).name());
             let column = Column::new(batch.column(index))
                 .map_err(|t| self.failed(format!("a partition cannot have the type {t}")))?;
-            for (row, folder) in folders.iter_mut().enumerate() {
-                let mut text = Vec::new();
-                if !column.is_null(row) {
-                    match &column.cells {
-                        Cells::Utf8(a) => text.extend_from_slice(a.value(row).as_bytes()),
-                        _ if column.write_plain(row, TimestampStyle::Sql, &mut text) => {}
-                        _ => return Err(self.failed(format!("'{name}' cannot name a folder"))),
-                    }
+            let mut text = Vec::new();
+            if !column.is_null(row) {
+                match &column.cells {
+                    Cells::Utf8(a) => text.extend_from_slice(a.value(row).as_bytes()),
+                    _ if column.write_plain(row, TimestampStyle::Sql, &mut text) => {}
+                    _ => return Err(self.failed(format!("'{name}' cannot name a folder"))),
                 }
-                let text = String::from_utf8_lossy(&text);
-                let value =
-                    if text.is_empty() { self.default_name.clone() } else { escaped(&text) };
-                folder.push(format!("{name}={value}"));
             }
+            let text = String::from_utf8_lossy(&text);
+            let value = if text.is_empty() { self.default_name.clone() } else { escaped(&text) };
+            folder.push(format!("{name}={value}"));
         }
-        Ok(folders)
+        Ok(folder)
     }
 
-    fn append(&mut self, folder: PathBuf, rows: &RecordBatch) -> rialto_engine::Result<()> {
+    /// The rows of each folder, in order of appearance. Neighbours mostly share their folder.
+    fn by_folder(&self, batch: &RecordBatch) -> rialto_engine::Result<Vec<(PathBuf, Vec<u32>)>> {
+        let keys: Vec<ArrayRef> =
+            self.partition.iter().map(|&index| batch.column(index).clone()).collect();
+        let mut places: HashMap<PathBuf, usize> = HashMap::new();
+        let mut groups: Vec<(PathBuf, Vec<u32>)> = Vec::new();
+        for run in partition(&keys)?.ranges() {
+            let folder = self.folder_of(batch, run.start)?;
+            let place = *places.entry(folder.clone()).or_insert_with(|| {
+                groups.push((folder, Vec::new()));
+                groups.len() - 1
+            });
+            let rows = u32::try_from(run.start).and_then(|a| Ok(a..u32::try_from(run.end)?));
+            groups[place].1.extend(rows.map_err(|e| self.failed(e))?);
+        }
+        Ok(groups)
+    }
+
+    fn append(
+        &mut self,
+        folder: PathBuf,
+        rows: &RecordBatch,
+        retracts: Option<&[bool]>,
+    ) -> rialto_engine::Result<()> {
         if !self.open.contains_key(&folder) {
             if self.open.len() >= OPEN_FILES_MAX {
                 let fullest = self.open.iter().max_by_key(|(_, part)| part.size());
@@ -182,7 +212,7 @@ impl FileSink {
             self.open.insert(folder.clone(), part.map_err(|e| self.failed(e))?);
         }
         let Some(part) = self.open.get_mut(&folder) else { return Ok(()) };
-        let result = part.write(rows, &mut self.making);
+        let result = part.write(rows, retracts, &mut self.making);
         let full = part.size() >= self.options.file_size;
         result.map_err(|e| self.failed(e))?;
         if full { self.close(&folder) } else { Ok(()) }
@@ -193,6 +223,16 @@ impl FileSink {
             self.closed.push(part.close().map_err(|e| self.failed(e))?);
         }
         Ok(())
+    }
+
+    /// The changes of a delta in the order in which they are written, and which take a row back.
+    fn changes(&self, delta: &Delta) -> rialto_engine::Result<(Option<UInt32Array>, Signs)> {
+        let (mut rows, mut signs) = (Vec::new(), Vec::new());
+        for (kind, row) in changes(delta, self.upsert_key.as_deref())? {
+            rows.push(u32::try_from(row).map_err(|e| self.failed(e))?);
+            signs.push(kind.retracts());
+        }
+        Ok((Some(UInt32Array::from(rows)), Some(signs)))
     }
 
     /// Deals with what earlier runs left: epochs up to `committed` are made visible, the rest goes.
@@ -248,7 +288,10 @@ fn run() -> &'static str {
 impl Sink for FileSink {
     fn write(&mut self, delta: &Delta, _: u64) -> rialto_engine::Result<()> {
         self.recover(None).map_err(|e| self.failed(e))?;
-        let rows = appended(delta).map_err(|e| self.failed(e))?;
+        let (rows, retracts) = match self.changelog {
+            true => self.changes(delta)?,
+            false => (appended(delta).map_err(|e| self.failed(e))?, None),
+        };
         let batch = match &rows {
             Some(indices) => take_record_batch(delta.batch(), indices)?,
             None => delta.batch().clone(),
@@ -261,21 +304,13 @@ impl Sink for FileSink {
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let content = RecordBatch::try_new_with_options(schema.into(), arrays, &options)?;
         if self.partition.is_empty() {
-            return self.append(self.folder.clone(), &content);
+            return self.append(self.folder.clone(), &content, retracts.as_deref());
         }
-        let mut order: Vec<PathBuf> = Vec::new();
-        let mut groups: HashMap<PathBuf, Vec<u32>> = HashMap::new();
-        for (row, folder) in self.folders(&batch)?.into_iter().enumerate() {
-            let row = u32::try_from(row).map_err(|e| self.failed(e))?;
-            if !groups.contains_key(&folder) {
-                order.push(folder.clone());
-            }
-            groups.entry(folder).or_default().push(row);
-        }
-        for folder in order {
-            let rows = groups.remove(&folder).unwrap_or_default();
+        for (folder, rows) in self.by_folder(&batch)? {
+            let signs: Option<Vec<bool>> =
+                retracts.as_ref().map(|r| rows.iter().map(|&row| r[row as usize]).collect());
             let part = take_record_batch(&content, &UInt32Array::from(rows))?;
-            self.append(folder, &part)?;
+            self.append(folder, &part, signs.as_deref())?;
         }
         Ok(())
     }

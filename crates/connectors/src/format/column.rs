@@ -18,48 +18,48 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
-/// Which rows hold a value. Costs nothing until the first null.
+use super::text::Minute;
+
+/// Which rows hold a value. Costs nothing until the first null: how many rows there are, the column
+/// knows by its values.
 #[derive(Debug, Default)]
 pub(crate) struct Validity {
-    len: usize,
     bits: Option<BooleanBufferBuilder>,
 }
 
 impl Validity {
-    #[inline]
+    #[inline(always)]
     pub fn valid(&mut self) {
-        self.len += 1;
         if let Some(bits) = &mut self.bits {
             bits.append(true);
         }
     }
 
+    /// Adds a null after `len` rows.
     #[cold]
-    pub fn null(&mut self) {
+    fn null(&mut self, len: usize) {
         let bits = self.bits.get_or_insert_with(|| {
-            let mut bits = BooleanBufferBuilder::new(self.len + 1);
-            bits.append_n(self.len, true);
+            let mut bits = BooleanBufferBuilder::new(len + 1);
+            bits.append_n(len, true);
             bits
         });
         bits.append(false);
-        self.len += 1;
     }
 
     fn truncate(&mut self, len: usize) {
-        if self.len > len {
-            self.len = len;
-            if let Some(bits) = &mut self.bits {
-                bits.truncate(len);
-            }
+        if let Some(bits) = &mut self.bits
+            && bits.len() > len
+        {
+            bits.truncate(len);
         }
     }
 
     fn last_is_null(&self) -> bool {
-        self.len > 0 && self.bits.as_ref().is_some_and(|bits| !bits.get_bit(self.len - 1))
+        let Some(bits) = &self.bits else { return false };
+        bits.len() > 0 && !bits.get_bit(bits.len() - 1)
     }
 
     fn finish(&mut self) -> Option<NullBuffer> {
-        self.len = 0;
         self.bits.take().map(|mut bits| NullBuffer::new(bits.finish()))
     }
 }
@@ -72,15 +72,15 @@ pub(crate) struct Plain<T> {
 }
 
 impl<T: ArrowNativeType> Plain<T> {
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, value: T) {
         self.values.push(value);
         self.validity.valid();
     }
 
     fn null(&mut self) {
+        self.validity.null(self.values.len());
         self.values.push(T::default());
-        self.validity.null();
     }
 
     fn truncate(&mut self, len: usize) {
@@ -121,8 +121,24 @@ impl Text {
         self.close();
     }
 
+    /// Appends `bytes[start..end]`. Short values are copied as one block of fixed size, of which the
+    /// surplus is cut off again: a copy of unknown length costs more than the bytes.
+    #[inline(always)]
+    pub fn push_within(&mut self, bytes: &[u8], start: usize, end: usize) {
+        let len = end - start;
+        match bytes.get(start..).and_then(<[u8]>::first_chunk::<16>) {
+            Some(block) if len <= 16 => {
+                let filled = self.bytes.len();
+                self.bytes.extend_from_slice(block);
+                self.bytes.truncate(filled + len);
+            }
+            _ => self.bytes.extend_from_slice(&bytes[start..end]),
+        }
+        self.close();
+    }
+
     /// Ends the value whose bytes were appended to `bytes`.
-    #[inline]
+    #[inline(always)]
     pub fn close(&mut self) {
         // A batch is closed long before 2 GiB (see BATCH_BYTES_MAX), so that this always fits.
         self.ends.push(i32::try_from(self.bytes.len()).unwrap_or(i32::MAX));
@@ -135,9 +151,13 @@ impl Text {
         self.bytes.truncate(end as usize);
     }
 
+    fn len(&self) -> usize {
+        self.ends.len() - 1
+    }
+
     fn null(&mut self) {
+        self.validity.null(self.len());
         self.ends.push(self.ends.last().copied().unwrap_or(0));
-        self.validity.null();
     }
 
     fn truncate(&mut self, len: usize) {
@@ -154,6 +174,23 @@ impl Text {
         self.bytes = Vec::with_capacity(bytes.len());
         let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
         (offsets, Buffer::from_vec(bytes), self.validity.finish())
+    }
+}
+
+/// A column of timestamps.
+#[derive(Debug)]
+pub(crate) struct Timestamps {
+    pub plain: Plain<i64>,
+    pub unit: TimeUnit,
+    /// With a time zone, which is always UTC.
+    pub zoned: bool,
+    /// The minute of the value that was read last.
+    pub minute: Minute,
+}
+
+impl Timestamps {
+    fn new(unit: TimeUnit, zoned: bool) -> Self {
+        Self { plain: Plain::default(), unit, zoned, minute: Minute::default() }
     }
 }
 
@@ -178,6 +215,7 @@ pub(crate) struct Map {
 /// A column of rows.
 #[derive(Debug)]
 pub(crate) struct Row {
+    len: usize,
     validity: Validity,
     pub fields: Vec<Slot>,
 }
@@ -191,9 +229,13 @@ macro_rules! nested_ends {
                 self.validity.valid();
             }
 
+            fn len(&self) -> usize {
+                self.ends.len() - 1
+            }
+
             fn null(&mut self) {
+                self.validity.null(self.len());
                 self.ends.push(self.ends.last().copied().unwrap_or(0));
-                self.validity.null();
             }
 
             /// How many elements the closed arrays or maps hold.
@@ -212,6 +254,7 @@ nested_ends!(List, Map);
 impl Row {
     /// Ends the row whose fields were appended.
     pub fn close(&mut self) {
+        self.len += 1;
         self.validity.valid();
     }
 }
@@ -259,8 +302,7 @@ pub(crate) enum Column {
     Binary(Text),
     Date(Plain<i32>),
     TimeMs(Plain<i32>),
-    /// Without (`false`) or with (`true`) a time zone, which is always UTC.
-    Timestamp(Plain<i64>, TimeUnit, bool),
+    Timestamp(Timestamps),
     List(Box<List>),
     Map(Box<Map>),
     Row(Box<Row>),
@@ -283,9 +325,9 @@ impl Column {
             DataType::Binary => Self::Binary(Text::default()),
             DataType::Date32 => Self::Date(Plain::default()),
             DataType::Time32(TimeUnit::Millisecond) => Self::TimeMs(Plain::default()),
-            DataType::Timestamp(unit, None) => Self::Timestamp(Plain::default(), *unit, false),
+            DataType::Timestamp(unit, None) => Self::Timestamp(Timestamps::new(*unit, false)),
             DataType::Timestamp(unit, Some(zone)) if zone.as_ref() == "UTC" => {
-                Self::Timestamp(Plain::default(), *unit, true)
+                Self::Timestamp(Timestamps::new(*unit, true))
             }
             DataType::List(element) => Self::List(Box::new(List {
                 ends: vec![0],
@@ -306,6 +348,7 @@ impl Column {
                 }))
             }
             DataType::Struct(fields) => Self::Row(Box::new(Row {
+                len: 0,
                 validity: Validity::default(),
                 fields: fields.iter().map(Slot::new).collect::<Result<_, _>>()?,
             })),
@@ -317,18 +360,19 @@ impl Column {
     pub fn len(&self) -> usize {
         match self {
             Self::Null(len) => *len,
-            Self::Bool(_, v) => v.len,
+            Self::Bool(values, _) => values.len(),
             Self::I8(c) => c.values.len(),
             Self::I16(c) => c.values.len(),
             Self::I32(c) | Self::Date(c) | Self::TimeMs(c) => c.values.len(),
-            Self::I64(c) | Self::Timestamp(c, _, _) => c.values.len(),
+            Self::I64(c) => c.values.len(),
+            Self::Timestamp(c) => c.plain.values.len(),
             Self::F32(c) => c.values.len(),
             Self::F64(c) => c.values.len(),
             Self::Decimal(c, _, _) => c.values.len(),
-            Self::Utf8(c) | Self::Binary(c) => c.validity.len,
-            Self::List(c) => c.validity.len,
-            Self::Map(c) => c.validity.len,
-            Self::Row(c) => c.validity.len,
+            Self::Utf8(c) | Self::Binary(c) => c.len(),
+            Self::List(c) => c.len(),
+            Self::Map(c) => c.len(),
+            Self::Row(c) => c.len,
         }
     }
 
@@ -337,13 +381,14 @@ impl Column {
         match self {
             Self::Null(len) => *len += 1,
             Self::Bool(values, validity) => {
+                validity.null(values.len());
                 values.append(false);
-                validity.null();
             }
             Self::I8(c) => c.null(),
             Self::I16(c) => c.null(),
             Self::I32(c) | Self::Date(c) | Self::TimeMs(c) => c.null(),
-            Self::I64(c) | Self::Timestamp(c, _, _) => c.null(),
+            Self::I64(c) => c.null(),
+            Self::Timestamp(c) => c.plain.null(),
             Self::F32(c) => c.null(),
             Self::F64(c) => c.null(),
             Self::Decimal(c, _, _) => c.null(),
@@ -351,7 +396,8 @@ impl Column {
             Self::List(c) => c.null(),
             Self::Map(c) => c.null(),
             Self::Row(c) => {
-                c.validity.null();
+                c.validity.null(c.len);
+                c.len += 1;
                 c.fields.iter_mut().for_each(|f| f.column.push_null());
             }
         }
@@ -368,7 +414,8 @@ impl Column {
             Self::I8(c) => c.truncate(len),
             Self::I16(c) => c.truncate(len),
             Self::I32(c) | Self::Date(c) | Self::TimeMs(c) => c.truncate(len),
-            Self::I64(c) | Self::Timestamp(c, _, _) => c.truncate(len),
+            Self::I64(c) => c.truncate(len),
+            Self::Timestamp(c) => c.plain.truncate(len),
             Self::F32(c) => c.truncate(len),
             Self::F64(c) => c.truncate(len),
             Self::Decimal(c, _, _) => c.truncate(len),
@@ -387,6 +434,7 @@ impl Column {
                 c.value.column.truncate(elements);
             }
             Self::Row(c) => {
+                c.len = c.len.min(len);
                 c.validity.truncate(len);
                 c.fields.iter_mut().for_each(|f| f.column.truncate(len));
             }
@@ -400,7 +448,8 @@ impl Column {
             Self::I8(c) => c.validity.last_is_null(),
             Self::I16(c) => c.validity.last_is_null(),
             Self::I32(c) | Self::Date(c) | Self::TimeMs(c) => c.validity.last_is_null(),
-            Self::I64(c) | Self::Timestamp(c, _, _) => c.validity.last_is_null(),
+            Self::I64(c) => c.validity.last_is_null(),
+            Self::Timestamp(c) => c.plain.validity.last_is_null(),
             Self::F32(c) => c.validity.last_is_null(),
             Self::F64(c) => c.validity.last_is_null(),
             Self::Decimal(c, _, _) => c.validity.last_is_null(),
@@ -440,11 +489,11 @@ impl Column {
             }
             Self::Date(c) => c.array::<Date32Type>(data_type)?,
             Self::TimeMs(c) => c.array::<Time32MillisecondType>(data_type)?,
-            Self::Timestamp(c, unit, _) => match unit {
-                TimeUnit::Second => c.array::<TimestampSecondType>(data_type)?,
-                TimeUnit::Millisecond => c.array::<TimestampMillisecondType>(data_type)?,
-                TimeUnit::Microsecond => c.array::<TimestampMicrosecondType>(data_type)?,
-                TimeUnit::Nanosecond => c.array::<TimestampNanosecondType>(data_type)?,
+            Self::Timestamp(c) => match c.unit {
+                TimeUnit::Second => c.plain.array::<TimestampSecondType>(data_type)?,
+                TimeUnit::Millisecond => c.plain.array::<TimestampMillisecondType>(data_type)?,
+                TimeUnit::Microsecond => c.plain.array::<TimestampMicrosecondType>(data_type)?,
+                TimeUnit::Nanosecond => c.plain.array::<TimestampNanosecondType>(data_type)?,
             },
             Self::List(c) => {
                 let values = c.element.finish()?;
@@ -468,7 +517,7 @@ fn finish_map(map: &mut Map) -> Result<ArrayRef, ArrowError> {
 }
 
 fn finish_row(row: &mut Row) -> Result<ArrayRef, ArrowError> {
-    let len = row.validity.len;
+    let len = std::mem::take(&mut row.len);
     let nulls = row.validity.finish();
     if row.fields.is_empty() {
         return Ok(Arc::new(StructArray::new_empty_fields(len, nulls)));

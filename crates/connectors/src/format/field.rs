@@ -34,15 +34,15 @@ pub(crate) fn parse_field(column: &mut Column, field: &[u8]) -> Result<(), Strin
             let nanos = time(trimmed).ok_or_else(|| not_a(field, "a TIME (08:26:00)"))?;
             c.push(i32::try_from(nanos / 1_000_000).unwrap_or(0));
         }
-        Column::Timestamp(c, unit, zoned) => {
-            let plain = if *zoned { trimmed.strip_suffix(b"Z") } else { Some(trimmed) };
-            let value = plain.and_then(|t| text::timestamp(t, TimestampStyle::Sql, *unit));
-            let what = if *zoned {
+        Column::Timestamp(c) => {
+            let plain = if c.zoned { trimmed.strip_suffix(b"Z") } else { Some(trimmed) };
+            let value = plain.and_then(|t| c.minute.timestamp(t, TimestampStyle::Sql, c.unit));
+            let what = if c.zoned {
                 "a TIMESTAMP_LTZ (2024-01-31 08:26:00Z)"
             } else {
                 "a TIMESTAMP (2024-01-31 08:26:00)"
             };
-            c.push(value.ok_or_else(|| not_a(field, what))?);
+            c.plain.push(value.ok_or_else(|| not_a(field, what))?);
         }
         Column::Binary(c) => {
             let bytes = STANDARD.decode(trimmed).map_err(|_| not_a(field, "BYTES (base64)"))?;

@@ -7,13 +7,16 @@ pub(crate) mod column;
 pub mod csv;
 pub(crate) mod field;
 pub mod json;
+mod lines;
 pub(crate) mod parquet;
+mod raw;
 pub(crate) mod text;
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, SchemaRef};
+use rialto_engine::EngineError;
 
 use crate::error::Result;
 use crate::options::Options;
@@ -64,6 +67,12 @@ pub trait Decoder: Send {
     /// Takes the waiting rows.
     fn finish(&mut self) -> rialto_engine::Result<RecordBatch>;
 
+    /// Takes the weights of the rows that the last [`finish`](Self::finish) gave; `None` where each
+    /// row is added once.
+    fn take_weights(&mut self) -> Option<Vec<i64>> {
+        None
+    }
+
     /// Forgets what was learnt of the file before: the next input is the start of one.
     fn start_file(&mut self) {}
 
@@ -88,6 +97,19 @@ pub trait Encoder: Send {
         rows: std::ops::Range<usize>,
         out: &mut Vec<u8>,
     ) -> rialto_engine::Result<()>;
+
+    /// Appends all rows of a batch, of which some are taken back: only formats of changes can.
+    fn encode_changes(
+        &mut self,
+        batch: &RecordBatch,
+        retracts: &[bool],
+        out: &mut Vec<u8>,
+    ) -> rialto_engine::Result<()> {
+        if retracts.contains(&true) {
+            return Err(EngineError::Internal("the format cannot take a row back".into()));
+        }
+        self.encode(batch, 0..batch.num_rows(), out)
+    }
 }
 
 /// The columns that a file holds, and which of them to read in which order.
@@ -115,7 +137,13 @@ impl ReadColumns {
 }
 
 /// All formats that are made of records of text.
-pub(crate) const TEXT_FORMATS: &[TextFormat] = &[csv::FORMAT, json::FORMAT];
+pub(crate) const TEXT_FORMATS: &[TextFormat] =
+    &[csv::FORMAT, json::debezium::FORMAT, json::FORMAT, raw::FORMAT];
+
+/// Whether the rows of a format are changes: some add a row and some take one back.
+pub fn is_changelog(format: &str) -> bool {
+    TEXT_FORMATS.iter().any(|f| f.name == format && f.changelog)
+}
 
 /// A text format by its name.
 pub(crate) struct TextFormat {
@@ -128,4 +156,6 @@ pub(crate) struct TextFormat {
     pub encoder: fn(&Options<'_>, SchemaRef) -> Result<Box<dyn Encoder>>,
     /// Whether every record is exactly one line, so that a file can be cut at any line end.
     pub splittable: bool,
+    /// Whether a record can take a row back. Such records keep their order: one reader reads all.
+    pub changelog: bool,
 }

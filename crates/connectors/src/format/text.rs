@@ -276,6 +276,56 @@ pub(crate) fn timestamp(text: &[u8], style: TimestampStyle, unit: TimeUnit) -> O
     in_unit(days, seconds * 1_000_000_000 + fraction(tail)?, unit)
 }
 
+/// The minute that a timestamp was read in. What comes next is mostly of the same minute, and then
+/// only its seconds are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Minute {
+    /// `2024-01-31 08:26`; no text starts with the zeros of the default.
+    text: [u8; 16],
+    /// The start of the minute, in units since the epoch.
+    start: i64,
+}
+
+impl Minute {
+    /// As [`timestamp`]; one style and unit for all calls.
+    #[inline(always)]
+    pub fn timestamp(&mut self, text: &[u8], style: TimestampStyle, unit: TimeUnit) -> Option<i64> {
+        match text.split_first_chunk::<16>() {
+            Some((head, [b':', tens, ones, tail @ ..])) if *head == self.text => {
+                let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+                if tens > 5 || ones > 9 {
+                    return None;
+                }
+                let second = i64::from(tens * 10 + ones);
+                self.start.checked_add(seconds(second, tail, unit)?)
+            }
+            _ => self.first(text, style, unit),
+        }
+    }
+
+    #[cold]
+    fn first(&mut self, text: &[u8], style: TimestampStyle, unit: TimeUnit) -> Option<i64> {
+        let value = timestamp(text, style, unit)?;
+        if let Some((head, [_, tens, ones, tail @ ..])) = text.split_first_chunk::<16>() {
+            let second = i64::from((tens - b'0') * 10 + (ones - b'0'));
+            self.start = value - seconds(second, tail, unit)?;
+            self.text = *head;
+        }
+        Some(value)
+    }
+}
+
+/// Seconds and the text of their fraction, in `unit`s.
+#[inline(always)]
+fn seconds(second: i64, tail: &[u8], unit: TimeUnit) -> Option<i64> {
+    if let (TimeUnit::Millisecond, [b'.', a, b, c]) = (unit, tail) {
+        let (a, b, c) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'), c.wrapping_sub(b'0'));
+        let millis = i64::from(a) * 100 + i64::from(b) * 10 + i64::from(c);
+        return (a <= 9 && b <= 9 && c <= 9).then_some(second * 1_000 + millis);
+    }
+    in_unit(0, second * 1_000_000_000 + fraction(tail)?, unit)
+}
+
 /// Days and nanoseconds of the day, in `unit`s since the epoch.
 pub(crate) fn in_unit(days: i64, nanos: i64, unit: TimeUnit) -> Option<i64> {
     let (per_second, nanos_per_unit) = per_second(unit);

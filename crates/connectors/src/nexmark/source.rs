@@ -22,6 +22,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     source: Some(source),
     sink: None,
     accepts_changes: false,
+    formats_take_changes: false,
     metadata: no_metadata,
 };
 
@@ -248,12 +249,12 @@ fn fill(column: &mut Column, events: &Events, kind: Kind, number: u64, member: u
     match column {
         Column::I64(c) => c.push(i64::try_from(number_of(events, kind, member)).unwrap_or(0)),
         Column::Utf8(c) => c.push(text_of(events, kind, member).as_bytes()),
-        Column::Timestamp(c, unit, _) => {
+        Column::Timestamp(c) => {
             let ms = match (kind, AUCTION[member.min(AUCTION.len() - 1)].0) {
                 (Kind::Auction, "expires") => events.auction.expires,
                 _ => events.time(number),
             };
-            c.push(in_time_unit(ms, *unit));
+            c.plain.push(in_time_unit(ms, c.unit));
         }
         other => other.push_null(),
     }

@@ -5,6 +5,7 @@ mod emission;
 mod event_time;
 pub mod filter_project;
 pub mod join;
+pub mod lookup_join;
 pub mod match_recognize;
 mod order;
 pub mod over;

@@ -3,19 +3,22 @@
 //! - [`RowStore`] keeps rows in growing typed columns. A row's id is its place and never changes; a
 //!   removed row's place is given to the next new row, so that ids stay dense under retention.
 //! - [`Chains`] links the rows of a key, [`RowLookup`] finds the row equal to another.
-//! - [`Expiry`] hands out rows in the order in which they may be forgotten.
+//! - [`Expiry`] hands out rows in the order in which they may be forgotten, [`Leases`] keys that
+//!   were not written for some time.
 
 mod bits;
 mod bytes;
 mod chain;
 mod column;
 mod expiry;
+mod lease;
 mod lookup;
 mod rows;
 mod times;
 
 pub use chain::Chains;
 pub use expiry::Expiry;
+pub use lease::Leases;
 pub use lookup::RowLookup;
 pub use rows::RowStore;
 pub use times::times_ms;

@@ -56,7 +56,6 @@ fn run(timing: Timing, make: fn(&mut Gen<'_>) -> Relation) {
 }
 
 #[test]
-#[ignore = "LIMIT in a subquery loses its order when the sort column is not selected"]
 fn projections_and_filters() {
     holds(Timing::Untimed, |g| g.shaped(Shape::Project, 2));
 }
@@ -67,7 +66,6 @@ fn groups() {
 }
 
 #[test]
-#[ignore = "LIMIT in a subquery loses its order when the sort column is not selected"]
 fn groups_of_anything() {
     holds(Timing::Untimed, |g| g.shaped(Shape::Group, 2));
 }
@@ -78,7 +76,6 @@ fn joins() {
 }
 
 #[test]
-#[ignore = "a scalar subquery correlated by IS NOT DISTINCT FROM cannot be planned"]
 fn joins_of_anything() {
     holds(Timing::Untimed, |g| g.shaped(Shape::Join, 2));
 }
@@ -94,21 +91,28 @@ fn set_operations() {
 }
 
 #[test]
-#[ignore = "ROW_NUMBER under a filter that is pushed down: UInt64 expected, Int64 found"]
 fn ranks() {
     holds(Timing::Untimed, |g| g.shaped(Shape::TopN, 2));
 }
 
 #[test]
-#[ignore = "a scalar subquery correlated by IS NOT DISTINCT FROM cannot be planned"]
 fn first_rows() {
     holds(Timing::Untimed, |g| g.shaped(Shape::FirstRows, 2));
 }
 
 #[test]
-#[ignore = "a correlated COUNT over no row is missing instead of zero"]
 fn scalar_subqueries() {
     holds(Timing::Untimed, |g| g.shaped(Shape::ScalarSubquery, 1));
+}
+
+#[test]
+fn grouping_sets() {
+    holds(Timing::Untimed, |g| g.shaped(Shape::GroupingSets, 1));
+}
+
+#[test]
+fn over_windows() {
+    holds(Timing::Untimed, |g| g.shaped(Shape::Over, 1));
 }
 
 #[test]
@@ -117,13 +121,36 @@ fn nested_queries() {
 }
 
 #[test]
-#[ignore = "the watermark's SECOND(6) is not read: not tried yet"]
 fn windows() {
     holds(Timing::Windows, |g| g.shaped(Shape::Group, 1));
 }
 
 #[test]
-#[ignore = "the watermark's SECOND(6) is not read: not tried yet"]
+fn sessions() {
+    holds(Timing::Windows, |g| g.shaped(Shape::Session, 0));
+}
+
+#[test]
+fn interval_joins() {
+    holds(Timing::Windows, |g| g.shaped(Shape::IntervalJoin, 0));
+}
+
+#[test]
 fn nested_windows() {
     holds(Timing::Windows, |g| g.relation(2));
+}
+
+#[test]
+fn groups_in_moving_time() {
+    holds(Timing::Moving, |g| g.shaped(Shape::Group, 1));
+}
+
+#[test]
+fn joins_in_moving_time() {
+    holds(Timing::Moving, |g| g.shaped(Shape::IntervalJoin, 0));
+}
+
+#[test]
+fn queries_in_moving_time() {
+    holds(Timing::Moving, |g| g.relation(2));
 }

@@ -3,6 +3,7 @@
 //! - `t /*+ OPTIONS(…) */`: the marker in the table's name becomes `with_hints`
 //! - `UNNEST(a)` in `FROM` is a `TableFactor::UNNEST`, also behind `LATERAL`
 //! - `LATERAL TABLE(f(x))` is the lateral function `f(x)`
+//! - `(SELECT …) MATCH_RECOGNIZE (…)` searches a `TableFactor::Derived`
 //! - a long chain of `AND` or `OR` is balanced, so that no later step recurses a thousand deep
 //! - a reserved word that was used as a name is refused
 
@@ -17,6 +18,7 @@ use sqlparser::tokenizer::Span as TokenSpan;
 
 use super::ast::Options;
 use super::lexer::Hints;
+use super::match_recognize::unwrap_query;
 use super::prefix::{TABLE_ARGUMENT, function, string};
 use super::reserved::{is_reserved, reserved_error};
 use crate::error::{Result, Span, SqlError};
@@ -67,6 +69,7 @@ impl VisitorMut for Canonical<'_> {
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<SqlError> {
         lower_lateral(factor);
         lower_unnest(factor);
+        unwrap_query(factor);
         check_alias(alias_of(factor))?;
         let TableFactor::Table { name, with_hints, .. } = factor else {
             return ControlFlow::Continue(());

@@ -2,8 +2,8 @@
 //!
 //! Besides cutting the file at its semicolons, this step prepares what sqlparser's grammar has no
 //! place for: hint comments are taken out (a hint behind `SELECT` goes into a list, a hint behind
-//! a table leaves a marker in the table's name), and `WITHIN` of `MATCH_RECOGNIZE` becomes a first
-//! symbol named `$WITHIN`. Whitespace and comments are dropped; every token keeps its place.
+//! a table leaves a marker in the table's name), and `MATCH_RECOGNIZE` is put into a form that it
+//! reads (see `match_recognize`). Whitespace and comments are dropped; every token keeps its place.
 
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace, Word};
@@ -12,11 +12,10 @@ use super::ast::{HintArgument, Options, QueryHint};
 use super::cursor::{from_parser_error, word_is};
 use super::dialect::FlinkDialect;
 use super::limits;
+use super::match_recognize;
 use super::source::Source;
 use crate::error::{Result, Span, SqlError};
 
-/// The first symbol of a `MATCH_RECOGNIZE` that carries its `WITHIN` interval.
-pub const WITHIN_SYMBOL: &str = "$WITHIN";
 /// A table name's last part that stands for a hint; its number follows.
 const HINT_MARK: &str = "$hint";
 
@@ -57,7 +56,7 @@ pub fn lex(source: &Source<'_>) -> Result<(Vec<StatementTokens>, Hints)> {
     let mut statements = Vec::new();
     for statement in split(tokens) {
         limits::check_statement(&statement)?;
-        statements.push(move_within(statement)?);
+        statements.push(match_recognize::prepare(statement)?);
     }
     Ok((statements, hints))
 }
@@ -248,49 +247,6 @@ fn name_part(token: &Token) -> Option<String> {
         Token::Period => Some(".".to_string()),
         _ => None,
     }
-}
-
-/// `PATTERN (…) WITHIN interval DEFINE …` becomes
-/// ``PATTERN (…) DEFINE `$WITHIN` AS interval, …``.
-fn move_within(mut tokens: StatementTokens) -> Result<StatementTokens> {
-    let mut from = 0;
-    while let Some(at) = find_word(&tokens, from, "MATCH_RECOGNIZE") {
-        from = at + 1;
-        let Some(pattern) = find_word(&tokens, from, "PATTERN") else {
-            continue;
-        };
-        let Some(close) = closing(&tokens, pattern + 1) else {
-            continue;
-        };
-        let within = close + 1;
-        if !tokens.get(within).is_some_and(|t| word_is(&t.token, "WITHIN")) {
-            continue;
-        }
-        let span = Span::from_sqlparser(tokens[within].span);
-        let Some(define) = find_word(&tokens, within, "DEFINE") else {
-            return Err(
-                SqlError::new("MATCH_RECOGNIZE has no DEFINE behind WITHIN").with_span(span)
-            );
-        };
-        let place = tokens[within].span;
-        let interval: Vec<_> = tokens.drain(within..define).skip(1).collect();
-        let symbol = Word {
-            value: WITHIN_SYMBOL.into(),
-            quote_style: Some('`'),
-            keyword: Keyword::NoKeyword,
-        };
-        let at = |token| TokenWithSpan { token, span: place };
-        let mut moved = vec![at(Token::Word(symbol)), at(Token::make_keyword("AS"))];
-        moved.extend(interval);
-        moved.push(at(Token::Comma));
-        // DEFINE has slid to where WITHIN stood.
-        tokens.splice(within + 1..within + 1, moved);
-    }
-    Ok(tokens)
-}
-
-fn find_word(tokens: &[TokenWithSpan], from: usize, word: &str) -> Option<usize> {
-    (from..tokens.len()).find(|i| word_is(&tokens[*i].token, word))
 }
 
 /// The closing parenthesis of the opening one at `open`.

@@ -17,6 +17,7 @@ mod insert;
 mod json;
 mod lexer;
 pub mod limits;
+mod match_recognize;
 mod objects;
 pub mod prefix;
 mod query;
@@ -28,7 +29,7 @@ mod table;
 mod view;
 
 pub use ast::*;
-pub use lexer::WITHIN_SYMBOL;
+pub use match_recognize::WITHIN_SYMBOL;
 pub use reserved::is_reserved;
 
 use crate::error::{Result, Span};

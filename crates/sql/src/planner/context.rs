@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion_common::config::ConfigOptions;
-use datafusion_common::{DFSchema, DataFusionError, Result, TableReference, plan_err};
+use datafusion_common::{DFSchema, DFSchemaRef, DataFusionError, Result, TableReference, plan_err};
 use datafusion_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion_expr::{
     AggregateUDF, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource,
     TableType, WindowUDF,
 };
 use datafusion_sql::planner::SqlToRel;
-use sqlparser::ast::Statement;
+use sqlparser::ast::{self, Statement};
 
 use crate::catalog::{Relation, TableDef, ViewDef};
 use crate::error::SqlError;
@@ -24,7 +24,7 @@ use crate::semantics::FlinkExprPlanner;
 use crate::types::FlinkType;
 
 use super::relation::FlinkRelationPlanner;
-use super::{Session, dialect, parser_options};
+use super::{Session, dialect, group_window, parser_options, row_star};
 
 /// Views may be defined over views; more than this is taken for a circle.
 const VIEW_DEPTH_MAX: usize = 64;
@@ -110,8 +110,24 @@ impl<'a> Context<'a> {
             functions: FunctionRegistry::new(&session.settings),
             options,
             expr_planners: vec![Arc::new(FlinkExprPlanner::new(&session.settings))],
-            relation_planners: vec![Arc::new(FlinkRelationPlanner)],
+            relation_planners: vec![Arc::new(FlinkRelationPlanner {
+                settings: session.settings.clone(),
+            })],
         }
+    }
+
+    /// Brings a query into the form that DataFusion's planner takes.
+    pub fn prepare(&self, query: &mut ast::Query) -> crate::error::Result<()> {
+        row_star::expand(query, &mut |from| self.columns_of(from));
+        dialect::prepare_query(query)
+    }
+
+    /// The columns of a query that may not even be one.
+    fn columns_of(&self, mut query: ast::Query) -> Option<DFSchemaRef> {
+        dialect::prepare_query(&mut query).ok()?;
+        let planner = SqlToRel::new_with_options(self, parser_options());
+        let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(query))).ok()?;
+        Some(Arc::clone(plan.schema()))
     }
 
     fn view(&self, view: &ViewDef) -> Result<Arc<dyn TableSource>> {
@@ -150,7 +166,7 @@ impl<'a> Context<'a> {
         session.catalog.use_place(&Use::Database(home)).map_err(external)?;
         let context = Context::new(&session, self.depth + 1);
         let mut ast = view.query.query.clone();
-        dialect::prepare_query(&mut ast).map_err(external)?;
+        context.prepare(&mut ast).map_err(external)?;
         let planner = SqlToRel::new_with_options(&context, parser_options());
         let plan = planner.sql_statement_to_plan(Statement::Query(ast))?;
         let plan = super::rewrite::finish(plan, &session.settings)?;
@@ -214,7 +230,9 @@ impl ContextProvider for Context<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.cast(name).or_else(|| self.functions.scalar(name))
+        self.cast(name)
+            .or_else(|| self.functions.scalar(name))
+            .or_else(|| group_window::function(name))
     }
 
     fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {

@@ -8,6 +8,9 @@
 //!   out
 //!   of an expression's name and would take `AVG(x)` and `AVG(CAST(x AS DOUBLE))` for one column
 //! - `a[1].b`: the field's name as text; `FETCH FIRST n ROWS`: `LIMIT n`
+//! - `TUMBLE_START(t, i)`: a call over the group window (see `group_window`)
+//! - `GROUPING(a)`, `GROUPING_ID(a, b)`, `GROUP_ID()`: DataFusion's `grouping`, as a `BIGINT`
+//! - `(a, b) IN (SELECT …)`: `EXISTS` (see `row_in`); `NATURAL`, `USING`: see `using`
 //! - select items without a name: `EXPR$0`, by position, as Flink names them
 
 use std::ops::ControlFlow;
@@ -20,6 +23,8 @@ use sqlparser::ast::{
 use crate::error::{Result, SqlError};
 use crate::parser::prefix::function;
 use crate::types::{FlinkType, TIME_PRECISION_MAX};
+
+use super::{group_window, row_in, using};
 
 /// What the name of a cast's function begins with; the type follows.
 pub(super) const CAST: &str = "$CAST ";
@@ -61,7 +66,8 @@ impl VisitorMut for Forms {
 
     fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<SqlError> {
         name_columns(select);
-        ControlFlow::Continue(())
+        select.from.iter_mut().for_each(using::nest);
+        check(refuse_repeated_sets(select))
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
@@ -117,6 +123,16 @@ impl Forms {
                 let inner = std::mem::replace(inner.as_mut(), null());
                 *expr = call(&name, vec![inner]);
             }
+            Expr::Function(function) => {
+                if let Some(other) = renamed(function) {
+                    *expr = other;
+                }
+            }
+            Expr::InSubquery { expr: row, subquery, negated } => {
+                if let Expr::Tuple(row) = row.as_mut() {
+                    *expr = row_in::exists(std::mem::take(row), subquery.clone(), *negated);
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -139,6 +155,62 @@ fn text(text: &str) -> Expr {
 fn cast(expr: Expr, data_type: DataType) -> Expr {
     let expr = Box::new(expr);
     Expr::Cast { kind: CastKind::Cast, expr, data_type, array: false, format: None }
+}
+
+/// Calls that have another name here: parts of group windows and of grouping sets.
+fn renamed(function: &ast::Function) -> Option<Expr> {
+    let name = function.name.to_string().to_ascii_uppercase();
+    let bigint = |expr: Expr| call(&format!("{CAST}BIGINT"), vec![expr]);
+    let mut inner = function.clone();
+    match name.as_str() {
+        "GROUPING" | "GROUPING_ID" => {
+            inner.name = vec![Ident::with_quote('`', "grouping")].into();
+            return Some(bigint(Expr::Function(inner)));
+        }
+        "GROUP_ID" => {
+            return Some(bigint(Expr::Value(Value::Number("0".into(), false).into())));
+        }
+        _ => {}
+    }
+    let (window, part) = name.split_once('_')?;
+    if !matches!(window, "TUMBLE" | "HOP" | "SESSION") {
+        return None;
+    }
+    let part = match part {
+        "START" => group_window::START,
+        "END" => group_window::END,
+        "ROWTIME" => group_window::ROWTIME,
+        "PROCTIME" => return Some(call("PROCTIME", Vec::new())),
+        _ => return None,
+    };
+    inner.name = vec![Ident::new(window)].into();
+    Some(call(part, vec![Expr::Function(inner)]))
+}
+
+/// `GROUP_ID()` counts the sets that are written twice: where there is none, it is zero.
+fn refuse_repeated_sets(select: &ast::Select) -> Result<()> {
+    let ast::GroupByExpr::Expressions(keys, _) = &select.group_by else { return Ok(()) };
+    let plain =
+        |sets: &Vec<Vec<Expr>>| sets.iter().enumerate().all(|(i, s)| !sets[..i].contains(s));
+    let distinct = match keys.as_slice() {
+        [Expr::GroupingSets(sets) | Expr::Rollup(sets) | Expr::Cube(sets)] => plain(sets),
+        keys => !keys
+            .iter()
+            .any(|k| matches!(k, Expr::GroupingSets(_) | Expr::Rollup(_) | Expr::Cube(_))),
+    };
+    let asks = |expr: &Expr| match expr {
+        Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("GROUP_ID") => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    };
+    let asked = ast::visit_expressions(&select.projection, asks).is_break()
+        || ast::visit_expressions(&select.having, asks).is_break();
+    match asked && !distinct {
+        true => Err(SqlError::not_supported("GROUP_ID() over grouping sets that may repeat")
+            .with_hint("write each grouping set once; GROUPING_ID(a, b) tells them apart")),
+        false => Ok(()),
+    }
 }
 
 /// `name(x TO unit)` as a call; without a unit there is nothing to do.

@@ -5,13 +5,21 @@
 //! versions and patterns, which DataFusion does not know, are nodes of our own ([`nodes`]).
 
 mod context;
+mod correlated;
 mod dialect;
+mod group_window;
+mod membership;
 pub mod nodes;
 mod optimize;
+pub mod pattern;
 mod relation;
 mod rewrite;
+mod row_in;
+mod row_star;
 mod set_all;
+pub mod temporal;
 mod unnest;
+mod using;
 
 use std::collections::BTreeMap;
 
@@ -62,8 +70,8 @@ impl<'a> Planner<'a> {
     /// batch referee runs.
     pub fn bind(&self, query: &QueryText) -> Result<LogicalPlan> {
         let mut ast = query.query.clone();
-        dialect::prepare_query(&mut ast)?;
         let context = context::Context::new(self.session, 0);
+        context.prepare(&mut ast)?;
         let planner = SqlToRel::new_with_options(&context, parser_options());
         let plan = planner.sql_statement_to_plan(Statement::Query(ast))?;
         Ok(rewrite::finish(plan, &self.session.settings)?)

@@ -1,6 +1,6 @@
-//! What DataFusion's logical plan does not know: windows, versions and lateral arrays.
+//! What DataFusion's logical plan does not know: windows and lateral arrays; set operations that
+//! count, versions and patterns have files of their own.
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -120,58 +120,6 @@ impl UserDefinedLogicalNodeCore for WindowNode {
         needed.sort_unstable();
         needed.dedup();
         Some(vec![needed])
-    }
-}
-
-/// `t FOR SYSTEM_TIME AS OF expr`: marks the right side of a temporal join.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct VersionNode {
-    /// The versioned rows.
-    pub input: LogicalPlan,
-    /// The time as of which they are read: a column of the join's left side.
-    pub as_of: Expr,
-}
-
-impl VersionNode {
-    /// As a logical plan.
-    pub fn into_plan(self) -> LogicalPlan {
-        LogicalPlan::Extension(Extension { node: Arc::new(self) })
-    }
-}
-
-impl UserDefinedLogicalNodeCore for VersionNode {
-    fn name(&self) -> &str {
-        "Version"
-    }
-
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        self.input.schema()
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        // `as_of` belongs to the other side of the join: no rule may look at it here.
-        Vec::new()
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Version: as of {}", self.as_of)
-    }
-
-    fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        match inputs.into_iter().next() {
-            Some(input) => Ok(Self { input, as_of: self.as_of.clone() }),
-            None => plan_err!("a version needs an input"),
-        }
-    }
-
-    fn necessary_children_exprs(&self, output: &[usize]) -> Option<Vec<Vec<usize>>> {
-        // The version's key and time are needed whether the query reads them or not.
-        let _ = output;
-        Some(vec![(0..self.input.schema().fields().len()).collect()])
     }
 }
 
@@ -325,10 +273,11 @@ impl UserDefinedLogicalNodeCore for UnnestLeaf {
 macro_rules! no_order {
     ($($node:ty),*) => {$(
         impl PartialOrd for $node {
-            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-                (self == other).then_some(Ordering::Equal)
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                (self == other).then_some(std::cmp::Ordering::Equal)
             }
         }
     )*};
 }
-no_order!(WindowNode, VersionNode, UnnestNode, UnnestLeaf);
+pub(in crate::planner) use no_order;
+no_order!(WindowNode, UnnestNode, UnnestLeaf);

@@ -10,17 +10,25 @@ use datafusion_expr::planner::{
 use datafusion_expr::{Expr, ExprSchemable, Extension, LogicalPlan, LogicalPlanBuilder};
 use rialto_engine::operator::window_assign::Windows;
 use sqlparser::ast::{
-    self, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, TableFactor, TableVersion,
+    self, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Spanned, TableFactor,
+    TableVersion,
 };
 
 use crate::catalog::Relation;
+use crate::error::{Span, SqlError};
+use crate::functions::SessionSettings;
 
-use super::context::{TableRef, table_of};
-use super::nodes::{UnnestLeaf, VersionNode, WindowKind, WindowNode};
+use super::context::{TableRef, external, table_of};
+use super::nodes::{UnnestLeaf, WindowKind, WindowNode};
+use super::temporal::VersionNode;
+use super::using;
 
 /// Plans Flink's own table factors.
 #[derive(Debug)]
-pub(super) struct FlinkRelationPlanner;
+pub(super) struct FlinkRelationPlanner {
+    /// What the types of expressions depend on.
+    pub settings: SessionSettings,
+}
 
 impl RelationPlanner for FlinkRelationPlanner {
     fn plan_relation(
@@ -49,9 +57,7 @@ impl RelationPlanner for FlinkRelationPlanner {
             {
                 let plan = hinted_table(&name, &with_hints, context)?;
                 let plan = match version {
-                    Some(version) => {
-                        VersionNode { input: plan, as_of: as_of(version)? }.into_plan()
-                    }
+                    Some(version) => version_of(plan, version)?,
                     None => plan,
                 };
                 planned(plan, alias)
@@ -62,6 +68,15 @@ impl RelationPlanner for FlinkRelationPlanner {
                 };
                 let collection = context.sql_expr_to_logical_expr(array, &DFSchema::empty())?;
                 planned(unnest_leaf(collection, with_ordinality)?, alias)
+            }
+            TableFactor::MatchRecognize { .. } => {
+                let (plan, alias) = super::pattern::plan(relation, context, &self.settings)?;
+                planned(plan, alias)
+            }
+            TableFactor::NestedJoin { table_with_joins, alias }
+                if using::ends_in_using(&table_with_joins) =>
+            {
+                planned(using::plan(*table_with_joins, context)?, alias)
             }
             other => Ok(RelationPlanning::Original(Box::new(other))),
         }
@@ -250,7 +265,11 @@ fn descriptor(expr: ast::Expr, input: &LogicalPlan) -> Result<Expr> {
 }
 
 /// A constant interval in milliseconds.
-fn millis(expr: ast::Expr, what: &str, context: &mut dyn RelationPlannerContext) -> Result<i64> {
+pub(super) fn millis(
+    expr: ast::Expr,
+    what: &str,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<i64> {
     let text = expr.to_string();
     let value = context.sql_to_expr(expr, &DFSchema::empty())?;
     let Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) = value else {
@@ -264,28 +283,27 @@ fn millis(expr: ast::Expr, what: &str, context: &mut dyn RelationPlannerContext)
     Ok(i64::from(interval.days) * 86_400_000 + interval.nanoseconds / 1_000_000)
 }
 
-/// The time of a version: a column of the other side, or a call such as `PROCTIME()`.
-fn as_of(version: TableVersion) -> Result<Expr> {
+/// `t FOR SYSTEM_TIME AS OF time`: the time is a column of the other side, or `PROCTIME()`.
+fn version_of(input: LogicalPlan, version: TableVersion) -> Result<LogicalPlan> {
     let expr = match version {
         TableVersion::ForSystemTimeAsOf(expr) => expr,
         other => return plan_err!("{other} is not supported; use FOR SYSTEM_TIME AS OF"),
     };
-    match &expr {
-        ast::Expr::Identifier(name) => Ok(Expr::Column(Column::new_unqualified(&name.value))),
-        ast::Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-            [table, column] => {
-                let table = TableReference::bare(table.value.as_str());
-                Ok(Expr::Column(Column::new(Some(table), &column.value)))
-            }
-            _ => plan_err!("FOR SYSTEM_TIME AS OF takes a time column of the left side"),
-        },
-        ast::Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("PROCTIME") => {
-            Ok(Expr::Literal(ScalarValue::Null, None))
+    let place = Span::from_sqlparser(expr.span());
+    let as_of = match &expr {
+        ast::Expr::Identifier(name) => Some(Column::new_unqualified(&name.value)),
+        ast::Expr::CompoundIdentifier(parts) if parts.len() == 2 => {
+            let table = TableReference::bare(parts[0].value.as_str());
+            Some(Column::new(Some(table), &parts[1].value))
         }
+        ast::Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("PROCTIME") => None,
         other => {
-            plan_err!("FOR SYSTEM_TIME AS OF takes a time column of the left side, not {other}")
+            let message =
+                format!("FOR SYSTEM_TIME AS OF takes a time column of the left side, not {other}");
+            return Err(external(SqlError::new(message).with_span(place)));
         }
-    }
+    };
+    Ok(VersionNode { input, as_of, place }.into_plan())
 }
 
 /// A table whose options are overridden by a hint.

@@ -11,9 +11,12 @@ use datafusion_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use crate::functions::SessionSettings;
 use crate::semantics;
 
-/// What every plan from SQL goes through: arrays joined laterally, then Flink's types.
+/// What every plan from SQL goes through: arrays joined laterally, joins as of a time, group
+/// windows, then Flink's types.
 pub(super) fn finish(plan: LogicalPlan, settings: &SessionSettings) -> Result<LogicalPlan> {
-    let plan = super::unnest::join_arrays(plan)?;
+    let plan = super::temporal::join_versions(super::unnest::join_arrays(plan)?)?;
+    super::group_window::check_hops(&plan)?;
+    let plan = super::group_window::plan_windows(plan)?;
     super::set_all::count_rows(semantics::apply(plan, settings)?)
 }
 

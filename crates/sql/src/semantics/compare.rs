@@ -6,8 +6,8 @@ use datafusion_expr::expr::{Between, Case, InList};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable};
 
 use super::rewrite::cast_to;
-use crate::functions::SessionSettings;
 use crate::functions::typing::{common_type, comparison_type, type_name};
+use crate::functions::{SessionSettings, float};
 
 /// Both sides of an equality over two inputs.
 pub(super) fn equal_sides(
@@ -36,6 +36,9 @@ pub(super) fn binary(
 ) -> Result<Expr> {
     let BinaryExpr { left, op, right } = binary;
     let (left, right) = equal_sides(*left, schema, *right, schema, settings)?;
+    if let Some(compared) = float::comparison(op, &left.get_type(schema)?, &left, &right) {
+        return Ok(compared);
+    }
     Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
 }
 

@@ -13,11 +13,10 @@ use datafusion_expr::type_coercion::binary::type_union_resolution;
 use datafusion_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, ScalarUDF, lit};
 
 use super::{Semantics, compare};
-use crate::functions::call::FlinkFunction;
 use crate::functions::cast::{Caster, FlinkCast, TYPE_METADATA_KEY, arrow_is_exact, check};
 use crate::functions::operators::{Arith, Concat};
 use crate::functions::typing::{ArithOp, common_number};
-use crate::functions::{FunctionRegistry, SessionSettings};
+use crate::functions::{FlinkFunction, FunctionRegistry, SessionSettings};
 
 /// Rewrites the expressions of one plan node.
 pub(super) struct Rewriter<'a> {
@@ -169,10 +168,9 @@ impl Rewriter<'_> {
         if function == "$LIKE" && plain && like.escape_char.is_none() {
             return Ok(Expr::Like(like));
         }
-        let Some(def) = crate::functions::definition(function) else {
+        let Some(udf) = crate::functions::scalar_function(function, self.settings()) else {
             return Ok(Expr::Like(like));
         };
-        let udf = ScalarUDF::new_from_impl(FlinkFunction::new(def, self.settings().clone()));
         let mut args = vec![*like.expr, *like.pattern];
         if let Some(c) = like.escape_char {
             args.push(lit(c.to_string()));
@@ -206,7 +204,7 @@ impl Rewriter<'_> {
                 let (_, field) = call.args[0].to_field(self.schema)?;
                 let nullable = self.declared_nullable(&call.args[0])?;
                 let field = field.as_ref().clone().with_nullable(nullable);
-                let text = crate::functions::typing::field_type_name(&field);
+                let text = crate::types::field_type_name(&field);
                 return Ok(lit(text));
             }
             ("IF", 3) => return self.conditional(call.args),

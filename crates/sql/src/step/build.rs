@@ -1,6 +1,6 @@
 //! A circuit from step plans. What several outputs share is built once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -8,9 +8,12 @@ use datafusion_common::DFSchema;
 use rialto_engine::operator::aggregate::Aggregate;
 use rialto_engine::operator::filter_project::{FilterProject, SelectColumns};
 use rialto_engine::operator::join::Join;
+use rialto_engine::operator::lookup_join::LookupJoin;
+use rialto_engine::operator::match_recognize::MatchRecognize;
 use rialto_engine::operator::over::Over;
 use rialto_engine::operator::session::SessionWindow;
 use rialto_engine::operator::set_operation::SetOperation;
+use rialto_engine::operator::temporal_join::TemporalJoin;
 use rialto_engine::operator::top_n::TopN;
 use rialto_engine::operator::union::Union;
 use rialto_engine::operator::unnest::Unnest;
@@ -56,6 +59,7 @@ pub fn build(
         circuit: CircuitBuilder::new(),
         scans: HashMap::new(),
         sources: HashMap::new(),
+        unbounded: HashSet::new(),
         nodes: HashMap::new(),
         equal: HashMap::new(),
     };
@@ -81,6 +85,8 @@ struct Build<'a> {
     scans: HashMap<ScanKey, Vec<usize>>,
     /// The node of each source, and the columns that it gives.
     sources: HashMap<ScanKey, (NodeId, Vec<usize>)>,
+    /// Sources that do not end by themselves.
+    unbounded: HashSet<ScanKey>,
     /// Plans that have been built, by address.
     nodes: HashMap<*const StepPlan, NodeId>,
     /// The same by what they do to what: two branches of a query that say the same share a node.
@@ -159,9 +165,8 @@ impl Build<'_> {
                     Ok(Box::new(Aggregate::new(spec.as_ref().clone())?))
                 })
             }
-            StepNode::Join(spec) => {
-                let spec = spec.clone();
-                self.circuit.operator(name, inputs, move || Ok(Box::new(Join::new(&spec)?)))
+            StepNode::Join(_) | StepNode::TemporalJoin(_) | StepNode::LookupJoin { .. } => {
+                self.join(plan, inputs)?
             }
             StepNode::TopN(spec) => {
                 let spec = spec.clone();
@@ -183,6 +188,13 @@ impl Build<'_> {
                     Ok(Box::new(Over::new(&input, spec.as_ref().clone())?))
                 })
             }
+            StepNode::MatchRecognize(spec) => {
+                let spec = spec.clone();
+                let input = Arc::clone(&plan.inputs[0].schema);
+                self.circuit.operator(name, inputs, move || {
+                    Ok(Box::new(MatchRecognize::new(&input, spec.as_ref().clone())?))
+                })
+            }
             StepNode::Session(spec) => {
                 let spec = spec.clone();
                 let input = Arc::clone(&plan.inputs[0].schema);
@@ -200,6 +212,26 @@ impl Build<'_> {
             StepNode::Union => self.circuit.operator(name, inputs, move || {
                 Ok(Box::new(Union { schema: Arc::clone(&schema) }))
             }),
+        })
+    }
+
+    fn join(&mut self, plan: &StepPlan, inputs: Vec<NodeId>) -> Result<NodeId> {
+        let name = plan.node.name();
+        Ok(match &plan.node {
+            StepNode::TemporalJoin(spec) => {
+                let spec = spec.clone();
+                self.circuit.operator(name, inputs, move || Ok(Box::new(TemporalJoin::new(&spec)?)))
+            }
+            StepNode::LookupJoin { spec, place } => {
+                self.check_ends(&plan.inputs[1]).map_err(|error| error.with_span(*place))?;
+                let spec = spec.clone();
+                self.circuit.operator(name, inputs, move || Ok(Box::new(LookupJoin::new(&spec)?)))
+            }
+            StepNode::Join(spec) => {
+                let spec = spec.clone();
+                self.circuit.operator(name, inputs, move || Ok(Box::new(Join::new(&spec)?)))
+            }
+            _ => return Err(SqlError::not_supported(format!("{name} as a join"))),
         })
     }
 
@@ -224,12 +256,33 @@ impl Build<'_> {
         Ok(self.circuit.operator("Select", vec![node], move || Ok(Box::new(operator.clone()))))
     }
 
+    /// Refuses to look rows up in what never ends; its sources are open.
+    fn check_ends(&self, plan: &StepPlan) -> Result<()> {
+        if let StepNode::Scan { table, .. } = &plan.node
+            && self.unbounded.contains(&scan_key(table))
+        {
+            let message = format!("the table '{}' never ends", table.path.object);
+            return Err(SqlError::new(message)
+                .with_detail(
+                    "a join FOR SYSTEM_TIME AS OF a processing time first reads its table whole",
+                )
+                .with_hint(
+                    "read a bounded table, such as files without 'source.monitor-interval', or \
+                     join as of an event time",
+                ));
+        }
+        plan.inputs.iter().try_for_each(|input| self.check_ends(input))
+    }
+
     /// Opens a table so that it gives `columns` of its declaration (in order), and its watermark;
     /// answers which columns it gives: the watermark's may be one more.
     fn source(&mut self, table: &TableDef, columns: &[usize]) -> Result<(NodeId, Vec<usize>)> {
         let planner = Planner::new(self.session);
         let layout = Layout::new(table, columns)?;
         let source = self.connect.source(&layout.scan)?;
+        if !source.is_bounded() {
+            self.unbounded.insert(scan_key(table));
+        }
         let input = layout.input(&planner)?;
         Ok((self.circuit.source(table.path.object.clone(), source, input), layout.columns))
     }

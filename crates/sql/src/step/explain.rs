@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use rialto_engine::Partitioning;
 use rialto_engine::expr::Expression;
+use rialto_engine::operator::temporal_join::TemporalTime;
 
 use super::{Role, StepNode, StepPlan};
 
@@ -80,11 +81,8 @@ fn describe(plan: &StepPlan) -> String {
                 spec.emission
             )
         }
-        StepNode::Join(spec) => {
-            let left = input(0, &spec.left_keys);
-            let right = input(1, &spec.right_keys);
-            let filter = spec.filter.as_ref().map(|f| format!(", where=[{f}]")).unwrap_or_default();
-            format!("kind={:?}, on=[({left}) = ({right})]{filter}", spec.kind)
+        StepNode::Join(_) | StepNode::TemporalJoin(_) | StepNode::LookupJoin { .. } => {
+            describe_join(plan)
         }
         StepNode::TopN(spec) => {
             let by = input(0, &spec.partition);
@@ -109,6 +107,17 @@ fn describe(plan: &StepPlan) -> String {
                 spec.emission
             )
         }
+        StepNode::MatchRecognize(spec) => {
+            let order: Vec<usize> = spec.order.iter().map(|s| s.column).collect();
+            let within = spec.within.map(|ms| format!(", within={ms} ms")).unwrap_or_default();
+            format!(
+                "partitionBy=[{}], orderBy=[{}], variables=[{}], skip={:?}{within}",
+                input(0, &spec.partition),
+                input(0, &order),
+                spec.variables.join(", "),
+                spec.skip
+            )
+        }
         StepNode::Session(spec) => {
             let by = input(0, &spec.partition);
             let time = input(0, &[spec.time]);
@@ -119,6 +128,38 @@ fn describe(plan: &StepPlan) -> String {
         StepNode::SetOperation(rule) => format!("{rule:?}"),
     };
     if body.is_empty() { name.into() } else { format!("{name}({body})") }
+}
+
+fn describe_join(plan: &StepPlan) -> String {
+    let input = |at: usize, columns: &[usize]| names(&plan.inputs[at], columns);
+    let body = |kind: &str, left: &[usize], right: &[usize], filter: Option<&Expression>| {
+        let filter = filter.map(|f| format!(", where=[{f}]")).unwrap_or_default();
+        format!("kind={kind}, on=[({}) = ({})]{filter}", input(0, left), input(1, right))
+    };
+    let as_of = |keep_unmatched: bool| if keep_unmatched { "Left" } else { "Inner" };
+    match &plan.node {
+        StepNode::Join(spec) => {
+            let kind = format!("{:?}", spec.kind);
+            body(&kind, &spec.left_keys, &spec.right_keys, spec.filter.as_ref())
+        }
+        StepNode::TemporalJoin(spec) => {
+            let kind = as_of(spec.keep_unmatched);
+            let time = match spec.time {
+                TemporalTime::Event { probe_time, version_time } => {
+                    let (probe, version) = (input(0, &[probe_time]), input(1, &[version_time]));
+                    format!("time=[{probe}], versions=[{version}]")
+                }
+                TemporalTime::Processing => "time=processing".into(),
+            };
+            let on = body(kind, &spec.probe_keys, &spec.version_keys, spec.filter.as_ref());
+            format!("{on}, {time}, emit={:?}", spec.emission)
+        }
+        StepNode::LookupJoin { spec, .. } => {
+            let kind = as_of(spec.keep_unmatched);
+            body(kind, &spec.probe_keys, &spec.table_keys, spec.filter.as_ref())
+        }
+        _ => String::new(),
+    }
 }
 
 /// What an operator keeps between steps, and until when.
@@ -132,6 +173,8 @@ fn state(plan: &StepPlan) -> Option<String> {
             Some(retention) => format!("rows of both sides, {retention:?}"),
             None => "rows of both sides, kept".into(),
         },
+        StepNode::TemporalJoin(_) => "versions and rows, until the watermarks have passed".into(),
+        StepNode::LookupJoin { .. } => "rows of the table, kept".into(),
         StepNode::TopN(spec) => match (spec.input_insert_only, spec.last) {
             (true, Some(n)) => format!("first {n} rows of each partition"),
             _ => "all rows of each partition".into(),
@@ -140,6 +183,7 @@ fn state(plan: &StepPlan) -> Option<String> {
             "rows of each partition, until no later row can see them".into()
         }
         StepNode::Over(_) => "all rows of each partition".into(),
+        StepNode::MatchRecognize(_) => "rows from the start of the running match on".into(),
         StepNode::Session(_) => "rows of open sessions".into(),
         StepNode::SetOperation(_) => "a count for each different row, kept".into(),
         _ => return None,

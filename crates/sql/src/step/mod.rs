@@ -17,18 +17,22 @@ use rialto_engine::expr::Expression;
 use rialto_engine::operator::SortColumn;
 use rialto_engine::operator::aggregate::AggregateSpec;
 use rialto_engine::operator::join::JoinSpec;
+use rialto_engine::operator::lookup_join::LookupJoinSpec;
+use rialto_engine::operator::match_recognize::MatchSpec;
 use rialto_engine::operator::over::OverSpec;
 use rialto_engine::operator::session::SessionSpec;
 use rialto_engine::operator::set_operation::SetRule;
+use rialto_engine::operator::temporal_join::TemporalJoinSpec;
 use rialto_engine::operator::top_n::TopNSpec;
 use rialto_engine::operator::unnest::UnnestSpec;
 use rialto_engine::operator::window_assign::Windows;
 
 use crate::catalog::TableDef;
+use crate::error::Span;
 
 pub use build::{Connect, ScanTable, build};
 pub use explain::explain;
-pub use lower::{Lowering, Query};
+pub use lower::{Lowering, Query, StateTtl};
 
 /// An operator with its inputs.
 #[derive(Debug)]
@@ -70,6 +74,8 @@ pub enum Role {
     WindowEnd,
     /// The last moment of a row's window; an event time.
     WindowTime,
+    /// The processing time: `PROCTIME()`.
+    Proctime,
 }
 
 impl Role {
@@ -113,10 +119,21 @@ pub enum StepNode {
     Aggregate(Box<AggregateSpec>),
     /// Joins two inputs.
     Join(Box<JoinSpec>),
+    /// Joins rows with the version of a table that was valid at their time.
+    TemporalJoin(Box<TemporalJoinSpec>),
+    /// Joins rows with a table that ends, as they come.
+    LookupJoin {
+        /// How.
+        spec: Box<LookupJoinSpec>,
+        /// Where the join stands in the query.
+        place: Option<Span>,
+    },
     /// Keeps the first rows of every partition.
     TopN(Box<TopNSpec>),
     /// Computes functions over the rows around each row.
     Over(Box<OverSpec>),
+    /// Finds rows that follow a pattern.
+    MatchRecognize(Box<MatchSpec>),
     /// Adds the columns of a row's session.
     Session(SessionSpec),
     /// Gives a row for each element of a collection.
@@ -142,8 +159,11 @@ impl StepNode {
             Self::Aggregate(spec) if spec.window.is_some() => "WindowAggregate",
             Self::Aggregate(_) => "Aggregate",
             Self::Join(_) => "Join",
+            Self::TemporalJoin(_) => "TemporalJoin",
+            Self::LookupJoin { .. } => "LookupJoin",
             Self::TopN(_) => "TopN",
             Self::Over(_) => "Over",
+            Self::MatchRecognize(_) => "MatchRecognize",
             Self::Session(_) => "SessionWindow",
             Self::Unnest(_) => "Unnest",
             Self::Union => "Union",

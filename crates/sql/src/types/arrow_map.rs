@@ -8,8 +8,7 @@ use arrow::datatypes::{DataType, Field, Fields, IntervalUnit as ArrowInterval, T
 use super::{FlinkType, IntervalFields, IntervalUnit, RowField, TIME_PRECISION_MAX, TypeKind};
 use crate::error::{Result, SqlError};
 
-/// The metadata key of an Arrow field under which the declared Flink type stands.
-pub const TYPE_METADATA_KEY: &str = "flink.type";
+pub use crate::functions::cast::TYPE_METADATA_KEY;
 
 /// The zone of every `TIMESTAMP_LTZ` array.
 const LTZ_ZONE: &str = "UTC";

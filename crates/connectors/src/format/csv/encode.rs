@@ -17,26 +17,29 @@ use crate::format::text::TimestampStyle;
 pub struct CsvEncoder {
     dialect: Dialect,
     names: Vec<String>,
+    /// The bytes for which a field is quoted.
+    special: [bool; 256],
 }
 
 impl CsvEncoder {
     /// For rows of a schema.
     pub fn new(schema: &SchemaRef, dialect: Dialect) -> Self {
         let names = schema.fields().iter().map(|f| f.name().clone()).collect();
-        Self { dialect, names }
+        let quoted = [Some(dialect.delimiter), dialect.quote, dialect.escape];
+        let mut special = [false; 256];
+        for byte in quoted.into_iter().flatten().chain(*b"\n\r") {
+            special[usize::from(byte)] = true;
+        }
+        Self { dialect, names, special }
+    }
+
+    fn is_quoted(&self, text: &[u8]) -> bool {
+        // A first '#' would make a comment of the record, if the reader knows comments.
+        text.iter().any(|&byte| self.special[usize::from(byte)]) || text.first() == Some(&b'#')
     }
 
     fn field(&self, text: &[u8], out: &mut Vec<u8>) {
-        let Dialect { delimiter, quote, .. } = self.dialect;
-        let special = |b: &u8| {
-            *b == delimiter
-                || Some(*b) == quote
-                || Some(*b) == self.dialect.escape
-                || matches!(b, b'\n' | b'\r')
-        };
-        // A first '#' would make a comment of the record, if the reader knows comments.
-        let quoted = text.iter().any(special) || text.first() == Some(&b'#');
-        let Some(quote) = quote.filter(|_| quoted) else {
+        let Some(quote) = self.dialect.quote.filter(|_| self.is_quoted(text)) else {
             return out.extend_from_slice(text);
         };
         out.push(quote);
@@ -72,9 +75,12 @@ impl CsvEncoder {
             }
             Cells::Map(..) => return Err("a MAP has no form in CSV".into()),
             _ => {
-                let mut text = Vec::new();
-                column.write_plain(row, TimestampStyle::Sql, &mut text);
-                self.field(&text, out);
+                let start = out.len();
+                column.write_plain(row, TimestampStyle::Sql, out);
+                if self.is_quoted(&out[start..]) {
+                    let text = out.split_off(start);
+                    self.field(&text, out);
+                }
             }
         }
         Ok(())

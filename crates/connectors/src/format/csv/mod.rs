@@ -39,6 +39,7 @@ pub(crate) const FORMAT: TextFormat = TextFormat {
     encoder: |options, schema| encoder(options, &schema),
     // A quoted field may hold line ends, so that no place in a file is surely one between records.
     splittable: false,
+    changelog: false,
 };
 
 /// How records are written.

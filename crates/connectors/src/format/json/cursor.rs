@@ -24,23 +24,15 @@ pub(super) struct Cursor<'a> {
     pub at: usize,
 }
 
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
 /// Where the first quote, backslash or control character is, from `at` on.
 ///
-/// Most strings are short and end within the two words that are looked at here; for the others a
-/// search that looks at many bytes at once is worth its call.
-#[inline]
+/// Most strings are short and end within the two words that are looked at here; the others are
+/// worth the call of a search that looks at many bytes at once.
+#[inline(always)]
 pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // A byte is found by the borrow of a subtraction, of which the lowest one set is always right.
-    let special = |word: u64| {
-        let quote = word ^ (ONES * b'"' as u64);
-        let escape = word ^ (ONES * b'\\' as u64);
-        let found = (quote.wrapping_sub(ONES) & !quote)
-            | (escape.wrapping_sub(ONES) & !escape)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        found & HIGHS
-    };
     let Some(words) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) else {
         return plain_end_bytewise(bytes, at);
     };
@@ -56,6 +48,18 @@ pub(super) fn plain_end(bytes: &[u8], at: usize) -> usize {
     plain_end_far(bytes, at + 16)
 }
 
+/// The high bits of the quotes, backslashes and control characters of a word. A byte is found by
+/// the borrow of a subtraction, of which the lowest one set is always right.
+#[inline(always)]
+fn special(word: u64) -> u64 {
+    let quote = word ^ (ONES * b'"' as u64);
+    let escape = word ^ (ONES * b'\\' as u64);
+    let found = (quote.wrapping_sub(ONES) & !quote)
+        | (escape.wrapping_sub(ONES) & !escape)
+        | (word.wrapping_sub(ONES * 0x20) & !word);
+    found & HIGHS
+}
+
 fn plain_end_bytewise(bytes: &[u8], mut at: usize) -> usize {
     while let Some(&byte) = bytes.get(at) {
         if byte == b'"' || byte == b'\\' || byte < 0x20 {
@@ -66,15 +70,63 @@ fn plain_end_bytewise(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-fn plain_end_far(bytes: &[u8], at: usize) -> usize {
-    let rest = &bytes[at..];
-    let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-    let run = &rest[..end];
-    // Without an early exit, so that the compiler compares many bytes at once.
-    if run.iter().copied().fold(u8::MAX, u8::min) < 0x20 {
-        return at + run.iter().position(|&byte| byte < 0x20).unwrap_or(end);
+#[inline(never)]
+fn plain_end_far(bytes: &[u8], mut at: usize) -> usize {
+    // Without an exit in the middle, so that the compiler compares all bytes of a block at once.
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<32>) {
+        let found = block
+            .iter()
+            .fold(false, |found, &byte| found | (byte == b'"') | (byte == b'\\') | (byte < 0x20));
+        if found {
+            break;
+        }
+        at += 32;
     }
-    at + end
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let found = special(u64::from_le_bytes(*word));
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    plain_end_bytewise(bytes, at)
+}
+
+/// The value of the whole number at `at` and where it ends, if it is one of up to 18 digits that
+/// starts with none but a digit from 1 to 9 and is followed by neither fraction nor exponent.
+#[inline(always)]
+pub(super) fn plain_number(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
+    let word = bytes.get(at..)?.first_chunk::<8>()?;
+    if !matches!(word[0], b'1'..=b'9') {
+        return None;
+    }
+    let (mut value, digits) = leading_digits(u64::from_le_bytes(*word));
+    let mut end = at + digits;
+    if digits == 8 {
+        while let Some(digit) = bytes.get(end).map(|b| b.wrapping_sub(b'0')).filter(|d| *d <= 9) {
+            value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
+            end += 1;
+        }
+    }
+    let whole = !matches!(bytes.get(end), Some(b'.' | b'e' | b'E'));
+    (whole && end - at <= 18).then_some((value, end))
+}
+
+/// The value of the digits that a word begins with, and how many they are: at least one.
+///
+/// The word is shifted so that zeros stand before the number, then neighbours are added up, two
+/// digits, four digits, eight digits at a time.
+#[inline(always)]
+fn leading_digits(word: u64) -> (i64, usize) {
+    let values = word ^ (ONES * b'0' as u64);
+    // Adding 0x76 lifts every byte above 9 over 0x7f; a carry reaches only the bytes behind.
+    let others = (values.wrapping_add(ONES * 0x76) | values) & HIGHS;
+    let digits = (others.trailing_zeros() / 8) as usize;
+    let eight = values << (64 - 8 * digits.max(1));
+    let pairs = (eight & (ONES * 0x0f)).wrapping_mul(10 * 256 + 1) >> 8;
+    let fours = (pairs & 0x00ff_00ff_00ff_00ff).wrapping_mul(100 * 65_536 + 1) >> 16;
+    let value = (fours & 0x0000_ffff_0000_ffff).wrapping_mul(10_000 * (1 << 32) + 1) >> 32;
+    (value as i64, digits)
 }
 
 impl<'a> Cursor<'a> {
@@ -417,6 +469,25 @@ mod tests {
         }
         assert_eq!(plain_end(b"abc", 0), 3);
         assert_eq!(plain_end(b"abc", 7), 7);
+    }
+
+    #[test]
+    fn plain_numbers_of_every_length_are_read() {
+        let digits = "123456789012345678";
+        for len in 1..=digits.len() {
+            for rest in [",", "}", "     ", ".5,", "e3", "x", ":;<=>?@~\u{7f}"] {
+                let text = format!("{}{rest}        ", &digits[..len]);
+                let found = plain_number(text.as_bytes(), 0);
+                let whole = !rest.starts_with(['.', 'e']);
+                let expected = whole.then(|| (digits[..len].parse().unwrap(), len));
+                assert_eq!(found, expected, "{text}");
+            }
+        }
+        for text in
+            ["0        ", "01       ", "-1       ", "a        ", "7", "1234567890123456789 "]
+        {
+            assert_eq!(plain_number(text.as_bytes(), 0), None, "{text}");
+        }
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! - `value.rs`: a value into a column, with Flink's conversions
 //! - `decode.rs`: records, the fast way and the careful way
 //! - `encode.rs`: rows to objects
+//! - `debezium.rs`: the format `debezium-json`, changes of rows
 
 mod cursor;
+pub(crate) mod debezium;
 mod decode;
 mod encode;
 #[cfg(test)]
@@ -19,14 +21,17 @@ pub(crate) use encode::write_string;
 pub use encode::{JsonEncoder, NullKey};
 
 use super::text::TimestampStyle;
-use super::{Encoder, ReadColumns, TextFormat};
+use super::{ReadColumns, TextFormat};
 use crate::error::{ConnectorError, Result};
 use crate::options::Options;
 use crate::spec::TableSpec;
 use value::Rules;
 
+/// The prefix of the format's options.
+const NAME: &str = "json";
+
 pub(crate) const FORMAT: TextFormat = TextFormat {
-    name: "json",
+    name: NAME,
     options: &[
         "json.ignore-parse-errors",
         "json.fail-on-missing-field",
@@ -37,24 +42,30 @@ pub(crate) const FORMAT: TextFormat = TextFormat {
         "json.encode.ignore-null-fields",
         "json.decode.json-parser.enabled",
     ],
-    validate,
+    validate: |spec, options| {
+        options.boolean("json.fail-on-missing-field", false)?;
+        options.boolean("json.decode.json-parser.enabled", false)?;
+        validate_as(NAME, spec, options)
+    },
     decoder: |options, columns| Ok(Box::new(JsonDecoder::from_options(options, &columns)?)),
-    encoder,
+    encoder: |options, schema| Ok(Box::new(encoder_of(NAME, options, &schema)?)),
     splittable: true,
+    changelog: false,
 };
 
 impl JsonDecoder {
     /// A decoder for some columns, as the options of a table say.
     pub fn from_options(options: &Options<'_>, columns: &ReadColumns) -> Result<Self> {
-        Self::new(columns, rules(options)?)
+        Self::new(columns, rules(NAME, options)?)
     }
 }
 
-fn rules(options: &Options<'_>) -> Result<Rules> {
+/// The rules of values; `format` is the prefix of the options.
+fn rules(format: &str, options: &Options<'_>) -> Result<Rules> {
     let rules = Rules {
-        fail_on_missing: options.boolean("json.fail-on-missing-field", false)?,
-        ignore_errors: options.boolean("json.ignore-parse-errors", false)?,
-        style: style(options)?,
+        fail_on_missing: options.boolean(&format!("{format}.fail-on-missing-field"), false)?,
+        ignore_errors: options.boolean(&format!("{format}.ignore-parse-errors"), false)?,
+        style: style(format, options)?,
     };
     if rules.fail_on_missing && rules.ignore_errors {
         return Err(ConnectorError::new(format!(
@@ -66,34 +77,32 @@ fn rules(options: &Options<'_>) -> Result<Rules> {
     Ok(rules)
 }
 
-fn style(options: &Options<'_>) -> Result<TimestampStyle> {
-    let name = options.choice("json.timestamp-format.standard", &["SQL", "ISO-8601"])?;
-    Ok(match name {
+fn style(format: &str, options: &Options<'_>) -> Result<TimestampStyle> {
+    let option = format!("{format}.timestamp-format.standard");
+    Ok(match options.choice(&option, &["SQL", "ISO-8601"])? {
         Some("ISO-8601") => TimestampStyle::Iso,
         _ => TimestampStyle::Sql,
     })
 }
 
-fn null_key(options: &Options<'_>) -> Result<NullKey> {
-    Ok(match options.choice("json.map-null-key.mode", &["FAIL", "DROP", "LITERAL"])? {
+fn null_key(format: &str, options: &Options<'_>) -> Result<NullKey> {
+    let option = format!("{format}.map-null-key.mode");
+    Ok(match options.choice(&option, &["FAIL", "DROP", "LITERAL"])? {
         Some("DROP") => NullKey::Drop,
         Some("LITERAL") => {
-            let text = options.get("json.map-null-key.literal").unwrap_or("null");
+            let text = options.get(&format!("{format}.map-null-key.literal")).unwrap_or("null");
             NullKey::Literal(text.to_owned())
         }
         _ => NullKey::Fail,
     })
 }
 
-fn validate(spec: &TableSpec, options: &Options<'_>) -> Result<()> {
-    rules(options)?;
-    null_key(options)?;
-    for name in [
-        "json.encode.decimal-as-plain-number",
-        "json.encode.ignore-null-fields",
-        "json.decode.json-parser.enabled",
-    ] {
-        options.boolean(name, false)?;
+/// Checks the options and columns of a format whose rows are JSON objects.
+fn validate_as(format: &str, spec: &TableSpec, options: &Options<'_>) -> Result<()> {
+    rules(format, options)?;
+    null_key(format, options)?;
+    for name in ["encode.decimal-as-plain-number", "encode.ignore-null-fields"] {
+        options.boolean(&format!("{format}.{name}"), false)?;
     }
     for field in spec.schema.fields() {
         if let Some(key) = odd_map_key(field.data_type()) {
@@ -126,11 +135,12 @@ fn odd_map_key(data_type: &DataType) -> Option<DataType> {
     }
 }
 
-fn encoder(options: &Options<'_>, schema: SchemaRef) -> Result<Box<dyn Encoder>> {
-    let mut encoder =
-        JsonEncoder::new(&schema).with_style(style(options)?).with_null_key(null_key(options)?);
-    if options.boolean("json.encode.ignore-null-fields", false)? {
+fn encoder_of(format: &str, options: &Options<'_>, schema: &SchemaRef) -> Result<JsonEncoder> {
+    let mut encoder = JsonEncoder::new(schema)
+        .with_style(style(format, options)?)
+        .with_null_key(null_key(format, options)?);
+    if options.boolean(&format!("{format}.encode.ignore-null-fields"), false)? {
         encoder = encoder.without_nulls();
     }
-    Ok(Box::new(encoder))
+    Ok(encoder)
 }

@@ -4,11 +4,11 @@
 //! own for every entry. An inner accumulator sees an entry come (weight `+1`) when its count leaves
 //! zero and go (`-1`) when it returns there.
 
-use arrow::array::{ArrayRef, AsArray, Int32Array};
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::array::{ArrayRef, Int32Array};
+use arrow::datatypes::DataType;
 use std::sync::Arc;
 
-use crate::key::KeyTable;
+use crate::key::{KeyTable, NO_SLOT};
 use crate::{Delta, Result};
 
 use super::accumulator::{Accumulator, Update, create, filter_mask};
@@ -18,10 +18,71 @@ pub(super) struct Distinct {
     arguments: Vec<usize>,
     insert_only: bool,
     entries: KeyTable,
+    chains: Chains,
     /// Entry × filter variant: how many rows there are.
     counts: Vec<i64>,
     variants: Vec<Variant>,
     slots: Vec<u32>,
+}
+
+/// The entries of each group as a list that is linked both ways, so that a group that goes finds
+/// its entries and an entry that goes leaves its group.
+#[derive(Debug, Default)]
+struct Chains {
+    /// The first entry of each group.
+    heads: Vec<u32>,
+    links: Vec<Link>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    /// The group, [`NO_SLOT`] where the entry is in no list.
+    group: u32,
+    before: u32,
+    after: u32,
+}
+
+impl Chains {
+    /// Takes up the entries that are in no list yet.
+    fn add(&mut self, groups: &[u32], entries: &[u32]) {
+        let none = Link { group: NO_SLOT, before: NO_SLOT, after: NO_SLOT };
+        for (&group, &entry) in groups.iter().zip(entries) {
+            if entry as usize >= self.links.len() {
+                self.links.resize(entry as usize + 1, none);
+            }
+            if self.links[entry as usize].group != NO_SLOT {
+                continue;
+            }
+            if group as usize >= self.heads.len() {
+                self.heads.resize(group as usize + 1, NO_SLOT);
+            }
+            let after = std::mem::replace(&mut self.heads[group as usize], entry);
+            if after != NO_SLOT {
+                self.links[after as usize].before = entry;
+            }
+            self.links[entry as usize] = Link { group, before: NO_SLOT, after };
+        }
+    }
+
+    fn first(&self, group: u32) -> Option<u32> {
+        self.heads.get(group as usize).copied().filter(|&entry| entry != NO_SLOT)
+    }
+
+    fn remove(&mut self, entry: u32) {
+        let Some(link) = self.links.get_mut(entry as usize) else { return };
+        let Link { group, before, after } = *link;
+        if group == NO_SLOT {
+            return;
+        }
+        link.group = NO_SLOT;
+        match before {
+            NO_SLOT => self.heads[group as usize] = after,
+            before => self.links[before as usize].after = after,
+        }
+        if after != NO_SLOT {
+            self.links[after as usize].before = before;
+        }
+    }
 }
 
 /// All calls with one `FILTER`, in the order of the outputs.
@@ -38,6 +99,7 @@ impl Distinct {
             arguments: arguments.to_vec(),
             insert_only,
             entries: KeyTable::new(key)?,
+            chains: Chains::default(),
             counts: Vec::new(),
             variants: Vec::new(),
             slots: Vec::new(),
@@ -71,6 +133,7 @@ impl Distinct {
         key.extend(arguments.iter().cloned());
         let mut entries = std::mem::take(&mut self.slots);
         self.entries.intern(&key, slots.len(), &mut entries)?;
+        self.chains.add(slots, &entries);
         let variants = self.variants.len();
         self.counts.resize(self.entries.capacity() * variants, 0);
         for (v, variant) in self.variants.iter_mut().enumerate() {
@@ -107,6 +170,7 @@ impl Distinct {
             let at = entry as usize * variants;
             if self.counts[at..at + variants].iter().all(|&c| c == 0) {
                 // A second occurrence of the entry in this delta finds nothing to remove.
+                self.chains.remove(entry);
                 self.entries.remove(entry);
             }
         }
@@ -127,18 +191,13 @@ impl Distinct {
 
     /// Makes groups empty again. Entries of a group go with it.
     pub fn clear(&mut self, slots: &[u32]) {
-        let all: Vec<u32> = self.entries.iter_slots().collect();
-        let dying: hashbrown::HashSet<i32> = slots.iter().map(|&s| s as i32).collect();
-        if let Ok(columns) = self.entries.keys(&all) {
-            let groups = columns[0].as_primitive::<Int32Type>();
-            debug_assert_eq!(groups.len(), all.len());
-            let variants = self.variants.len();
-            for (&entry, group) in all.iter().zip(groups.values()) {
-                if dying.contains(group) {
-                    let at = entry as usize * variants;
-                    self.counts[at..at + variants].fill(0);
-                    self.entries.remove(entry);
-                }
+        let variants = self.variants.len();
+        for &group in slots {
+            while let Some(entry) = self.chains.first(group) {
+                let at = entry as usize * variants;
+                self.counts[at..at + variants].fill(0);
+                self.chains.remove(entry);
+                self.entries.remove(entry);
             }
         }
         for (_, accumulator) in self.variants.iter_mut().flat_map(|v| &mut v.calls) {

@@ -12,6 +12,9 @@
 //! [`Emission::Final`]: a window's rows once, when the watermark passes its end.
 //! # Retention
 //! A group without rows is dropped at once; the groups of a window when the watermark passes it.
+//! With a time to live a group is forgotten so long after its last row, by the step's clock, and
+//! nothing is taken back: what it answered last stays the answer, and a later row of its key
+//! begins anew. A row that is taken back from a group that is forgotten is ignored.
 
 mod accumulator;
 mod collect;
@@ -20,6 +23,8 @@ mod extremum;
 mod moments;
 mod position;
 mod sum;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +35,7 @@ use crate::executor::epoch_ms;
 use crate::expr::record_batch;
 use crate::key::KeyTable;
 use crate::operator::Emission;
+use crate::store::Leases;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
 
 use accumulator::{Accumulator, Update};
@@ -117,6 +123,9 @@ pub struct AggregateSpec {
     pub window: Option<WindowRetention>,
     /// When results come out.
     pub emission: Emission,
+    /// How long a group is kept after its last row, by the clock; `None`: for ever. Groups of
+    /// windows and the one group of a grouping without keys have no such end.
+    pub ttl_ms: Option<i64>,
 }
 
 /// The operator. See the module's documentation.
@@ -130,6 +139,8 @@ pub struct Aggregate {
     accumulators: Vec<Calls>,
     /// The groups of each open window by its end in epoch milliseconds.
     windows: BTreeMap<i64, Vec<u32>>,
+    /// Where there is a time to live.
+    leases: Option<Leases>,
     started: bool,
 }
 
@@ -156,7 +167,9 @@ impl Aggregate {
         for (output, call) in spec.calls.iter().enumerate() {
             add_call(&mut accumulators, &spec, output, call)?;
         }
+        let lives = spec.window.is_none() && !spec.keys.is_empty();
         Ok(Self {
+            leases: spec.ttl_ms.filter(|_| lives).map(Leases::new),
             spec,
             keys,
             rows: Vec::new(),
@@ -218,6 +231,44 @@ impl Aggregate {
             touched.push(slot);
         }
         Ok(Keyed { delta, slots })
+    }
+
+    /// Leaves out rows that are taken back from groups that do not have them any more. `there` are
+    /// the rows that the step has brought to each group so far.
+    fn without_forgotten(
+        &self,
+        keyed: Keyed,
+        there: &mut hashbrown::HashMap<u32, i64, foldhash::fast::RandomState>,
+    ) -> Result<Keyed> {
+        let Some(weights) = keyed.delta.weights() else {
+            for &slot in &keyed.slots {
+                *there.entry(slot).or_default() += 1;
+            }
+            return Ok(keyed);
+        };
+        let mut mask = Vec::with_capacity(weights.len());
+        for (&slot, &weight) in keyed.slots.iter().zip(weights) {
+            let brought = there.entry(slot).or_default();
+            let known = self.rows[slot as usize] + *brought + weight >= 0;
+            if known {
+                *brought += weight;
+            }
+            mask.push(known);
+        }
+        if mask.iter().all(|known| *known) {
+            return Ok(keyed);
+        }
+        let kept = keyed.slots.iter().zip(&mask).filter(|(_, known)| **known);
+        let slots = kept.map(|(slot, _)| *slot).collect();
+        Ok(Keyed { delta: keyed.delta.filter(&BooleanArray::from(mask))?, slots })
+    }
+
+    /// Forgets the groups whose time to live has passed.
+    fn expire(&mut self, clock_ms: i64) {
+        if let Some(leases) = &mut self.leases {
+            let expired = leases.take_expired(clock_ms);
+            self.forget(&expired);
+        }
     }
 
     fn update(&mut self, keyed: &Keyed) -> Result<()> {
@@ -292,6 +343,9 @@ impl Aggregate {
             self.rows[slot as usize] = 0;
             self.touched_at[slot as usize] = 0;
             self.keys.remove(slot);
+            if let Some(leases) = &mut self.leases {
+                leases.end(slot);
+            }
         }
     }
 
@@ -416,12 +470,22 @@ impl Operator for Aggregate {
     fn step(&mut self, inputs: Vec<Deltas>, context: &mut StepContext<'_>) -> Result<Deltas> {
         let mut touched = Vec::new();
         let started = self.start(context, &mut touched)?;
+        self.expire(context.clock_ms);
         let mut keyed = Vec::new();
+        let mut there = hashbrown::HashMap::default();
         for delta in inputs.into_iter().flatten() {
             let delta = self.without_late(delta, context)?;
-            if !delta.is_empty() {
-                keyed.push(self.assign(delta, context.step, &mut touched)?);
+            if delta.is_empty() {
+                continue;
             }
+            let rows = self.assign(delta, context.step, &mut touched)?;
+            keyed.push(match self.leases.is_some() && !self.spec.input_insert_only {
+                true => self.without_forgotten(rows, &mut there)?,
+                false => rows,
+            });
+        }
+        if let Some(leases) = &mut self.leases {
+            touched.iter().for_each(|&slot| leases.renew(slot, context.clock_ms));
         }
         let mut output = Deltas::new();
         match self.spec.emission {

@@ -148,9 +148,13 @@ impl Partition {
             }
             let age = watermark.0.saturating_sub(start);
             timed_out |= program.within.is_some_and(|within| age >= within);
-            timed_out |= watermark == Watermark::MAX;
             if !attempt.threads.is_empty() && !timed_out {
-                self.attempt = Some(attempt);
+                if watermark == Watermark::MAX {
+                    // No row and no time will ever end it, so nothing after it can match.
+                    gone.extend(self.ready.drain(..).map(|r| r.id));
+                } else {
+                    self.attempt = Some(attempt);
+                }
                 break;
             }
             let next = match attempt.best {

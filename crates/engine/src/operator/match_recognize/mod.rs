@@ -22,7 +22,8 @@
 //!
 //! # Emission
 //! Insert-only: a match comes out when the watermark passes its last row. An attempt whose `WITHIN`
-//! the watermark has passed is given up, and so is every attempt at the end of the input.
+//! the watermark has passed is given up. Without `WITHIN` only rows end an attempt: one that is not
+//! decided when the input ends holds back, as in Flink, what would match after its start.
 //!
 //! # Retention
 //! Rows before the running attempt are dropped. Without `WITHIN` an attempt may last for ever; its
@@ -54,7 +55,7 @@ use pattern::{Instruction, compile};
 pub use pattern::{PATTERN_INSTRUCTIONS_MAX, PATTERN_VARIABLES_MAX, Pattern, Preference};
 
 /// Where the search goes on after a match.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Skip {
     /// At the row after the match.
     PastLastRow,

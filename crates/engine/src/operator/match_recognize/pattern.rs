@@ -8,7 +8,7 @@ pub const PATTERN_INSTRUCTIONS_MAX: usize = 10_000;
 pub const PATTERN_VARIABLES_MAX: usize = 64;
 
 /// A row pattern.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Pattern {
     /// One row that fits the variable with this number.
     Variable(usize),

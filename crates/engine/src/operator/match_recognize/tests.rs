@@ -148,8 +148,7 @@ impl Search<'_> {
                     self.within.is_some_and(|within| time.saturating_sub(start) >= within)
                 };
                 let Some(row) = self.rows.get(taken.len()) else {
-                    let over = timed_out(self.watermark) || self.watermark == i64::MAX;
-                    self.open.set(self.open.get() || !over);
+                    self.open.set(self.open.get() || !timed_out(self.watermark));
                     return None;
                 };
                 let kept = |v: usize, taken: &mut Vec<usize>| {
@@ -375,8 +374,12 @@ fn counts(pattern: Pattern, skip: Skip, values: &[i64]) -> Vec<i64> {
     let mut operator = MatchRecognize::new(&Story::schema(), spec).unwrap();
     operator.take(&delta_of_events(&events(values))).unwrap();
     let output = operator.advance(Watermark::MAX).unwrap();
-    let column = |d: &Delta| d.column(1).as_primitive::<arrow::datatypes::Int64Type>().clone();
-    output.iter().flat_map(|d| column(d).values().to_vec()).collect()
+    output.iter().flat_map(count_column).collect()
+}
+
+/// The first measure, behind the key.
+fn count_column(delta: &Delta) -> Vec<i64> {
+    delta.column(1).as_primitive::<arrow::datatypes::Int64Type>().values().to_vec()
 }
 
 #[test]
@@ -398,6 +401,27 @@ fn a_greedy_repetition_gives_no_row_back() {
         Pattern::Variable(C),
     ]);
     assert_eq!(counts(two, Skip::PastLastRow, &[9, 1, 1, 1, 9, 1, 9]), [3]);
+}
+
+#[test]
+fn an_attempt_that_nothing_ends_holds_back_what_begins_after_it() {
+    // `C+ A`: from the first row on, C never has enough; from the second on, A takes the last row.
+    let values = events(&[-2, 1, 1, 2]);
+    let rows_of_matches = |within| {
+        let rows = repeat(C, 1, None, Greedy);
+        let pattern = Pattern::Concatenation(vec![rows, Pattern::Variable(A)]);
+        let spec = MatchSpec {
+            measures: vec![measures().remove(2)],
+            ..spec(pattern, Skip::PastLastRow, within)
+        };
+        let mut operator = MatchRecognize::new(&Story::schema(), spec).unwrap();
+        operator.take(&delta_of_events(&values)).unwrap();
+        let output = operator.advance(Watermark::MAX).unwrap();
+        assert_eq!(operator.state_rows(), 0);
+        output.iter().flat_map(count_column).collect::<Vec<_>>()
+    };
+    assert_eq!(rows_of_matches(None), [0_i64; 0]);
+    assert_eq!(rows_of_matches(Some(100)), [3]);
 }
 
 #[test]

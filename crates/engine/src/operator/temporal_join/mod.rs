@@ -5,7 +5,8 @@
 //! of its key whose time is the greatest not after its own, as Flink's event-time temporal join
 //! does. A deletion ends a key from its time on. With processing time a row meets the version there
 //! is when it comes. Updates of the versioned input must come whole: the row taken back and the new
-//! one in the same step. A probe row behind the watermark of its input is late and is reported.
+//! one in the same step. A probe row whose time is before the watermark of its input is late and
+//! reported; one whose time is the watermark's can still be answered, and stays marked as behind.
 //!
 //! # State
 //! The versions that can still be asked for, newest first by key; probe rows that wait (`Final`) or
@@ -157,7 +158,7 @@ impl TemporalJoin {
             let before = context.inputs[0].before.0;
             let late = |(row, time): (usize, Option<i64>)| {
                 let watermark = delta.arrival().map_or(before, |a| a[row]);
-                Some(time.is_some_and(|t| t <= watermark))
+                Some(time.is_some_and(|t| t < watermark))
             };
             let late: BooleanArray = times.iter().enumerate().map(late).collect();
             if late.true_count() > 0 {
@@ -175,7 +176,8 @@ impl TemporalJoin {
         }
         let slots = self.slots(&delta, &self.spec.probe_keys.clone())?;
         let times = time.map(|t| times_ms(delta.column(t))).transpose()?;
-        self.probes.insert(&delta, &slots, times.as_ref())
+        let before = context.inputs[0].before.0;
+        self.probes.insert(&delta, &slots, times.as_ref(), before)
     }
 
     fn padded(&self, rows: &Delta) -> Result<Delta> {
@@ -188,7 +190,7 @@ impl TemporalJoin {
             });
         }
         let batch = record_batch(&self.spec.output_schema, columns, rows.num_rows())?;
-        Ok(rows.with_batch(batch).with_arrival(None))
+        Ok(rows.with_batch(batch))
     }
 
     fn version_of(&self, probe: u32) -> u32 {
@@ -265,11 +267,13 @@ impl TemporalJoin {
         let columns =
             self.output.iter().map(|&p| self.gather(p, &answers)).collect::<Result<_>>()?;
         let batch = record_batch(&self.spec.output_schema, columns, rows)?;
-        out.push(if answers.weights.iter().all(|&w| w == 1) {
+        let arrival = self.probes.arrival(&answers.probes);
+        let delta = if answers.weights.iter().all(|&w| w == 1) {
             Delta::insert_only(batch)
         } else {
             Delta::weighted(batch, Int64Array::from(answers.weights))
-        });
+        };
+        out.push(delta.with_arrival(arrival));
         Ok(())
     }
 

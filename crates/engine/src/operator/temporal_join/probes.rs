@@ -16,6 +16,8 @@ pub(super) struct Probes {
     pub slots: Vec<u32>,
     pub times: Vec<i64>,
     pub weights: Vec<i64>,
+    /// By row: whether its time was the watermark when it came.
+    behind: Vec<bool>,
     /// By row: the version of the answer given, where one has been given.
     pub answers: Vec<u32>,
     expiry: Expiry,
@@ -30,6 +32,7 @@ impl Probes {
             slots: Vec::new(),
             times: Vec::new(),
             weights: Vec::new(),
+            behind: Vec::new(),
             answers: Vec::new(),
             expiry: Expiry::new(60_000),
         })
@@ -43,12 +46,13 @@ impl Probes {
         self.store.gather(stored, rows)
     }
 
-    /// Keeps the rows of a delta and gives their ids.
+    /// Keeps the rows of a delta and gives their ids; `before` is the watermark before the step.
     pub(super) fn insert(
         &mut self,
         delta: &Delta,
         slots: &[u32],
         times: Option<&Int64Array>,
+        before: i64,
     ) -> Result<Vec<u32>> {
         let columns: Vec<ArrayRef> = self.stored.iter().map(|&c| delta.column(c).clone()).collect();
         let all: Vec<u32> = (0..slots.len() as u32).collect();
@@ -58,17 +62,32 @@ impl Probes {
         self.slots.resize(rows, 0);
         self.times.resize(rows, 0);
         self.weights.resize(rows, 0);
+        self.behind.resize(rows, false);
         self.answers.resize(rows, NO_ROW);
         for (index, &id) in ids.iter().enumerate() {
             let i = id as usize;
             self.slots[i] = slots[index];
             self.times[i] = times.map_or(i64::MIN, |t| t.value(index));
             self.weights[i] = delta.weight(index);
+            let watermark = delta.arrival().map_or(before, |a| a[index]);
+            self.behind[i] = times.is_some_and(|t| t.value(index) <= watermark);
             self.answers[i] = NO_ROW;
             self.chains.insert(slots[index], id);
             self.expiry.push(self.times[i], id);
         }
         Ok(ids)
+    }
+
+    /// The watermarks that rows came behind, where some row did.
+    pub(super) fn arrival(&self, rows: &[u32]) -> Option<Int64Array> {
+        if !rows.iter().any(|&row| self.behind[row as usize]) {
+            return None;
+        }
+        let watermark = |&row: &u32| match self.behind[row as usize] {
+            true => self.times[row as usize],
+            false => i64::MIN,
+        };
+        Some(Int64Array::from_iter_values(rows.iter().map(watermark)))
     }
 
     /// The rows whose time `bound` has reached. They stay until removed.

@@ -206,12 +206,15 @@ fn old_versions_go_as_the_watermark_moves_and_late_rows_are_reported() {
     assert_eq!(harness.operator.state_rows(), 10);
     harness.step(vec![vec![], vec![]], &[55, 1000]);
     assert_eq!(harness.operator.state_rows(), 5, "50 is still the version of 56");
-    let probes = [(at(1, 100, 55), 1), (at(1, 101, 56), 1), (at(1, 102, 95), 1)];
-    harness.step(vec![vec![delta(&spec.probe_schema, &probes)], vec![]], &[90, 1000]);
-    assert_eq!(values(&harness.output), [(Some(101), Some(5), 1)], "95 waits");
-    assert_eq!(harness.late.keys().next().unwrap()[1], Some(100));
+    let probes =
+        [(at(1, 99, 54), 1), (at(1, 100, 55), 1), (at(1, 101, 56), 1), (at(1, 102, 95), 1)];
+    let out = harness.step(vec![vec![delta(&spec.probe_schema, &probes)], vec![]], &[90, 1000]);
+    let met = [(Some(100), Some(5), 1), (Some(101), Some(5), 1)];
+    assert_eq!(values(&harness.output), met, "95 waits");
+    assert_eq!(out[0].arrival(), Some([55, i64::MIN].as_slice()), "55 is behind what comes next");
+    assert_eq!(harness.late.keys().next().unwrap()[1], Some(99));
     harness.step(vec![vec![], vec![]], &[95, 1000]);
-    assert_eq!(harness.output.len(), 2);
+    assert_eq!(harness.output.len(), 3);
 }
 
 #[test]

@@ -17,8 +17,9 @@
 //!
 //! # Retention
 //! With a `window_end` column among the partition keys a partition is dropped when the watermark
-//! passes `window_end - 1 ms`; rows that come for a closed window are reported late. Without one
-//! nothing is dropped.
+//! passes `window_end - 1 ms`; rows that come for a closed window are reported late. Without one a
+//! time to live forgets a partition so long after its last row, by the step's clock, and takes
+//! nothing back; without either nothing is dropped.
 
 mod best;
 mod ranked;
@@ -35,6 +36,7 @@ use super::event_time::{epoch_millis, split_late};
 use super::order::{Key, KeyEncoder, SortColumn};
 use super::rows::{RowStore, take_rows, widen};
 use crate::key::KeyTable;
+use crate::store::Leases;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 use best::Best;
 use ranked::Ranked;
@@ -87,6 +89,9 @@ pub struct TopNSpec {
     pub window_end: Option<usize>,
     /// When rows come out. `Final` needs `window_end`.
     pub emission: Emission,
+    /// How long a partition is kept after its last row, by the clock; `None`: for ever. Partitions
+    /// of windows have no such end.
+    pub ttl_ms: Option<i64>,
 }
 
 impl TopNSpec {
@@ -241,6 +246,8 @@ pub struct TopN {
     partitions: Box<dyn Partitions>,
     store: RowStore,
     windows: OpenWindows,
+    /// Where there is a time to live.
+    leases: Option<Leases>,
     slots: Vec<u32>,
 }
 
@@ -265,7 +272,7 @@ impl TopN {
         let partitions: Box<dyn Partitions> = match spec.input_insert_only {
             true if best && spec.first == 1 => Box::new(Best::default()),
             true => Box::new(Ranked::default()),
-            false => Box::new(Retracting::new(input)?),
+            false => Box::new(Retracting::new(input, spec.ttl_ms.is_some())?),
         };
         Ok(Self {
             ranker,
@@ -275,6 +282,7 @@ impl TopN {
             partitions,
             store: RowStore::new(Arc::clone(input)),
             windows: OpenWindows::default(),
+            leases: spec.ttl_ms.filter(|_| spec.window_end.is_none()).map(Leases::new),
             slots: Vec::new(),
             spec,
         })
@@ -301,7 +309,18 @@ impl TopN {
         repeat_rows(&delta)
     }
 
-    fn apply(&mut self, delta: &Delta, step: u64) -> Result<Deltas> {
+    /// Forgets the partitions whose time to live has passed.
+    fn expire(&mut self, clock_ms: i64) -> Result<()> {
+        let Some(leases) = &mut self.leases else { return Ok(()) };
+        let (mut out, mut ids) = (Vec::new(), Vec::new());
+        for slot in leases.take_expired(clock_ms) {
+            self.partitions.close(slot, &self.ranker, &mut out, &mut ids);
+            self.table.remove(slot);
+        }
+        ids.into_iter().try_for_each(|id| self.store.remove(id))
+    }
+
+    fn apply(&mut self, delta: &Delta, step: u64, clock_ms: i64) -> Result<Deltas> {
         let columns = delta.batch().columns();
         let keys: Vec<ArrayRef> =
             self.spec.partition.iter().map(|&c| Arc::clone(&columns[c])).collect();
@@ -309,6 +328,9 @@ impl TopN {
         if let Some(column) = self.spec.window_end {
             let ends = epoch_millis(&columns[column])?;
             self.windows.open(&self.slots, &ends, self.table.capacity());
+        }
+        if let Some(leases) = &mut self.leases {
+            self.slots.iter().for_each(|&slot| leases.renew(slot, clock_ms));
         }
         let keys = self.encoder.encode(columns)?;
         let incoming = Incoming { delta, slots: &self.slots, keys: &keys, stamp: step };
@@ -326,6 +348,9 @@ impl TopN {
         for slot in self.partitions.take_empty() {
             if self.spec.window_end.is_none() {
                 self.table.remove(slot);
+                if let Some(leases) = &mut self.leases {
+                    leases.end(slot);
+                }
             }
         }
         Ok(output)
@@ -374,10 +399,11 @@ impl Operator for TopN {
     fn step(&mut self, inputs: Vec<Deltas>, context: &mut StepContext<'_>) -> Result<Deltas> {
         let deltas: Deltas = inputs.into_iter().flatten().filter(|d| !d.is_empty()).collect();
         let mut output = Deltas::new();
+        self.expire(context.clock_ms)?;
         if !deltas.is_empty() {
             let delta = self.incoming(&deltas, context)?;
             if !delta.is_empty() {
-                output = self.apply(&delta, context.step)?;
+                output = self.apply(&delta, context.step, context.clock_ms)?;
             }
         }
         if self.spec.window_end.is_some() {

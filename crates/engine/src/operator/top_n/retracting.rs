@@ -14,6 +14,8 @@ type Place = (Key, Box<[u8]>);
 /// An ordered multiset a partition.
 pub(super) struct Retracting {
     bytes: RowBytes,
+    /// Rows may be taken back of partitions that were forgotten: such rows leave no trace.
+    forgetful: bool,
     partitions: Vec<Partition>,
     /// The partitions that changed, each with where its old output ends in `old`.
     touched: Vec<(u32, usize)>,
@@ -44,9 +46,10 @@ impl Partition {
 }
 
 impl Retracting {
-    pub(super) fn new(input: &SchemaRef) -> Result<Self> {
+    pub(super) fn new(input: &SchemaRef, forgetful: bool) -> Result<Self> {
         Ok(Self {
             bytes: RowBytes::new(input)?,
+            forgetful,
             partitions: Vec::new(),
             touched: Vec::new(),
             old: Vec::new(),
@@ -96,11 +99,12 @@ impl Partitions for Retracting {
         self.candidates.sort_unstable();
         self.candidates.dedup();
         let (partitions, dropped) = (&mut self.partitions, &mut self.dropped);
+        let forgetful = self.forgetful;
         self.candidates.retain(|(slot, place)| {
             let partition = &mut partitions[*slot as usize];
             let Some(entry) = partition.rows.get_mut(place) else { return false };
             let fresh = entry.id & FRESH != 0;
-            if entry.count == 0 {
+            if entry.count == 0 || forgetful && entry.count < 0 {
                 dropped.extend((!fresh).then_some(entry.id));
                 partition.rows.remove(place);
                 return false;

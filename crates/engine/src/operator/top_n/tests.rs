@@ -42,6 +42,7 @@ fn spec(function: RankFunction, first: u64, last: Option<u64>) -> TopNSpec {
         ties: Ties::FirstArrival,
         window_end: None,
         emission: Emission::Updates,
+        ttl_ms: None,
     }
 }
 
@@ -231,7 +232,7 @@ fn limit_and_offset_are_a_top_n_of_one_partition() {
     let spec = TopNSpec { partition: vec![], ..spec(RankFunction::RowNumber, 2, Some(3)) };
     let mut operator = TopN::new(&Story::schema(), spec).unwrap();
     let rows = events(&[(1, 0, 1), (2, 1, 5), (3, 2, 9), (4, 3, 7)]);
-    let output = operator.apply(&delta_of_events(&rows), 1).unwrap();
+    let output = operator.apply(&delta_of_events(&rows), 1, 0).unwrap();
     let times = output[0].column(1).as_primitive::<TimestampMillisecondType>().values().to_vec();
     assert_eq!(times, [3, 1]);
 }
@@ -244,6 +245,51 @@ fn a_retraction_of_an_insert_only_input_is_an_error() {
     let wrong = delta_of(rows.batch().clone(), &[-1]);
     assert!(repeat_rows(&wrong).is_err());
     drop(operator);
+}
+
+/// A partition's best row under a time to live of 100 ms, by a clock of the test's own.
+fn best_under_ttl(input_insert_only: bool) -> crate::testing::Harness<TopN> {
+    let spec = spec(RankFunction::RowNumber, 1, Some(1));
+    let spec = TopNSpec { input_insert_only, ttl_ms: Some(100), ..spec };
+    crate::testing::Harness::new(TopN::new(&Story::schema(), spec).unwrap(), 1)
+}
+
+#[test]
+fn a_partition_is_forgotten_after_its_time_to_live_and_begins_anew() {
+    for input_insert_only in [true, false] {
+        let mut harness = best_under_ttl(input_insert_only);
+        let mut at = |clock_ms: i64, rows: &[(i64, i64, i64)]| {
+            harness.clock_ms = clock_ms;
+            let deltas = vec![delta_of_events(&events(rows))];
+            let output = harness.step(vec![deltas], &[i64::MIN]);
+            let weights = output.iter().flat_map(|d| (0..d.num_rows()).map(|r| d.weight(r)));
+            (weights.collect::<Vec<_>>(), harness.operator.state_rows())
+        };
+        assert_eq!(at(0, &[(1, 0, 9), (2, 0, 9)]), (vec![1, 1], 2));
+        // A row that changes nothing renews its partition too.
+        let rows = if input_insert_only { 2 } else { 3 };
+        assert_eq!(at(60, &[(2, 1, 1)]), (vec![], rows));
+        let left = rows - 1;
+        assert_eq!(at(100, &[]), (vec![], left));
+        assert_eq!(at(101, &[(1, 2, 3)]), (vec![1], left + 1));
+        assert_eq!(at(160, &[]), (vec![], 1));
+        assert_eq!(at(300, &[]), (vec![], 0));
+    }
+}
+
+#[test]
+fn a_row_taken_back_of_a_forgotten_partition_leaves_no_trace() {
+    let mut harness = best_under_ttl(false);
+    let row = events(&[(1, 0, 9)]);
+    let back: Vec<Event> = row.iter().map(|e| Event { weight: -1, ..e.clone() }).collect();
+    let step = |harness: &mut crate::testing::Harness<TopN>, clock_ms, rows: &[Event]| {
+        harness.clock_ms = clock_ms;
+        harness.step(vec![vec![delta_of_events(rows)]], &[i64::MIN]);
+        (harness.output.values().sum::<i64>(), harness.operator.state_rows())
+    };
+    assert_eq!(step(&mut harness, 0, &row), (1, 1));
+    assert_eq!(step(&mut harness, 500, &back), (1, 0));
+    assert_eq!(step(&mut harness, 501, &row), (2, 1));
 }
 
 #[test]

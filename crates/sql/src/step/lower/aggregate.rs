@@ -60,7 +60,8 @@ impl Lowering {
                 output: Arc::clone(&output.fields()[width + i]),
             })
             .collect();
-        Ok(self.grouped(input, keys, calls, output))
+        let ttl_ms = self.ttl.of(&aggregate.input);
+        Ok(self.grouped(input, keys, calls, output, ttl_ms))
     }
 
     fn grouped(
@@ -69,6 +70,7 @@ impl Lowering {
         keys: Vec<usize>,
         calls: Vec<AggregateCall>,
         output: arrow::datatypes::SchemaRef,
+        ttl_ms: Option<i64>,
     ) -> Plan {
         let window = window_end(&input.traits, &keys).map(|end_key| WindowRetention { end_key });
         let emission = if window.is_some() { self.emission } else { Emission::Updates };
@@ -91,6 +93,7 @@ impl Lowering {
             input_insert_only: input.traits.insert_only,
             window,
             emission,
+            ttl_ms,
         };
         let node = StepNode::Aggregate(Box::new(spec));
         Arc::new(StepPlan { node, inputs: vec![input], schema: output, traits })

@@ -15,12 +15,12 @@ use super::{Lowering, Plan, column_of, exchange_exactly, loose, physical, union_
 use crate::step::{Role, StepNode, StepPlan, Traits};
 
 /// One side of a join with its key columns.
-struct Side {
-    plan: Plan,
-    schema: Arc<DFSchema>,
-    keys: Vec<usize>,
+pub(super) struct Side {
+    pub plan: Plan,
+    pub schema: Arc<DFSchema>,
+    pub keys: Vec<usize>,
     /// How many columns the query knows; what follows are computed keys.
-    width: usize,
+    pub width: usize,
 }
 
 impl Lowering {
@@ -45,10 +45,14 @@ impl Lowering {
     }
 
     fn side(&self, plan: &datafusion_expr::LogicalPlan, on: &[Expr]) -> Result<Side> {
-        let input = self.lower(plan)?;
+        self.side_of(self.lower(plan)?, plan.schema(), on)
+    }
+
+    /// The rows of a side with its keys, where each key's shard is.
+    pub(super) fn side_of(&self, input: Plan, schema: &DFSchema, on: &[Expr]) -> Result<Side> {
         let width = input.schema.fields().len();
-        let (plan_with_keys, keys) = self.append(input, on, plan.schema())?;
-        let schema = extended(plan.schema(), &plan_with_keys)?;
+        let (plan_with_keys, keys) = self.append(input, on, schema)?;
+        let schema = extended(schema, &plan_with_keys)?;
         let plan = exchange_exactly(plan_with_keys, &keys);
         Ok(Side { plan, schema, keys, width })
     }
@@ -72,7 +76,7 @@ impl Lowering {
         };
         let both = left.schema.join(&right.schema)?;
         let insert_only = left.plan.traits.insert_only && right.plan.traits.insert_only;
-        let retention = self.retention(&left, &right, filter, &both, insert_only);
+        let bounds = self.retention(&left, &right, filter, &both, insert_only);
         let condition = filter.map(|f| physical(f, &both)).transpose()?;
         let offset = left.plan.schema.fields().len();
         let pairs = !matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti);
@@ -80,11 +84,16 @@ impl Lowering {
         if pairs {
             output.extend((0..right.width).map(|c| offset + c));
         }
-        let final_ok = retention.is_some() && insert_only;
+        let final_ok = bounds.is_some() && insert_only;
         let emission = if final_ok { self.emission } else { Emission::Updates };
         let schema = loose(join.schema.as_arrow());
         let schema = if pairs { schema } else { loose(left_schema(&left).as_ref()) };
-        let traits = join_traits(kind, &left, &right, &output, offset, emission, retention);
+        let traits = join_traits(kind, &left, &right, &output, offset, emission, bounds);
+        let retention = bounds.or_else(|| {
+            let (left_ms, right_ms) = (self.ttl.of(&join.left), self.ttl.of(&join.right));
+            let lives = left_ms.is_some() || right_ms.is_some();
+            lives.then_some(Retention::Ttl { left_ms, right_ms })
+        });
         let spec = JoinSpec {
             kind,
             null_safe: vec![join.null_equality == NullEquality::NullEqualsNull; left.keys.len()],

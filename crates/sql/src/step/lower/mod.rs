@@ -4,12 +4,16 @@
 //! step plan whose columns stand in the order of the logical node's.
 
 mod aggregate;
+mod interval;
 mod join;
 mod over;
+mod pattern;
 mod query;
 mod rank;
 mod scan;
 mod session;
+mod temporal;
+mod ttl;
 mod unnest;
 
 use std::collections::HashMap;
@@ -31,9 +35,12 @@ use rialto_engine::operator::{Emission, SortColumn};
 
 use crate::catalog::ObjectPath;
 use crate::error::{Result, SqlError};
-use crate::planner::nodes::{SetAllNode, UnnestNode, VersionNode, WindowKind, WindowNode};
+use crate::planner::nodes::{SetAllNode, UnnestNode, WindowKind, WindowNode};
+use crate::planner::pattern::MatchNode;
+use crate::planner::temporal::{TemporalJoinNode, VersionNode};
 
 pub use query::Query;
+pub use ttl::StateTtl;
 
 use super::{Order, Role, StepNode, StepPlan, Traits};
 
@@ -44,6 +51,8 @@ pub struct Lowering {
     pub emission: Emission,
     /// The materialized views that may be read, already lowered.
     pub views: HashMap<ObjectPath, Arc<StepPlan>>,
+    /// How long state without another end is kept.
+    pub ttl: StateTtl,
 }
 
 type Plan = Arc<StepPlan>;
@@ -87,9 +96,13 @@ impl Lowering {
                     self.window(window)
                 } else if let Some(unnest) = node.downcast_ref::<UnnestNode>() {
                     self.unnest(unnest)
+                } else if let Some(found) = node.downcast_ref::<MatchNode>() {
+                    self.match_recognize(found)
+                } else if let Some(join) = node.downcast_ref::<TemporalJoinNode>() {
+                    self.temporal_join(join)
                 } else if let Some(version) = node.downcast_ref::<VersionNode>() {
-                    Err(SqlError::new("FOR SYSTEM_TIME AS OF stands outside of a join")
-                        .with_detail(format!("it reads a version as of {}", version.as_of))
+                    Err(SqlError::new("FOR SYSTEM_TIME AS OF stands only on the right of a join")
+                        .with_span(version.place)
                         .with_hint("write: probe JOIN t FOR SYSTEM_TIME AS OF probe.time ON …"))
                 } else if let Some(set) = node.downcast_ref::<SetAllNode>() {
                     self.set_all(set)
@@ -138,7 +151,9 @@ impl Lowering {
     /// Computes columns; picks them where nothing is computed; merges with a filter below.
     fn project(&self, input: Plan, exprs: &[Expr], from: &DFSchema, to: &Schema) -> Result<Plan> {
         let columns: Vec<Option<usize>> = exprs.iter().map(|e| column_of(e, from)).collect();
-        let traits = project_traits(&input.traits, &columns);
+        let mut traits = project_traits(&input.traits, &columns);
+        let proctime = exprs.iter().zip(&mut traits.roles).filter(|(e, _)| is_proctime(e));
+        proctime.for_each(|(_, role)| *role = Role::Proctime);
         let schema = loose(to);
         if let Some(columns) = columns.iter().copied().collect::<Option<Vec<usize>>>() {
             let same = columns.iter().copied().eq(0..input.schema.fields().len());
@@ -313,7 +328,8 @@ fn column(schema: &SchemaRef, at: usize) -> Expression {
 /// An expression bound to the columns of its input.
 fn physical(expr: &Expr, schema: &DFSchema) -> Result<Expression> {
     let properties = ExecutionProps::new();
-    Ok(create_physical_expr(expr, schema, &properties, &PhysicalPlanningContext::default())?)
+    let expr = interval::as_duration(expr, schema)?;
+    Ok(create_physical_expr(&expr, schema, &properties, &PhysicalPlanningContext::default())?)
 }
 
 /// The position of the column that an expression is, under whatever name.
@@ -322,6 +338,15 @@ fn column_of(expr: &Expr, schema: &DFSchema) -> Option<usize> {
         Expr::Alias(alias) => column_of(&alias.expr, schema),
         Expr::Column(column) => schema.maybe_index_of_column(column),
         _ => None,
+    }
+}
+
+/// Whether an expression is `PROCTIME()`, under whatever name.
+fn is_proctime(expr: &Expr) -> bool {
+    match expr {
+        Expr::Alias(alias) => is_proctime(&alias.expr),
+        Expr::ScalarFunction(call) => call.func.name().eq_ignore_ascii_case("PROCTIME"),
+        _ => false,
     }
 }
 

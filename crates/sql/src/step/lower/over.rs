@@ -166,7 +166,7 @@ fn function(
     })
 }
 
-fn kind_of(name: &str, number: &dyn Fn(usize) -> Result<u64>) -> Result<FunctionKind> {
+pub(super) fn kind_of(name: &str, number: &dyn Fn(usize) -> Result<u64>) -> Result<FunctionKind> {
     use FunctionKind as K;
     Ok(match name {
         "COUNT" => K::Count,

@@ -128,6 +128,7 @@ impl Lowering {
             ties,
             window_end,
             emission,
+            ttl_ms: self.ttl.default_ms,
         };
         let mut fields = input.schema.fields().to_vec();
         let mut roles = input.traits.roles.clone();

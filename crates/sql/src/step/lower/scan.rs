@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use datafusion_expr::logical_plan::TableScan;
+use sqlparser::ast;
 
-use crate::catalog::{Relation, TableDef};
+use crate::catalog::{ColumnKind, Relation, TableDef};
 use crate::error::{Result, SqlError};
 use crate::planner::table_of;
 
@@ -40,12 +41,24 @@ impl Lowering {
 
 /// Internal, for tests: a table whose source gives rows with signed weights.
 const CHANGELOG_OPTION: &str = "rialto.changelog";
+/// The formats whose records are changes of rows.
+const CHANGELOG_FORMATS: &[&str] = &["debezium-json"];
+
+/// Whether the table's source takes rows back.
+fn has_changes(table: &TableDef) -> bool {
+    table.options.get(CHANGELOG_OPTION) == Some("true")
+        || table.options.get("format").is_some_and(|f| CHANGELOG_FORMATS.contains(&f))
+}
 
 fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
     let time = table.watermark.as_ref().map(|w| w.column.as_str());
-    let role = |&c: &usize| match time == Some(table.columns[c].name.as_str()) {
-        true => Role::Rowtime,
-        false => Role::None,
+    let role = |&c: &usize| {
+        let column = &table.columns[c];
+        match &column.kind {
+            _ if time == Some(column.name.as_str()) => Role::Rowtime,
+            ColumnKind::Computed(text) if is_proctime(&text.expr) => Role::Proctime,
+            _ => Role::None,
+        }
     };
     let position = |name: &String| columns.iter().position(|&c| table.columns[c].name == *name);
     let key: Option<Vec<usize>> = match table.key_columns() {
@@ -53,9 +66,13 @@ fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
         names => names.iter().map(position).collect(),
     };
     Traits {
-        insert_only: table.options.get(CHANGELOG_OPTION) != Some("true"),
+        insert_only: !has_changes(table),
         key,
         roles: columns.iter().map(role).collect(),
         partitioning: None,
     }
+}
+
+fn is_proctime(expr: &ast::Expr) -> bool {
+    matches!(expr, ast::Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("PROCTIME"))
 }

@@ -1,0 +1,143 @@
+//! The table of a lookup join: its rows by key.
+
+use arrow::array::ArrayRef;
+
+use super::LookupJoinSpec;
+use crate::key::{KeyTable, NO_SLOT, hash_columns};
+use crate::store::{Chains, RowLookup, RowStore};
+use crate::{Delta, Result};
+
+/// What is kept beside the rows where a row may come several times or be taken back.
+#[derive(Debug, Default)]
+struct Counts {
+    lookup: RowLookup,
+    /// By row.
+    slots: Vec<u32>,
+    /// By row; zero: the row is not there any more.
+    weights: Vec<i64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Table {
+    key_columns: Vec<usize>,
+    /// The input columns that are kept, ascending.
+    stored: Vec<usize>,
+    insert_only: bool,
+    keys: KeyTable,
+    store: RowStore,
+    chains: Chains,
+    /// `None` as long as every row is there once.
+    counts: Option<Counts>,
+    ids: Vec<u32>,
+    hashes: Vec<u64>,
+}
+
+impl Table {
+    pub(super) fn new(spec: &LookupJoinSpec, stored: Vec<usize>) -> Result<Self> {
+        Ok(Self {
+            key_columns: spec.table_keys.clone(),
+            insert_only: spec.table_insert_only,
+            keys: KeyTable::for_columns(&spec.table_schema, &spec.table_keys)?,
+            store: RowStore::for_columns(&spec.table_schema, &stored)?,
+            stored,
+            chains: Chains::grow_only(),
+            counts: (!spec.table_insert_only).then(Counts::default),
+            ids: Vec::new(),
+            hashes: Vec::new(),
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Takes in a change; no key has a null.
+    pub(super) fn apply(&mut self, delta: &Delta) -> Result<()> {
+        let (keys, mut slots) = (columns_of(delta, &self.key_columns), Vec::new());
+        self.keys.intern(&keys, delta.num_rows(), &mut slots)?;
+        let columns = columns_of(delta, &self.stored);
+        let all: Vec<u32> = (0..slots.len() as u32).collect();
+        self.ids.clear();
+        self.store.insert(&columns, &all, &mut self.ids)?;
+        if self.insert_only && delta.weights().is_none() && self.counts.is_none() {
+            for (&id, &slot) in self.ids.iter().zip(&slots) {
+                self.chains.insert(slot, id);
+            }
+            return Ok(());
+        }
+        self.count(&columns, delta, &slots)
+    }
+
+    /// As [`Table::apply`], where equal rows are counted.
+    fn count(&mut self, columns: &[ArrayRef], delta: &Delta, slots: &[u32]) -> Result<()> {
+        let before = self.store.capacity() - self.ids.len();
+        let counts = self.counts.get_or_insert_with(|| Counts {
+            // The rows so far are there once each and are never taken back.
+            weights: vec![1; before],
+            ..Counts::default()
+        });
+        counts.weights.resize(self.store.capacity(), 0);
+        counts.slots.resize(self.store.capacity(), 0);
+        hash_columns(columns, slots.len(), &mut self.hashes)?;
+        for (index, &id) in self.ids.iter().enumerate() {
+            let (slot, weight) = (slots[index], delta.weight(index));
+            counts.slots[id as usize] = slot;
+            let hash = self.hashes[index];
+            match counts.lookup.find_or_insert(&self.store, &counts.slots, id, hash) {
+                Some(same) => {
+                    counts.weights[same as usize] += weight;
+                    self.store.remove(id);
+                }
+                None => {
+                    counts.weights[id as usize] = weight;
+                    self.chains.insert(slot, id);
+                }
+            }
+        }
+        self.store.compact();
+        Ok(())
+    }
+
+    /// The key slots of probe rows; an unknown key has none.
+    pub(super) fn find(&mut self, probes: &Delta, keys: &[usize]) -> Result<Vec<u32>> {
+        let mut slots = Vec::new();
+        self.keys.find(&columns_of(probes, keys), probes.num_rows(), &mut slots)?;
+        Ok(slots)
+    }
+
+    /// The rows of a key.
+    pub(super) fn rows(&self, slot: u32) -> impl Iterator<Item = u32> + '_ {
+        let rows = (slot != NO_SLOT).then(|| self.chains.rows(slot));
+        let counts = self.counts.as_ref();
+        let is_there = move |row: &u32| counts.is_none_or(|c| c.weights[*row as usize] != 0);
+        rows.into_iter().flatten().filter(is_there)
+    }
+
+    /// How often rows are there; `None`: once each.
+    pub(super) fn weights(&self, rows: &[u32]) -> Option<Vec<i64>> {
+        let counts = self.counts.as_ref()?;
+        let weights: Vec<i64> = rows.iter().map(|&row| counts.weights[row as usize]).collect();
+        weights.iter().any(|&w| w != 1).then_some(weights)
+    }
+
+    /// The values of a kept column.
+    pub(super) fn gather(&self, stored: usize, rows: &[u32]) -> Result<ArrayRef> {
+        self.store.gather(stored, rows)
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) -> Result<()> {
+        if self.store.capacity() > 0 {
+            self.store.clear()?;
+            self.chains.clear();
+            self.counts = (!self.insert_only).then(Counts::default);
+            let slots: Vec<u32> = self.keys.iter_slots().collect();
+            slots.into_iter().for_each(|slot| self.keys.remove(slot));
+        }
+        Ok(())
+    }
+}
+
+fn columns_of(delta: &Delta, columns: &[usize]) -> Vec<ArrayRef> {
+    columns.iter().map(|&column| delta.column(column).clone()).collect()
+}
