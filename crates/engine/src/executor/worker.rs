@@ -232,7 +232,7 @@ impl Worker {
                 (error.map_or_else(|| Ok(mailbox.take(shard)), Err), after[0])
             }
             Work::Operator(operator) => {
-                let output = operator.watermark(&after);
+                let output = operator.watermark(&after, command.clock_ms);
                 if failed {
                     return (Ok(Vec::new()), output);
                 }

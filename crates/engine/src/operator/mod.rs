@@ -3,6 +3,7 @@
 pub mod aggregate;
 mod emission;
 mod event_time;
+pub mod clock_time;
 pub mod filter_project;
 pub mod first_row;
 pub mod join;
@@ -75,9 +76,9 @@ pub trait Operator: Send {
     /// sum of all inputs so far (for event-time operators: over what is not late).
     fn step(&mut self, inputs: Vec<Deltas>, context: &mut StepContext<'_>) -> Result<Deltas>;
 
-    /// The watermark of the output, given those of the inputs. Must be a pure function of them, so
-    /// that all shards agree.
-    fn watermark(&self, inputs: &[Watermark]) -> Watermark {
+    /// The watermark of the output, given those of the inputs and the step's clock. Must be a pure
+    /// function of them, so that all shards agree.
+    fn watermark(&self, inputs: &[Watermark], _clock_ms: i64) -> Watermark {
         inputs.iter().copied().min().unwrap_or(Watermark::MAX)
     }
 

@@ -363,7 +363,7 @@ impl Operator for SessionWindow {
         Ok(output)
     }
 
-    fn watermark(&self, inputs: &[Watermark]) -> Watermark {
+    fn watermark(&self, inputs: &[Watermark], _: i64) -> Watermark {
         match inputs.iter().copied().min().unwrap_or(Watermark::MAX) {
             Watermark::MAX => Watermark::MAX,
             Watermark(ms) => Watermark(ms.saturating_sub(1)),

@@ -79,8 +79,8 @@ impl Harness {
         };
         let output = self.operator.step(vec![input], &mut context).unwrap();
         self.watermark = Watermark(after);
-        let before = self.operator.watermark(&[progress[0].before]);
-        assert!(before <= self.operator.watermark(&[progress[0].after]));
+        let before = self.operator.watermark(&[progress[0].before], 0);
+        assert!(before <= self.operator.watermark(&[progress[0].after], 0));
         for delta in &output {
             self.retractions += delta.weights().map_or(0, |w| w.iter().filter(|w| **w < 0).count());
             pour(&mut self.sum, delta);

@@ -18,7 +18,7 @@ impl Operator for Values {
         Ok(rows.into_iter().collect())
     }
 
-    fn watermark(&self, _: &[Watermark]) -> Watermark {
+    fn watermark(&self, _: &[Watermark], _: i64) -> Watermark {
         // All rows are there after the first step; nothing more is expected.
         Watermark::MAX
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion_common::DFSchema;
 use rialto_engine::operator::aggregate::{Aggregate, Combine};
+use rialto_engine::operator::clock_time::ClockTime;
 use rialto_engine::operator::filter_project::{FilterProject, SelectColumns};
 use rialto_engine::operator::first_row::FirstRow;
 use rialto_engine::operator::join::Join;
@@ -159,6 +160,9 @@ impl Build<'_> {
                 self.circuit.operator(name, inputs, move || {
                     Ok(Box::new(WindowAssign::new(&input, time, windows)?))
                 })
+            }
+            StepNode::ClockTime => {
+                self.circuit.operator(name, inputs, || Ok(Box::new(ClockTime)))
             }
             StepNode::Combine(spec) => {
                 let spec = spec.clone();

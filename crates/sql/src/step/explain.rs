@@ -95,7 +95,7 @@ fn describe(plan: &StepPlan) -> String {
             format!("time=[{time}], gap={} ms, partitionBy=[{by}]", spec.gap)
         }
         StepNode::Unnest(spec) => format!("collection=[{}]", input(0, &[spec.column])),
-        StepNode::Union => String::new(),
+        StepNode::Union | StepNode::ClockTime => String::new(),
         StepNode::SetOperation(rule) => format!("{rule:?}"),
     };
     if body.is_empty() { name.into() } else { format!("{name}({body})") }

@@ -116,6 +116,8 @@ pub enum StepNode {
         /// Which windows.
         windows: Windows,
     },
+    /// Makes the clock the event time.
+    ClockTime,
     /// Combines rows of a step that are in the same windows.
     Combine(Box<CombineSpec>),
     /// Groups.
@@ -161,6 +163,7 @@ impl StepNode {
             Self::Select(_) => "Select",
             Self::Exchange(_) => "Exchange",
             Self::WindowAssign { .. } => "WindowAssign",
+            Self::ClockTime => "ClockTime",
             Self::Combine(_) => "Combine",
             Self::Aggregate(spec) if spec.window.is_some() => "WindowAggregate",
             Self::Aggregate(_) => "Aggregate",

@@ -213,7 +213,7 @@ impl Operator for Join {
         Ok(out)
     }
 
-    fn watermark(&self, inputs: &[Watermark]) -> Watermark {
+    fn watermark(&self, inputs: &[Watermark], _: i64) -> Watermark {
         let least = inputs.iter().copied().min().unwrap_or(Watermark::MAX);
         retention::delayed(least, self.retention.map_or(0, Retention::output_delay))
     }

@@ -452,7 +452,7 @@ fn the_output_of_an_interval_join_is_behind_its_inputs_by_what_may_be_delayed() 
         Retention::Interval { left_time: TIME_AT, right_time: TIME_AT, lower_ms: -10, upper_ms: 3 };
     let case = Case { retention: Some(retention), ..plain(JoinKind::Inner) };
     let join = Join::new(&case.spec()).unwrap();
-    let of = |l, r| join.watermark(&[Watermark(l), Watermark(r)]);
+    let of = |l, r| join.watermark(&[Watermark(l), Watermark(r)], 0);
     assert_eq!(of(100, 200), Watermark(87));
     assert_eq!(of(i64::MAX, i64::MAX), Watermark::MAX);
     assert_eq!(of(i64::MIN, 5), Watermark::MIN);

@@ -301,7 +301,7 @@ impl Operator for MatchRecognize {
         self.advance(context.watermark())
     }
 
-    fn watermark(&self, inputs: &[Watermark]) -> Watermark {
+    fn watermark(&self, inputs: &[Watermark], _: i64) -> Watermark {
         match (inputs.iter().copied().min(), self.program.within) {
             (None | Some(Watermark::MAX), _) => Watermark::MAX,
             (Some(watermark), None) => watermark,

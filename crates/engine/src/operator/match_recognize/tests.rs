@@ -456,6 +456,6 @@ fn the_output_watermark_waits_for_open_matches() {
     let pattern = Pattern::Variable(A);
     let operator =
         MatchRecognize::new(&Story::schema(), spec(pattern, Skip::ToNextRow, Some(10))).unwrap();
-    assert_eq!(operator.watermark(&[Watermark(100)]), Watermark(90));
-    assert_eq!(operator.watermark(&[Watermark::MAX]), Watermark::MAX);
+    assert_eq!(operator.watermark(&[Watermark(100)], 0), Watermark(90));
+    assert_eq!(operator.watermark(&[Watermark::MAX], 0), Watermark::MAX);
 }

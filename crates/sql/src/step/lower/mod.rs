@@ -238,6 +238,10 @@ impl Lowering {
         let input = self.lower(&window.input)?;
         let time = column_of(&window.time, window.input.schema())
             .ok_or_else(|| SqlError::new("the time of a window must be a column"))?;
+        let input = match input.traits.roles[time] {
+            Role::Proctime => clock_time(input, time),
+            _ => input,
+        };
         let timed = input.traits.roles[time].is_event_time();
         let schema = loose(window_schema_of(window).as_arrow());
         let mut traits = input.traits.clone();
@@ -403,6 +407,15 @@ fn exchange_exactly(input: Plan, keys: &[usize]) -> Plan {
     let schema = Arc::clone(&input.schema);
     let node = StepNode::Exchange(partitioning);
     Arc::new(StepPlan { node, inputs: vec![input], schema, traits })
+}
+
+/// Rows by the clock: their processing time becomes the event time, and no other column is one.
+fn clock_time(input: Plan, time: usize) -> Plan {
+    let mut traits = input.traits.clone();
+    traits.roles.fill(Role::None);
+    traits.roles[time] = Role::Rowtime;
+    let schema = Arc::clone(&input.schema);
+    Arc::new(StepPlan { node: StepNode::ClockTime, inputs: vec![input], schema, traits })
 }
 
 /// The position of a window's end among some columns.
