@@ -95,7 +95,7 @@ impl Table {
             let column = &self.columns[time.column].name;
             let delay = time.delay_seconds;
             parts
-                .push(format!("WATERMARK FOR {column} AS {column} - INTERVAL '{delay}' SECOND(6)"));
+                .push(format!("WATERMARK FOR {column} AS {column} - INTERVAL '{delay}' SECOND"));
         }
         let changelog = if self.changelog { ", 'rialto.changelog' = 'true'" } else { "" };
         let (name, parts) = (&self.name, parts.join(", "));

@@ -135,6 +135,8 @@ pub fn check(input: &Input, sql: &Text, spread: Spread, referee: &Referee) -> Re
     let mut subject = Subject::start(input, &sql.ours, spread, Emission::Updates)
         .map_err(|e| failed(0, "", e))?;
     let plan = subject.explain();
+    let prepared = referee.prepare(&input.tables, &sql.theirs);
+    let prepared = prepared.map_err(|e| failed(0, &plan, e))?;
     let mut contents = Contents::new(input.tables.len());
     let mut expected: Option<Vec<String>> = None;
     // The first step has no input, the last one its end: both have an answer too.
@@ -153,7 +155,7 @@ pub fn check(input: &Input, sql: &Text, spread: Spread, referee: &Referee) -> Re
         let expected = match &mut expected {
             Some(known) => known,
             none => {
-                let answer = referee.answer(&input.tables, &contents, &sql.theirs);
+                let answer = prepared.answer(&input.tables, &contents);
                 none.insert(answer.map_err(|e| failed(step, &plan, e))?)
             }
         };

@@ -9,10 +9,12 @@ mod data;
 mod expression;
 mod feed;
 mod harness;
+mod late;
 mod properties;
 mod query;
 mod referee;
 mod tape;
+mod traps;
 
 /// Planning recurses; deep queries want a deep stack.
 const STACK_BYTES: usize = 64 << 20;

@@ -56,7 +56,6 @@ fn run(timing: Timing, make: fn(&mut Gen<'_>) -> Relation) {
 }
 
 #[test]
-#[ignore = "LIMIT in a subquery loses its order when the sort column is not selected"]
 fn projections_and_filters() {
     holds(Timing::Untimed, |g| g.shaped(Shape::Project, 2));
 }
@@ -67,7 +66,6 @@ fn groups() {
 }
 
 #[test]
-#[ignore = "LIMIT in a subquery loses its order when the sort column is not selected"]
 fn groups_of_anything() {
     holds(Timing::Untimed, |g| g.shaped(Shape::Group, 2));
 }
@@ -78,7 +76,6 @@ fn joins() {
 }
 
 #[test]
-#[ignore = "a scalar subquery correlated by IS NOT DISTINCT FROM cannot be planned"]
 fn joins_of_anything() {
     holds(Timing::Untimed, |g| g.shaped(Shape::Join, 2));
 }
@@ -94,19 +91,16 @@ fn set_operations() {
 }
 
 #[test]
-#[ignore = "ROW_NUMBER under a filter that is pushed down: UInt64 expected, Int64 found"]
 fn ranks() {
     holds(Timing::Untimed, |g| g.shaped(Shape::TopN, 2));
 }
 
 #[test]
-#[ignore = "a scalar subquery correlated by IS NOT DISTINCT FROM cannot be planned"]
 fn first_rows() {
     holds(Timing::Untimed, |g| g.shaped(Shape::FirstRows, 2));
 }
 
 #[test]
-#[ignore = "a correlated COUNT over no row is missing instead of zero"]
 fn scalar_subqueries() {
     holds(Timing::Untimed, |g| g.shaped(Shape::ScalarSubquery, 1));
 }
@@ -117,13 +111,11 @@ fn nested_queries() {
 }
 
 #[test]
-#[ignore = "the watermark's SECOND(6) is not read: not tried yet"]
 fn windows() {
     holds(Timing::Windows, |g| g.shaped(Shape::Group, 1));
 }
 
 #[test]
-#[ignore = "the watermark's SECOND(6) is not read: not tried yet"]
 fn nested_windows() {
     holds(Timing::Windows, |g| g.relation(2));
 }

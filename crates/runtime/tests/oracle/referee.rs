@@ -7,14 +7,23 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::data::{Contents, Table};
 
-/// Answers a query as a batch.
+/// Answers queries as batches.
 pub struct Referee {
     executor: tokio::runtime::Runtime,
     context: SessionContext,
+}
+
+/// A query that is planned once and answered over whatever its tables hold by then.
+pub struct Prepared<'a> {
+    referee: &'a Referee,
+    plan: LogicalPlan,
+    memory: Vec<Arc<MemTable>>,
 }
 
 impl Referee {
@@ -26,21 +35,36 @@ impl Referee {
         Self { executor, context: SessionContext::new_with_config(config) }
     }
 
-    /// The rows of the answer as text, sorted.
-    pub fn answer(
-        &self,
-        tables: &[Table],
-        contents: &Contents,
-        sql: &str,
-    ) -> Result<Vec<String>, String> {
-        let context = &self.context;
-        for (at, table) in tables.iter().enumerate() {
-            let batch = table.batch(contents.rows(at).into_iter());
-            let memory = MemTable::try_new(table.schema(), vec![vec![batch]]).unwrap();
-            context.deregister_table(table.name.as_str()).unwrap();
-            context.register_table(table.name.as_str(), Arc::new(memory)).unwrap();
+    pub fn prepare(&self, tables: &[Table], sql: &str) -> Result<Prepared<'_>, String> {
+        let mut memory = Vec::with_capacity(tables.len());
+        for table in tables {
+            let empty = MemTable::try_new(table.schema(), vec![vec![]]).unwrap();
+            let table_ref = Arc::new(empty);
+            self.context.deregister_table(table.name.as_str()).unwrap();
+            self.context.register_table(table.name.as_str(), table_ref.clone()).unwrap();
+            memory.push(table_ref);
         }
-        let answer = self.executor.block_on(async { context.sql(sql).await?.collect().await });
+        let plan = self.executor.block_on(async {
+            let (state, plan) = self.context.sql(sql).await?.into_parts();
+            state.optimize(&plan)
+        });
+        let plan = plan.map_err(|e| format!("the referee cannot plan it: {e}"))?;
+        Ok(Prepared { referee: self, plan, memory })
+    }
+}
+
+impl Prepared<'_> {
+    /// The rows of the answer as text, sorted.
+    pub fn answer(&self, tables: &[Table], contents: &Contents) -> Result<Vec<String>, String> {
+        let state = self.referee.context.state();
+        let answer = self.referee.executor.block_on(async {
+            for (at, table) in tables.iter().enumerate() {
+                let batch = table.batch(contents.rows(at).into_iter());
+                *self.memory[at].batches[0].write().await = vec![batch];
+            }
+            let plan = state.query_planner().create_physical_plan(&self.plan, &state).await?;
+            collect(plan, state.task_ctx()).await
+        });
         let batches = answer.map_err(|e| format!("the referee failed: {e}"))?;
         let mut rows: Vec<String> = batches.iter().flat_map(text_rows).collect();
         rows.sort();

@@ -1,0 +1,128 @@
+//! Lateness: judged in row order, so the answer does not depend on the cut, and emitted as updates
+//! or once, it ends the same.
+
+use std::collections::BTreeMap;
+
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use rialto_engine::operator::Emission;
+
+use crate::data::{Cell, Change, EventTime, Input, Kind, Table};
+use crate::harness::{Spread, Subject, difference};
+use crate::tape::EPOCH_MS;
+use crate::with_deep_stack;
+
+const WINDOW_MS: i64 = 5_000;
+const DELAY_SECONDS: i64 = 3;
+const SQL: &str = "SELECT window_start, k, COUNT(*) AS n, SUM(v) AS s, MIN(v) AS m \
+                   FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '5' SECOND)) \
+                   GROUP BY window_start, window_end, k";
+
+/// Key, value, milliseconds after the epoch.
+type Event = (i64, i64, i64);
+
+fn input(steps: &[Vec<Event>]) -> Input {
+    let columns = [("k", Kind::BigInt), ("v", Kind::BigInt), ("ts", Kind::Time)];
+    let mut table = Table::new("t", &columns, false);
+    table.time = Some(EventTime { column: 2, delay_seconds: DELAY_SECONDS });
+    let change = |&(k, v, ms): &Event| {
+        let row = vec![Cell::Int(k), Cell::Int(v), Cell::Time(EPOCH_MS + ms)];
+        Change { table: 0, row, weight: 1 }
+    };
+    let steps = steps.iter().map(|step| step.iter().map(change).collect()).collect();
+    Input { tables: vec![table], steps }
+}
+
+/// A row is late if the watermark of the rows before it has closed its window.
+fn judged(events: &[Event]) -> (Vec<String>, usize) {
+    let mut watermark = i64::MIN;
+    let mut groups: BTreeMap<(i64, i64), (i64, i64, i64)> = BTreeMap::new();
+    let mut late = 0;
+    for &(k, v, ms) in events {
+        let start = ms.div_euclid(WINDOW_MS) * WINDOW_MS;
+        if start + WINDOW_MS - 1 <= watermark {
+            late += 1;
+        } else {
+            let group = groups.entry((start, k)).or_insert((0, 0, i64::MAX));
+            *group = (group.0 + 1, group.1 + v, group.2.min(v));
+        }
+        watermark = watermark.max(ms - DELAY_SECONDS * 1_000);
+    }
+    let row = |((start, k), (n, sum, min)): (&(i64, i64), &(i64, i64, i64))| {
+        let at = chrono::DateTime::from_timestamp_millis(EPOCH_MS + start).unwrap().naive_utc();
+        format!("{}, {k}, {n}, {sum}, {min}", at.format("%Y-%m-%dT%H:%M:%S"))
+    };
+    let mut rows: Vec<String> = groups.iter().map(row).collect();
+    rows.sort();
+    (rows, late)
+}
+
+/// The rows at the end, and how many were late.
+fn run(
+    steps: &[Vec<Event>],
+    shards: usize,
+    emission: Emission,
+) -> Result<(Vec<String>, usize), String> {
+    let input = input(steps);
+    let mut subject = Subject::start(&input, SQL, Spread { shards, splits: 1 }, emission)?;
+    let mut seen = Vec::new();
+    for step in 0..steps.len() {
+        subject.release(&input, step);
+        subject.step()?;
+        if emission == Emission::Updates {
+            seen.extend_from_slice(&steps[step]);
+            let (expected, late) = judged(&seen);
+            let found = subject.rows()?;
+            if (&expected, late) != (&found, subject.late) {
+                let what = difference(&expected, &found);
+                return Err(format!("step {}: late {late} / {}: {what}", step + 1, subject.late));
+            }
+        }
+    }
+    subject.end();
+    subject.step()?;
+    Ok((subject.rows()?, subject.late))
+}
+
+fn cut(events: &[Event], cuts: &[bool]) -> Vec<Vec<Event>> {
+    let mut steps = vec![Vec::new()];
+    for (at, event) in events.iter().enumerate() {
+        steps.last_mut().unwrap().push(*event);
+        if cuts.get(at).copied().unwrap_or(false) {
+            steps.push(Vec::new());
+        }
+    }
+    steps
+}
+
+#[test]
+fn lateness_does_not_depend_on_the_cut() {
+    with_deep_stack(|| {
+        let config = Config { cases: 96, failure_persistence: None, ..Config::default() };
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+        let event = (0..3_i64, -2..5_i64, (0..60_i64).prop_map(|half| half * 500));
+        let strategy = (vec(event, 0..40), vec(any::<bool>(), 0..40));
+        let result = TestRunner::new_with_rng(config, rng).run(&strategy, |(events, cuts)| {
+            let expected = judged(&events);
+            let each: Vec<Vec<Event>> = events.iter().map(|e| vec![*e]).collect();
+            for steps in [vec![events.clone()], cut(&events, &cuts), each] {
+                for (shards, emission) in
+                    [(1, Emission::Updates), (4, Emission::Updates), (2, Emission::Final)]
+                {
+                    let failed = |what: String| {
+                        TestCaseError::fail(format!("{shards} {emission:?} {steps:?}: {what}"))
+                    };
+                    let found = run(&steps, shards, emission).map_err(failed)?;
+                    if found != expected {
+                        let what = difference(&expected.0, &found.0);
+                        let late = format!("late {} / {}", expected.1, found.1);
+                        return Err(failed(format!("at the end: {late}; {what}")));
+                    }
+                }
+            }
+            Ok(())
+        });
+        result.unwrap_or_else(|e| panic!("{e}"));
+    });
+}
