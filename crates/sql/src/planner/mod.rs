@@ -5,6 +5,7 @@
 //! versions and patterns, which DataFusion does not know, are nodes of our own ([`nodes`]).
 
 mod context;
+mod correlated;
 mod dialect;
 pub mod nodes;
 mod optimize;
