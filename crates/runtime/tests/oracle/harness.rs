@@ -28,6 +28,8 @@ pub struct Subject {
     output: OutputId,
     feed: Feed,
     plan: Arc<StepPlan>,
+    /// How many columns are shown; those behind them only order what is shown.
+    width: usize,
     view: View,
     step: i64,
     /// How many rows were found to be late.
@@ -53,14 +55,14 @@ impl Subject {
         let logical = Planner::new(&session).plan(query);
         let logical = logical.map_err(|e| format!("cannot be planned: {e}"))?;
         let lowering = Lowering { emission, ..Lowering::default() };
-        let plan = lowering.query(&logical);
-        let plan = plan.map_err(|e| format!("cannot be lowered: {e}"))?.plan;
+        let query = lowering.query(&logical).map_err(|e| format!("cannot be lowered: {e}"))?;
+        let (plan, width) = (query.plan, query.columns.fields().len());
         let feed = Feed::new(input, spread.splits);
         let (circuit, outputs) = build(&[Arc::clone(&plan)], &session, &feed)
             .map_err(|e| format!("cannot be built: {e}"))?;
         let executor = Executor::new(&circuit, spread.shards).map_err(|e| e.to_string())?;
         let view = View::new(Arc::clone(&plan.schema)).map_err(|e| e.to_string())?;
-        Ok(Self { executor, output: outputs[0], feed, plan, view, step: 0, late: 0 })
+        Ok(Self { executor, output: outputs[0], feed, plan, width, view, step: 0, late: 0 })
     }
 
     /// The operators, for a failure's message.
@@ -115,7 +117,8 @@ impl Subject {
                 return Err(format!("the key [{twice}] of columns {key:?} is there twice"));
             }
         }
-        let mut rows = text_rows(&batch);
+        let shown: Vec<usize> = (0..self.width).collect();
+        let mut rows = text_rows(&batch.project(&shown).map_err(|e| e.to_string())?);
         rows.sort();
         Ok(rows)
     }

@@ -273,8 +273,12 @@ impl<'a> Gen<'a> {
         (call, kind)
     }
 
-    /// `l = r` for columns of one kind, if the two sides have them.
-    fn equality(&mut self, left: &Scope, right: &Scope) -> Option<String> {
+    /// Columns of one kind, if the two sides have them, and how they are compared.
+    fn equal_columns(
+        &mut self,
+        left: &Scope,
+        right: &Scope,
+    ) -> Option<(String, String, &'static str)> {
         let mut pairs = Vec::new();
         for (l, kind) in &left.columns {
             pairs.extend(right.of(*kind).into_iter().map(|r| (l.clone(), r)));
@@ -283,10 +287,12 @@ impl<'a> Gen<'a> {
             return None;
         }
         let (l, r) = self.tape.pick(&pairs).clone();
-        Some(match self.tape.chance(10) {
-            true => format!("({l} IS NOT DISTINCT FROM {r})"),
-            false => format!("{l} = {r}"),
-        })
+        Some((l, r, if self.tape.chance(10) { "IS NOT DISTINCT FROM" } else { "=" }))
+    }
+
+    /// `l = r` for columns of one kind, if the two sides have them.
+    fn equality(&mut self, left: &Scope, right: &Scope) -> Option<String> {
+        self.equal_columns(left, right).map(|(l, r, same)| format!("({l} {same} {r})"))
     }
 
     /// One or two equalities, sometimes a further condition over both sides.
@@ -484,26 +490,46 @@ impl<'a> Gen<'a> {
                 }
             }
         };
-        let filter = match self.tape.chance(40) {
-            true => self.equality(&l.scope, &r.scope).map(|e| format!(" WHERE {e}")),
+        let correlated = match self.tape.chance(40) {
+            true => self.equal_columns(&l.scope, &r.scope),
             false => None,
         };
-        let filter = filter.unwrap_or_default();
-        let subquery = r.text.map(|r| format!("(SELECT {value} FROM {r}{filter})"));
+        let name = self.name('s');
+        // The referee reads a correlated subquery as the join that it stands for: DataFusion's own
+        // decorrelation refuses IS NOT DISTINCT FROM.
+        let (from, subquery) = match &correlated {
+            None => (l.text.clone(), r.text.map(|r| format!("(SELECT {value} FROM {r})"))),
+            Some((probe, key, same)) => {
+                let joined = format!(
+                    "{} LEFT JOIN (SELECT {key} AS k, {value} AS v FROM {} GROUP BY {key}) AS \
+                     {name} ON {probe} {same} {name}.k",
+                    l.text.theirs, r.text.theirs
+                );
+                let missing = if value.starts_with("COUNT") { "0" } else { "NULL" };
+                let subquery = Text {
+                    ours: format!(
+                        "(SELECT {value} FROM {} WHERE ({probe} {same} {key}))",
+                        r.text.ours
+                    ),
+                    theirs: format!("COALESCE({name}.v, {missing})"),
+                };
+                (Text { ours: l.text.ours.clone(), theirs: joined }, subquery)
+            }
+        };
         let exprs = self.some_columns(&l.scope);
         let (items, mut columns) = self.items(exprs);
         let probes = l.scope.of(kind);
         if !probes.is_empty() && self.tape.chance(50) {
             let probe = self.tape.pick(&probes).clone();
             let operator = *self.tape.pick(&["<=", "=", ">"]);
-            let text = join2(&l.text, &subquery, |l, s| {
+            let text = join2(&from, &subquery, |l, s| {
                 format!("SELECT {items} FROM {l} WHERE {probe} {operator} {s}")
             });
             return Relation { text, columns, window: None };
         }
         let name = self.name('x');
         let text =
-            join2(&l.text, &subquery, |l, s| format!("SELECT {items}, {s} AS {name} FROM {l}"));
+            join2(&from, &subquery, |l, s| format!("SELECT {items}, {s} AS {name} FROM {l}"));
         columns.push((name, kind));
         Relation { text, columns, window: None }
     }

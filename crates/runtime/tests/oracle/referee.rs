@@ -31,8 +31,14 @@ impl Referee {
         let executor = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let config = SessionConfig::new()
             .with_target_partitions(1)
-            .set_bool("datafusion.sql_parser.enable_ident_normalization", false);
-        Self { executor, context: SessionContext::new_with_config(config) }
+            .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
+            // Sorting the branches of a union apart makes plans that DataFusion itself refuses:
+            // columns that are equal in one branch are not in another.
+            .set_bool("datafusion.optimizer.repartition_sorts", false);
+        let context = SessionContext::new_with_config(config);
+        // It counts one distinct constant in an empty table.
+        context.remove_optimizer_rule("single_distinct_aggregation_to_group_by");
+        Self { executor, context }
     }
 
     pub fn prepare(&self, tables: &[Table], sql: &str) -> Result<Prepared<'_>, String> {
