@@ -13,6 +13,7 @@ mod late;
 mod properties;
 mod query;
 mod referee;
+mod shapes;
 mod tape;
 mod traps;
 

@@ -106,6 +106,16 @@ fn scalar_subqueries() {
 }
 
 #[test]
+fn grouping_sets() {
+    holds(Timing::Untimed, |g| g.shaped(Shape::GroupingSets, 1));
+}
+
+#[test]
+fn over_windows() {
+    holds(Timing::Untimed, |g| g.shaped(Shape::Over, 1));
+}
+
+#[test]
 fn nested_queries() {
     holds(Timing::Untimed, |g| g.relation(3));
 }
@@ -116,6 +126,31 @@ fn windows() {
 }
 
 #[test]
+fn sessions() {
+    holds(Timing::Windows, |g| g.shaped(Shape::Session, 0));
+}
+
+#[test]
+fn interval_joins() {
+    holds(Timing::Windows, |g| g.shaped(Shape::IntervalJoin, 0));
+}
+
+#[test]
 fn nested_windows() {
     holds(Timing::Windows, |g| g.relation(2));
+}
+
+#[test]
+fn groups_in_moving_time() {
+    holds(Timing::Moving, |g| g.shaped(Shape::Group, 1));
+}
+
+#[test]
+fn joins_in_moving_time() {
+    holds(Timing::Moving, |g| g.shaped(Shape::IntervalJoin, 0));
+}
+
+#[test]
+fn queries_in_moving_time() {
+    holds(Timing::Moving, |g| g.relation(2));
 }

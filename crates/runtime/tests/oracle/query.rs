@@ -19,13 +19,13 @@ impl Text {
         Self { theirs: ours.clone(), ours }
     }
 
-    fn map(&self, f: impl Fn(&str) -> String) -> Self {
+    pub fn map(&self, f: impl Fn(&str) -> String) -> Self {
         Self { ours: f(&self.ours), theirs: f(&self.theirs) }
     }
 }
 
 /// Two texts in one.
-fn join2(a: &Text, b: &Text, f: impl Fn(&str, &str) -> String) -> Text {
+pub fn join2(a: &Text, b: &Text, f: impl Fn(&str, &str) -> String) -> Text {
     Text { ours: f(&a.ours, &b.ours), theirs: f(&a.theirs, &b.theirs) }
 }
 
@@ -55,21 +55,21 @@ impl Scope {
         self.columns.first().map_or(Kind::BigInt, |(_, kind)| *kind)
     }
 
-    fn with(&self, other: &Scope) -> Scope {
+    pub fn with(&self, other: &Scope) -> Scope {
         Scope { columns: self.columns.iter().chain(&other.columns).cloned().collect() }
     }
 }
 
 /// An item of a `FROM` clause.
-struct From {
-    text: Text,
-    scope: Scope,
+pub struct From {
+    pub text: Text,
+    pub scope: Scope,
 }
 
 /// Makes queries out of decisions.
 pub struct Gen<'a> {
     pub tape: Tape<'a>,
-    tables: &'a [Table],
+    pub tables: &'a [Table],
     names: usize,
 }
 
@@ -86,10 +86,13 @@ pub enum Shape {
     FirstRows,
     SharedPart,
     ScalarSubquery,
-    Window,
+    GroupingSets,
+    Over,
+    IntervalJoin,
+    Session,
 }
 
-const NESTED: [Shape; 10] = [
+const NESTED: [Shape; 12] = [
     Shape::Project,
     Shape::Group,
     Shape::Join,
@@ -100,6 +103,8 @@ const NESTED: [Shape; 10] = [
     Shape::FirstRows,
     Shape::SharedPart,
     Shape::ScalarSubquery,
+    Shape::GroupingSets,
+    Shape::Over,
 ];
 
 impl<'a> Gen<'a> {
@@ -107,7 +112,7 @@ impl<'a> Gen<'a> {
         Self { tape: Tape::new(numbers), tables, names: 0 }
     }
 
-    fn name(&mut self, prefix: char) -> String {
+    pub fn name(&mut self, prefix: char) -> String {
         self.names += 1;
         format!("{prefix}{}", self.names)
     }
@@ -116,7 +121,12 @@ impl<'a> Gen<'a> {
     pub fn relation(&mut self, depth: usize) -> Relation {
         let timed = self.tables.iter().any(|t| t.time.is_some());
         if depth == 0 {
-            return if timed && self.tape.chance(60) { self.windowed() } else { self.table() };
+            return match self.tape.below(if timed { 8 } else { 1 }) {
+                0 | 1 => self.table(),
+                2 => self.session(),
+                3 => self.interval_join(),
+                _ => self.windowed(),
+            };
         }
         let shape = *self.tape.pick(&NESTED);
         self.shaped(shape, depth)
@@ -135,13 +145,21 @@ impl<'a> Gen<'a> {
             Shape::FirstRows => self.first_rows(depth),
             Shape::SharedPart => self.shared_part(depth),
             Shape::ScalarSubquery => self.scalar_subquery(depth),
-            Shape::Window => self.windowed(),
+            Shape::GroupingSets => self.grouping_sets(depth),
+            Shape::Over => self.over(depth),
+            Shape::IntervalJoin => self.interval_join(),
+            Shape::Session => self.session(),
         }
     }
 
     /// All columns of a table.
     fn table(&mut self) -> Relation {
         let table = self.tape.pick(self.tables).clone();
+        self.whole(&table)
+    }
+
+    /// All columns of this table.
+    pub fn whole(&mut self, table: &Table) -> Relation {
         let alias = self.name('q');
         let mut items = Vec::new();
         let mut columns = Vec::new();
@@ -154,7 +172,7 @@ impl<'a> Gen<'a> {
         Relation { text: Text::same(text), columns, window: None }
     }
 
-    fn from(&mut self, relation: &Relation) -> From {
+    pub fn from(&mut self, relation: &Relation) -> From {
         let alias = self.name('q');
         let column = |(name, kind): &(String, Kind)| (format!("{alias}.{name}"), *kind);
         let scope = Scope { columns: relation.columns.iter().map(column).collect() };
@@ -162,7 +180,7 @@ impl<'a> Gen<'a> {
     }
 
     /// Some expressions under names of their own.
-    fn items(&mut self, exprs: Vec<(String, Kind)>) -> (String, Vec<(String, Kind)>) {
+    pub fn items(&mut self, exprs: Vec<(String, Kind)>) -> (String, Vec<(String, Kind)>) {
         let mut items = Vec::new();
         let mut columns = Vec::new();
         for (expr, kind) in exprs {
@@ -174,7 +192,7 @@ impl<'a> Gen<'a> {
     }
 
     /// Some of the columns, at least one.
-    fn some_columns(&mut self, scope: &Scope) -> Vec<(String, Kind)> {
+    pub fn some_columns(&mut self, scope: &Scope) -> Vec<(String, Kind)> {
         let mut some: Vec<(String, Kind)> =
             scope.columns.iter().filter(|_| !self.tape.chance(30)).cloned().collect();
         if some.is_empty() {
@@ -183,7 +201,7 @@ impl<'a> Gen<'a> {
         some
     }
 
-    fn where_clause(&mut self, scope: &Scope, percent: usize) -> String {
+    pub fn where_clause(&mut self, scope: &Scope, percent: usize) -> String {
         match self.tape.chance(percent) {
             true => format!(" WHERE {}", self.predicate(scope, 2)),
             false => String::new(),
@@ -251,7 +269,7 @@ impl<'a> Gen<'a> {
     }
 
     /// An aggregate call and the kind of its result.
-    fn call(&mut self, scope: &Scope) -> (String, Kind) {
+    pub fn call(&mut self, scope: &Scope) -> (String, Kind) {
         let (argument, kind) = self.tape.pick(&scope.columns).clone();
         let numbers = scope.of(Kind::BigInt);
         let (call, kind) = match self.tape.below(7) {
@@ -296,7 +314,7 @@ impl<'a> Gen<'a> {
     }
 
     /// One or two equalities, sometimes a further condition over both sides.
-    fn join_condition(&mut self, left: &Scope, right: &Scope) -> String {
+    pub fn join_condition(&mut self, left: &Scope, right: &Scope) -> String {
         let both = left.with(right);
         let mut parts: Vec<String> = self.equality(left, right).into_iter().collect();
         if self.tape.chance(25) {
@@ -347,8 +365,18 @@ impl<'a> Gen<'a> {
             0 | 1 if !probes.is_empty() => {
                 let probe = self.tape.pick(&probes).clone();
                 let filter = self.where_clause(&r.scope, 30);
-                let not = if form == 1 { "NOT " } else { "" };
-                r.text.map(|r| format!("{probe} {not}IN (SELECT {element} FROM {r}{filter})"))
+                let correlated = match self.tape.chance(20) {
+                    true => self.equality(&l.scope, &r.scope),
+                    false => None,
+                };
+                let filter = match (filter.as_str(), correlated) {
+                    (_, None) => filter,
+                    ("", Some(equal)) => format!(" WHERE {equal}"),
+                    (filter, Some(equal)) => {
+                        format!(" WHERE ({}) AND {equal}", &filter[" WHERE ".len()..])
+                    }
+                };
+                membership(&r.text, &probe, form == 1, &element, &filter)
             }
             _ => {
                 let condition = self.join_condition(&l.scope, &r.scope);
@@ -374,23 +402,30 @@ impl<'a> Gen<'a> {
             self.some_columns(&l.scope).iter().map(|(_, k)| *k).take(3).collect();
         let mut sides = Vec::new();
         let mut columns = Vec::new();
-        for side in [&l, &r] {
+        let mut names: [Vec<String>; 2] = Default::default();
+        for (side, names) in [&l, &r].into_iter().zip(&mut names) {
             let exprs: Vec<(String, Kind)> =
                 kinds.iter().map(|&kind| (self.expression(&side.scope, kind, 0), kind)).collect();
-            let (items, names) = self.items(exprs);
+            let (items, named) = self.items(exprs);
+            *names = named.iter().map(|(name, _)| name.clone()).collect();
             if columns.is_empty() {
-                columns = names;
+                columns = named;
             }
             let filter = self.where_clause(&side.scope, 20);
             sides.push(side.text.map(|from| format!("SELECT {items} FROM {from}{filter}")));
         }
-        let operator = *self.tape.pick(&["UNION ALL", "UNION", "EXCEPT", "INTERSECT"]);
-        let text = join2(&sides[0], &sides[1], |l, r| format!("{l} {operator} {r}"));
+        let operators =
+            ["UNION ALL", "UNION", "EXCEPT", "INTERSECT", "EXCEPT ALL", "INTERSECT ALL"];
+        let operator = *self.tape.pick(&operators);
+        let text = match operator.strip_suffix(" ALL").filter(|o| *o != "UNION") {
+            Some(operator) => Self::counted(operator, &sides[0], &sides[1], &names),
+            None => join2(&sides[0], &sides[1], |l, r| format!("{l} {operator} {r}")),
+        };
         Relation { text, columns, window: None }
     }
 
     /// All columns in some order, so that only equal rows tie.
-    fn total_order(&mut self, scope: &Scope) -> String {
+    pub fn total_order(&mut self, scope: &Scope) -> String {
         let first = self.tape.below(scope.columns.len());
         let rotated = scope.columns[first..].iter().chain(&scope.columns[..first]);
         let part = |(name, _): &(String, Kind)| {
@@ -415,7 +450,15 @@ impl<'a> Gen<'a> {
             true => String::new(),
             false => format!("PARTITION BY {} ", partition.join(", ")),
         };
-        let order = self.total_order(&scope);
+        // Rows that tie share a rank, whatever their order.
+        let (function, order) = match self.tape.chance(20) {
+            true => {
+                let column = self.tape.pick(&scope.columns).0.clone();
+                let function = *self.tape.pick(&["RANK", "DENSE_RANK"]);
+                (function, format!("{column} DESC NULLS LAST"))
+            }
+            false => ("ROW_NUMBER", self.total_order(&scope)),
+        };
         let (items, inner) = self.items(scope.columns.clone());
         let (rank, alias) = (self.name('x'), self.name('q'));
         let mut outer: Vec<(String, Kind)> =
@@ -431,7 +474,7 @@ impl<'a> Gen<'a> {
         };
         let text = text.map(|from| {
             format!(
-                "SELECT {outer} FROM (SELECT {items}, ROW_NUMBER() OVER ({partition}ORDER BY \
+                "SELECT {outer} FROM (SELECT {items}, {function}() OVER ({partition}ORDER BY \
                  {order}) AS {rank} FROM {from}) AS {alias} WHERE {alias}.{rank} {limit}"
             )
         });
@@ -592,5 +635,25 @@ impl<'a> Gen<'a> {
             theirs: format!("SELECT {items} FROM ({}) AS {alias}", branches.join(" UNION ALL ")),
         };
         Relation { text, columns, window: Some((width, width + 1)) }
+    }
+}
+
+/// `IN` and `NOT IN`. The referee reads `NOT IN` as what SQL says it is, no element that is equal
+/// or may be: DataFusion forgets the nulls where the subquery is correlated or stands beside `OR`.
+fn membership(from: &Text, probe: &str, negated: bool, element: &str, filter: &str) -> Text {
+    if !negated {
+        return from.map(|r| format!("{probe} IN (SELECT {element} FROM {r}{filter})"));
+    }
+    let and = match filter.strip_prefix(" WHERE ") {
+        Some(filter) => format!(" AND ({filter})"),
+        None => String::new(),
+    };
+    Text {
+        ours: format!("{probe} NOT IN (SELECT {element} FROM {}{filter})", from.ours),
+        theirs: format!(
+            "NOT EXISTS (SELECT 1 FROM {} WHERE ({element} = {probe} OR {element} IS NULL OR {probe} \
+             IS NULL){and})",
+            from.theirs
+        ),
     }
 }

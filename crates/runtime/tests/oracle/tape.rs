@@ -46,8 +46,11 @@ const KINDS: [Kind; 6] =
 /// What kind of tables a property wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timing {
-    /// Some tables have event time.
+    /// All tables have event time, in any order, within a watermark that waits long.
     Windows,
+    /// All tables have event time and only grow. Time moves on with the rows and the watermark
+    /// with it, so that state is dropped; no row is late.
+    Moving,
     /// None has.
     Untimed,
 }
@@ -60,7 +63,8 @@ pub fn input(numbers: &[u16], timing: Timing) -> Input {
     let mut steps = vec![Vec::new()];
     let mut present: Vec<Vec<Row>> = vec![Vec::new(); tables.len()];
     let rows = numbers.len() / 5;
-    for _ in 0..rows.min(40) {
+    for nth in 0..rows.min(40) {
+        let now = EPOCH_MS + nth as i64 * 1_000;
         let at = tape.below(tables.len());
         let table = &tables[at];
         let there = &mut present[at];
@@ -68,7 +72,7 @@ pub fn input(numbers: &[u16], timing: Timing) -> Input {
             let row = there.swap_remove(tape.below(there.len()));
             Change { table: at, row, weight: -1 }
         } else {
-            let row = row(tape, table);
+            let row = row(tape, table, (timing == Timing::Moving).then_some(now));
             // A source of changes may say "twice".
             let weight = if table.changelog && tape.chance(5) { 2 } else { 1 };
             (0..weight).for_each(|_| there.push(row.clone()));
@@ -86,28 +90,34 @@ fn table(tape: &mut Tape<'_>, at: usize, timing: Timing) -> Table {
     let letter = char::from(b'a' + at as u8);
     let mut kinds = vec![Kind::BigInt];
     (0..1 + tape.below(4)).for_each(|_| kinds.push(*tape.pick(&KINDS)));
-    let timed = timing == Timing::Windows;
+    let timed = timing != Timing::Untimed;
+    let moving = timing == Timing::Moving;
     if timed {
         kinds.push(Kind::Time);
     }
     let column = |(n, &kind): (usize, &Kind)| Column { name: format!("{letter}{n}"), kind };
     let columns: Vec<Column> = kinds.iter().enumerate().map(column).collect();
-    let time = EventTime { column: columns.len() - 1, delay_seconds: 3_600 };
+    let time =
+        EventTime { column: columns.len() - 1, delay_seconds: if moving { 3 } else { 3_600 } };
     Table {
         name: format!("t{letter}"),
         columns,
-        changelog: tape.chance(60),
+        changelog: tape.chance(60) && !moving,
         time: timed.then_some(time),
     }
 }
 
-fn row(tape: &mut Tape<'_>, table: &Table) -> Row {
+/// A row; its event time is a little before `now`, where there is one.
+fn row(tape: &mut Tape<'_>, table: &Table, now: Option<i64>) -> Row {
     let time = table.time.map(|t| t.column);
     let cell = |(at, column): (usize, &Column)| match column.kind {
         _ if Some(at) != time && tape.chance(18) => Cell::Null,
         Kind::BigInt => Cell::Int(tape.below(5) as i64 - 1),
         Kind::Text => Cell::Text((*tape.pick(&["a", "b", "c", ""])).into()),
         Kind::Boolean => Cell::Bool(tape.chance(50)),
+        Kind::Time if Some(at) == time && now.is_some() => {
+            Cell::Time(now.unwrap_or_default() - (tape.below(6) * 500) as i64)
+        }
         Kind::Time => Cell::Time(EPOCH_MS + (tape.below(SPAN_MS) / 500 * 500) as i64),
     };
     table.columns.iter().enumerate().map(cell).collect()
