@@ -7,6 +7,7 @@
 mod context;
 mod correlated;
 mod dialect;
+mod membership;
 pub mod nodes;
 mod optimize;
 mod relation;
