@@ -7,7 +7,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -35,9 +37,12 @@ impl Referee {
             // Sorting the branches of a union apart makes plans that DataFusion itself refuses:
             // columns that are equal in one branch are not in another.
             .set_bool("datafusion.optimizer.repartition_sorts", false);
-        let context = SessionContext::new_with_config(config);
-        // It counts one distinct constant in an empty table.
-        context.remove_optimizer_rule("single_distinct_aggregation_to_group_by");
+        let state = SessionStateBuilder::new_with_default_features().with_config(config);
+        // It would count one distinct constant in an empty table.
+        let rules = PhysicalOptimizer::new().rules.into_iter();
+        let rules = rules.filter(|rule| rule.name() != "aggregate_statistics").collect();
+        let state = state.with_physical_optimizer_rules(rules).build();
+        let context = SessionContext::new_with_state(state);
         Self { executor, context }
     }
 

@@ -29,19 +29,11 @@ impl Gen<'_> {
         let mut calls = vec![self.call(&scope)];
         (0..self.tape.below(3)).for_each(|_| calls.push(self.call(&scope)));
         let filter = self.where_clause(&scope, 25);
-        let mut ours: Vec<(String, Kind)> = keys.iter().chain(&calls).cloned().collect();
-        let which = self.tape.chance(30).then(|| self.tape.below(keys.len()));
-        if let Some(at) = which {
-            ours.push((format!("CAST(GROUPING({}) AS BIGINT)", keys[at].0), Kind::BigInt));
-        }
+        let ours: Vec<(String, Kind)> = keys.iter().chain(&calls).cloned().collect();
         let (items, columns) = self.items(ours.clone());
         let branch = |set: &&[usize]| {
             let item = |at: usize| match ours[at].1.sql() {
                 kind if at < keys.len() && !set.contains(&at) => format!("CAST(NULL AS {kind})"),
-                kind if at == keys.len() + calls.len() => {
-                    let absent = which.is_some_and(|which| !set.contains(&which));
-                    format!("CAST({} AS {kind})", i32::from(absent))
-                }
                 _ => ours[at].0.clone(),
             };
             let items: Vec<String> =
