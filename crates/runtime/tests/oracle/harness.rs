@@ -169,6 +169,37 @@ pub fn check(input: &Input, sql: &Text, spread: Spread, referee: &Referee) -> Re
     Ok(())
 }
 
+/// Runs a case whose windows answer once, when they close: at the end of the input all have.
+pub fn check_final(
+    input: &Input,
+    sql: &Text,
+    spread: Spread,
+    referee: &Referee,
+) -> Result<(), String> {
+    let mut subject = Subject::start(input, &sql.ours, spread, Emission::Final)?;
+    let plan = subject.explain();
+    let failed = |what: String| {
+        let (ours, theirs) = (&sql.ours, &sql.theirs);
+        format!(
+            "at the end, emitted once, on {spread:?}: {what}\n\n-- Flink SQL\n{ours}\n\n\
+             -- batch SQL\n{theirs}\n\n{plan}\n{}",
+            input.show()
+        )
+    };
+    let mut contents = Contents::new(input.tables.len());
+    for step in 0..input.steps.len() {
+        subject.release(input, step);
+        contents.apply(&input.steps[step]);
+        subject.step().map_err(failed)?;
+    }
+    subject.end();
+    subject.step().map_err(failed)?;
+    let expected = referee.prepare(&input.tables, &sql.theirs).map_err(failed)?;
+    let expected = expected.answer(&input.tables, &contents).map_err(failed)?;
+    let found = subject.rows().map_err(failed)?;
+    if found == expected { Ok(()) } else { Err(failed(difference(&expected, &found))) }
+}
+
 /// What one has and the other has not.
 pub fn difference(expected: &[String], found: &[String]) -> String {
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::TestCaseError;
 use rialto_engine::operator::Emission;
 
 use crate::data::{Cell, Change, EventTime, Input, Kind, Table};
 use crate::harness::{Spread, Subject, difference};
+use crate::properties::runner;
 use crate::tape::EPOCH_MS;
 use crate::with_deep_stack;
 
@@ -99,11 +100,10 @@ fn cut(events: &[Event], cuts: &[bool]) -> Vec<Vec<Event>> {
 #[test]
 fn lateness_does_not_depend_on_the_cut() {
     with_deep_stack(|| {
-        let config = Config { cases: 96, failure_persistence: None, ..Config::default() };
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+        let mut runner = runner();
         let event = (0..3_i64, -2..5_i64, (0..60_i64).prop_map(|half| half * 500));
         let strategy = (vec(event, 0..40), vec(any::<bool>(), 0..40));
-        let result = TestRunner::new_with_rng(config, rng).run(&strategy, |(events, cuts)| {
+        let result = runner.run(&strategy, |(events, cuts)| {
             let expected = judged(&events);
             let each: Vec<Vec<Event>> = events.iter().map(|e| vec![*e]).collect();
             for steps in [vec![events.clone()], cut(&events, &cuts), each] {
