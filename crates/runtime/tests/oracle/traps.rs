@@ -349,3 +349,18 @@ fn the_second_takes_the_place_of_the_first() {
          +t(2, 3, 'a')\n\n-t(2, 1, 'a')\n-t(2, 2, 'a')\n-t(2, 3, 'a')\n\n-t(3, 1, 'a')",
     );
 }
+
+#[test]
+fn a_scalar_subquery_correlates_by_less() {
+    holds_as(
+        "SELECT k, v, (SELECT COUNT(*) FROM u WHERE u.w < t.v AND u.j = t.k) AS n, (SELECT MAX(w) FROM \
+         u WHERE u.j <> t.k OR t.k IS NULL) AS m FROM t",
+        "SELECT k, v, COALESCE(a.n, 0), b.m FROM t LEFT JOIN (SELECT d.k AS k0, d.v AS v0, COUNT(*) AS \
+         n FROM (SELECT DISTINCT k, v FROM t) AS d JOIN u ON u.w < d.v AND u.j = d.k GROUP BY d.k, d.v) \
+         AS a ON k0 = t.k AND v0 = t.v LEFT JOIN (SELECT d.k AS k1, MAX(w) AS m FROM (SELECT DISTINCT k \
+         FROM t) AS d JOIN u ON u.j <> d.k OR d.k IS NULL GROUP BY d.k) AS b ON k1 IS NOT DISTINCT FROM \
+         t.k",
+        "+t(1, 1, 'a')\n+t(NULL, 1, 'a')\n+t(1, 7, 'z')\n\n+u(1, 5)\n+u(NULL, 4)\n\n+u(2, 6)\n\n\
+         -t(1, 7, 'z')\n+u(1, 0)\n\n-u(2, 6)\n+t(1, 1, 'b')\n\n-u(1, 0)\n-t(1, 1, 'a')",
+    );
+}
