@@ -533,32 +533,7 @@ impl<'a> Gen<'a> {
                 }
             }
         };
-        let correlated = match self.tape.chance(40) {
-            true => self.equal_columns(&l.scope, &r.scope),
-            false => None,
-        };
-        let name = self.name('s');
-        // The referee reads a correlated subquery as the join that it stands for: DataFusion's own
-        // decorrelation refuses IS NOT DISTINCT FROM.
-        let (from, subquery) = match &correlated {
-            None => (l.text.clone(), r.text.map(|r| format!("(SELECT {value} FROM {r})"))),
-            Some((probe, key, same)) => {
-                let joined = format!(
-                    "{} LEFT JOIN (SELECT {key} AS k, {value} AS v FROM {} GROUP BY {key}) AS \
-                     {name} ON {probe} {same} {name}.k",
-                    l.text.theirs, r.text.theirs
-                );
-                let missing = if value.starts_with("COUNT") { "0" } else { "NULL" };
-                let subquery = Text {
-                    ours: format!(
-                        "(SELECT {value} FROM {} WHERE ({probe} {same} {key}))",
-                        r.text.ours
-                    ),
-                    theirs: format!("COALESCE({name}.v, {missing})"),
-                };
-                (Text { ours: l.text.ours.clone(), theirs: joined }, subquery)
-            }
-        };
+        let (from, subquery) = self.value_of(&l, &r, &value);
         let exprs = self.some_columns(&l.scope);
         let (items, mut columns) = self.items(exprs);
         let probes = l.scope.of(kind);
@@ -575,6 +550,33 @@ impl<'a> Gen<'a> {
             join2(&from, &subquery, |l, s| format!("SELECT {items}, {s} AS {name} FROM {l}"));
         columns.push((name, kind));
         Relation { text, columns, window: None }
+    }
+
+    /// The subquery of a value, alone or for each row of the left, and what is read with it. The
+    /// referee reads a correlated subquery as the join that it stands for: DataFusion's own
+    /// decorrelation takes `=` only.
+    fn value_of(&mut self, l: &From, r: &From, value: &str) -> (Text, Text) {
+        let correlated = match self.tape.chance(40) {
+            true => self.equal_columns(&l.scope, &r.scope),
+            false => None,
+        };
+        let Some((probe, key, same)) = correlated else {
+            return (l.text.clone(), r.text.map(|r| format!("(SELECT {value} FROM {r})")));
+        };
+        let name = self.name('s');
+        let same = *self.tape.pick(&[same, same, same, same, same, "<", ">=", "<>"]);
+        let (left, right) = (&l.text.theirs, &r.text.theirs);
+        let theirs = format!(
+            "{left} LEFT JOIN (SELECT d.p AS k, {value} AS v FROM (SELECT DISTINCT {probe} AS p \
+             FROM {left}) AS d JOIN {right} ON d.p {same} {key} GROUP BY d.p) AS {name} ON \
+             {probe} IS NOT DISTINCT FROM {name}.k"
+        );
+        let missing = if value.starts_with("COUNT") { "0" } else { "NULL" };
+        let subquery = Text {
+            ours: format!("(SELECT {value} FROM {} WHERE ({probe} {same} {key}))", r.text.ours),
+            theirs: format!("COALESCE({name}.v, {missing})"),
+        };
+        (Text { ours: l.text.ours.clone(), theirs }, subquery)
     }
 
     /// A table with event time under a window function.

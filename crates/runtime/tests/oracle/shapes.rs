@@ -242,8 +242,8 @@ impl Gen<'_> {
         let end = format!("MAX({time}) OVER ({all}) + {gap_text}");
         let theirs = format!(
             "SELECT {items} FROM (SELECT *, MIN({time}) OVER ({all}) AS window_start, {end} AS \
-             window_end, {end} - INTERVAL '1 millisecond' AS window_time FROM ({numbered}) AS n) AS \
-             {alias}"
+             window_end, {end} - INTERVAL '1 millisecond' AS window_time FROM ({numbered}) AS n) \
+             AS {alias}"
         );
         let ours = format!(
             "SELECT {items} FROM TABLE(SESSION(TABLE {name}{by}, DESCRIPTOR({time}), INTERVAL \

@@ -131,7 +131,8 @@ fn outer_joins_pad_and_match_in_turn() {
             format!("SELECT t.k, t.v, u.j, u.w FROM t {kind} JOIN u ON t.k = u.j AND t.v < u.w");
         holds(
             sql.leak(),
-            "+t(1, 1, 'a')\n\n+u(1, 5)\n\n+u(1, 6)\n\n-u(1, 5)\n\n-u(1, 6)\n\n+u(1, 0)\n+u(1, 9)\n\n\
+            "+t(1, 1, 'a')\n\n+u(1, 5)\n\n+u(1, 6)\n\n-u(1, 5)\n\n-u(1, 6)\n\n+u(1, 0)\n+u(1, \
+             9)\n\n \
              -t(1, 1, 'a')\n+t(NULL, 1, 'a')\n+u(NULL, 7)\n\n+t(1, 1, 'a')\n+t(1, 1, 'a')\n\n\
              -u(1, 9)\n-t(1, 1, 'a')",
         );
@@ -241,7 +242,8 @@ fn holds_as(ours: &'static str, theirs: &'static str, story: &'static str) {
 fn not_in_beside_or_keeps_its_nulls() {
     holds_as(
         "SELECT k, v FROM t WHERE k NOT IN (SELECT j FROM u) OR v = 9",
-        "SELECT k, v FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE j = k OR j IS NULL OR k IS NULL) \
+        "SELECT k, v FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE j = k OR j IS NULL OR k IS \
+         NULL) \
          OR v = 9",
         "+t(1, 1, 'a')\n+t(NULL, 2, 'b')\n+t(NULL, 9, 'c')\n\n+u(2, 0)\n\n+u(NULL, 0)\n\n\
          -u(2, 0)\n\n-u(NULL, 0)\n\n+u(1, 1)",
@@ -252,7 +254,8 @@ fn not_in_beside_or_keeps_its_nulls() {
 fn a_correlation_of_not_in_is_never_unknown() {
     holds_as(
         "SELECT k, v FROM t WHERE k NOT IN (SELECT j FROM u WHERE u.w = t.v)",
-        "SELECT k, v FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.w = t.v AND (j = k OR j IS NULL \
+        "SELECT k, v FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.w = t.v AND (j = k OR j IS \
+         NULL \
          OR k IS NULL))",
         "+t(1, NULL, 'a')\n+t(NULL, 2, 'b')\n+t(1, 2, 'c')\n\n+u(7, 2)\n\n+u(NULL, 2)\n\n\
          +u(1, NULL)\n\n-u(7, 2)\n\n-u(NULL, 2)\n\n+u(1, 2)",
@@ -264,7 +267,8 @@ fn membership_that_is_unknown_stays_unknown() {
     // Neither in nor not in, where an element is null.
     holds_as(
         "SELECT k FROM t WHERE (k IN (SELECT j FROM u)) IS UNKNOWN",
-        "SELECT k FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE j = k) AND EXISTS (SELECT 1 FROM u \
+        "SELECT k FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE j = k) AND EXISTS (SELECT 1 FROM \
+         u \
          WHERE j IS NULL OR k IS NULL)",
         "+t(1, 1, 'a')\n+t(NULL, 2, 'b')\n\n+u(2, 0)\n\n+u(NULL, 0)\n\n+u(1, 0)\n\n-u(NULL, 0)",
     );
@@ -273,10 +277,13 @@ fn membership_that_is_unknown_stays_unknown() {
 #[test]
 fn a_scalar_subquery_correlates_by_null() {
     holds_as(
-        "SELECT k, (SELECT COUNT(*) FROM u WHERE u.j IS NOT DISTINCT FROM t.k) AS n, (SELECT MAX(w) \
+        "SELECT k, (SELECT COUNT(*) FROM u WHERE u.j IS NOT DISTINCT FROM t.k) AS n, (SELECT \
+         MAX(w) \
          FROM u WHERE t.k = u.j + 1) AS m FROM t",
-        "SELECT k, COALESCE(a.n, 0), b.m FROM t LEFT JOIN (SELECT j, COUNT(*) AS n FROM u GROUP BY j) \
-         AS a ON a.j IS NOT DISTINCT FROM t.k LEFT JOIN (SELECT j + 1 AS j, MAX(w) AS m FROM u GROUP \
+        "SELECT k, COALESCE(a.n, 0), b.m FROM t LEFT JOIN (SELECT j, COUNT(*) AS n FROM u GROUP \
+         BY j) \
+         AS a ON a.j IS NOT DISTINCT FROM t.k LEFT JOIN (SELECT j + 1 AS j, MAX(w) AS m FROM u \
+         GROUP \
          BY j + 1) AS b ON b.j = t.k",
         "+t(1, 1, 'a')\n+t(NULL, 1, 'a')\n+t(0, 1, 'z')\n\n+u(0, 5)\n+u(NULL, 4)\n\n\
          +u(NULL, 5)\n+u(2, 5)\n\n-u(0, 5)\n-u(NULL, 5)\n\n-u(NULL, 4)",
@@ -287,7 +294,8 @@ fn a_scalar_subquery_correlates_by_null() {
 fn sets_without_a_row_group_nothing() {
     holds_as(
         "SELECT k, s, SUM(v) AS x, COUNT(DISTINCT k) AS n FROM t GROUP BY GROUPING SETS ((k), (s), ())",
-        "SELECT k, NULL AS s, SUM(v) AS x, COUNT(DISTINCT k) AS n FROM t GROUP BY k UNION ALL SELECT \
+        "SELECT k, NULL AS s, SUM(v) AS x, COUNT(DISTINCT k) AS n FROM t GROUP BY k UNION ALL \
+         SELECT \
          NULL, s, SUM(v), COUNT(DISTINCT k) FROM t GROUP BY s UNION ALL SELECT NULL, NULL, SUM(v), \
          COUNT(DISTINCT k) FROM t HAVING COUNT(*) > 0",
         "+t(1, 1, 'a')\n+t(NULL, 1, NULL)\n\n+t(1, 2, 'b')\n\n-t(1, 1, 'a')\n-t(NULL, 1, NULL)\n\n\
@@ -322,7 +330,8 @@ fn copies_are_counted_on_both_sides() {
 fn rows_around_a_row_go() {
     holds(
         "SELECT k, v, s, SUM(v) OVER (PARTITION BY k ORDER BY v ASC NULLS FIRST, s ASC NULLS FIRST \
-         ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS a, COUNT(s) OVER (PARTITION BY k ORDER BY v ASC \
+         ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS a, COUNT(s) OVER (PARTITION BY k ORDER BY v \
+         ASC \
          NULLS FIRST RANGE BETWEEN 2 PRECEDING AND CURRENT ROW) AS b FROM t",
         "+t(1, 1, 'a')\n+t(1, 2, 'b')\n+t(1, 5, 'c')\n\n-t(1, 2, 'b')\n\n+t(1, NULL, 'd')\n\
          +t(1, 3, NULL)\n\n-t(1, 1, 'a')\n\n-t(1, NULL, 'd')",
@@ -332,7 +341,8 @@ fn rows_around_a_row_go() {
 #[test]
 fn groups_of_groups_follow_what_is_taken_back() {
     holds(
-        "SELECT n, COUNT(*) AS a, SUM(m) AS b, MIN(k) AS c, COUNT(DISTINCT m) FILTER (WHERE n > 1) AS d \
+        "SELECT n, COUNT(*) AS a, SUM(m) AS b, MIN(k) AS c, COUNT(DISTINCT m) FILTER (WHERE n > \
+         1) AS d \
          FROM (SELECT k, COUNT(*) AS n, MAX(v) AS m FROM t GROUP BY k) AS q GROUP BY n",
         "+t(1, 5, 'a')\n+t(2, 5, 'a')\n+t(3, 7, 'a')\n\n+t(1, 9, 'b')\n\n-t(1, 9, 'b')\n\n\
          -t(3, 7, 'a')\n+t(2, 6, 'a')\n\n-t(2, 5, 'a')\n-t(1, 5, 'a')\n\n-t(2, 6, 'a')",
@@ -343,7 +353,8 @@ fn groups_of_groups_follow_what_is_taken_back() {
 fn the_second_takes_the_place_of_the_first() {
     // A Top-N of groups, whose rows move past each other.
     holds(
-        "SELECT k, n, r FROM (SELECT k, n, ROW_NUMBER() OVER (ORDER BY n DESC, k ASC NULLS FIRST) AS r \
+        "SELECT k, n, r FROM (SELECT k, n, ROW_NUMBER() OVER (ORDER BY n DESC, k ASC NULLS FIRST) \
+         AS r \
          FROM (SELECT k, COUNT(*) AS n FROM t GROUP BY k) AS g) AS q WHERE r <= 2",
         "+t(1, 1, 'a')\n+t(2, 1, 'a')\n+t(3, 1, 'a')\n\n+t(3, 2, 'a')\n\n+t(2, 2, 'a')\n\
          +t(2, 3, 'a')\n\n-t(2, 1, 'a')\n-t(2, 2, 'a')\n-t(2, 3, 'a')\n\n-t(3, 1, 'a')",
@@ -353,12 +364,17 @@ fn the_second_takes_the_place_of_the_first() {
 #[test]
 fn a_scalar_subquery_correlates_by_less() {
     holds_as(
-        "SELECT k, v, (SELECT COUNT(*) FROM u WHERE u.w < t.v AND u.j = t.k) AS n, (SELECT MAX(w) FROM \
+        "SELECT k, v, (SELECT COUNT(*) FROM u WHERE u.w < t.v AND u.j = t.k) AS n, (SELECT MAX(w) \
+         FROM \
          u WHERE u.j <> t.k OR t.k IS NULL) AS m FROM t",
-        "SELECT k, v, COALESCE(a.n, 0), b.m FROM t LEFT JOIN (SELECT d.k AS k0, d.v AS v0, COUNT(*) AS \
-         n FROM (SELECT DISTINCT k, v FROM t) AS d JOIN u ON u.w < d.v AND u.j = d.k GROUP BY d.k, d.v) \
-         AS a ON k0 = t.k AND v0 = t.v LEFT JOIN (SELECT d.k AS k1, MAX(w) AS m FROM (SELECT DISTINCT k \
-         FROM t) AS d JOIN u ON u.j <> d.k OR d.k IS NULL GROUP BY d.k) AS b ON k1 IS NOT DISTINCT FROM \
+        "SELECT k, v, COALESCE(a.n, 0), b.m FROM t LEFT JOIN (SELECT d.k AS k0, d.v AS v0, \
+         COUNT(*) AS \
+         n FROM (SELECT DISTINCT k, v FROM t) AS d JOIN u ON u.w < d.v AND u.j = d.k GROUP BY \
+         d.k, d.v) \
+         AS a ON k0 = t.k AND v0 = t.v LEFT JOIN (SELECT d.k AS k1, MAX(w) AS m FROM (SELECT \
+         DISTINCT k \
+         FROM t) AS d JOIN u ON u.j <> d.k OR d.k IS NULL GROUP BY d.k) AS b ON k1 IS NOT \
+         DISTINCT FROM \
          t.k",
         "+t(1, 1, 'a')\n+t(NULL, 1, 'a')\n+t(1, 7, 'z')\n\n+u(1, 5)\n+u(NULL, 4)\n\n+u(2, 6)\n\n\
          -t(1, 7, 'z')\n+u(1, 0)\n\n-u(2, 6)\n+t(1, 1, 'b')\n\n-u(1, 0)\n-t(1, 1, 'a')",
