@@ -66,8 +66,7 @@ pub fn capabilities(connector: &str, format: Option<&str>) -> Option<Capabilitie
 }
 
 fn accepts_changes(connector: &Connector, format: Option<&str>) -> bool {
-    connector.accepts_changes
-        || connector.formats_take_changes && format.is_some_and(is_changelog)
+    connector.accepts_changes || connector.formats_take_changes && format.is_some_and(is_changelog)
 }
 
 /// The type of a metadata column (`file.path`) of a connector, or `None` if it has no such column.

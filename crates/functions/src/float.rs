@@ -24,12 +24,7 @@ struct FloatCompare {
 }
 
 /// `left op right` as Java compares, where that differs from arrow's order; else `None`.
-pub fn comparison(
-    op: Operator,
-    data_type: &DataType,
-    left: &Expr,
-    right: &Expr,
-) -> Option<Expr> {
+pub fn comparison(op: Operator, data_type: &DataType, left: &Expr, right: &Expr) -> Option<Expr> {
     if !matches!(data_type, DataType::Float32 | DataType::Float64) {
         return None;
     }

@@ -4,7 +4,6 @@ use arrow::datatypes::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 use datafusion_common::{Result, plan_err};
 use std::sync::Arc;
 
-
 /// The largest precision of a DECIMAL.
 pub(crate) const MAX_PRECISION: u8 = 38;
 /// The scale that a DECIMAL keeps at least when its precision must be cut.

@@ -196,8 +196,7 @@ impl Decoder for RawDecoder {
     fn finish(&mut self) -> rialto_engine::Result<RecordBatch> {
         let internal = |e: arrow::error::ArrowError| EngineError::Internal(e.to_string());
         let column = self.slot.as_mut().map(Slot::finish).transpose().map_err(internal)?;
-        let options =
-            arrow::array::RecordBatchOptions::new().with_row_count(Some(self.rows));
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
         self.bytes = 0;
         let arrays = column.into_iter().collect();
@@ -345,10 +344,8 @@ mod tests {
 
     #[test]
     fn the_table_has_one_column_of_a_plain_type() {
-        let fields = vec![
-            Field::new("a", DataType::Utf8, true),
-            Field::new("b", DataType::Utf8, true),
-        ];
+        let fields =
+            vec![Field::new("a", DataType::Utf8, true), Field::new("b", DataType::Utf8, true)];
         let none: [(&str, &str); 0] = [];
         let two = TableSpec::new("t", Arc::new(Schema::new(fields)), none);
         let error = validate(&two, &Options::new(&two)).unwrap_err();

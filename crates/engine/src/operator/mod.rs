@@ -1,9 +1,9 @@
 //! Operators: one file each, all of the same shape.
 
 pub mod aggregate;
+pub mod clock_time;
 mod emission;
 mod event_time;
-pub mod clock_time;
 pub mod filter_project;
 pub mod first_row;
 pub mod join;

@@ -1,5 +1,5 @@
 //! Lateness: judged in row order, so the answer does not depend on the cut, and emitted as updates
-//! or once, it ends the same.
+//! or once, it ends the same. What changes behind the watermark without being late stays right.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,10 @@ use proptest::test_runner::TestCaseError;
 use rialto_engine::operator::Emission;
 
 use crate::data::{Cell, Change, EventTime, Input, Kind, Table};
-use crate::harness::{Spread, Subject, difference};
+use crate::harness::{Spread, Subject, check, difference};
 use crate::properties::runner;
+use crate::query::Text;
+use crate::referee::Referee;
 use crate::tape::EPOCH_MS;
 use crate::with_deep_stack;
 
@@ -125,4 +127,44 @@ fn lateness_does_not_depend_on_the_cut() {
         });
         result.unwrap_or_else(|e| panic!("{e}"));
     });
+}
+
+/// The view equals the batch answer although the watermark has passed the rows that change.
+fn holds_behind_the_watermark(sql: &'static str) {
+    with_deep_stack(move || {
+        let steps: Vec<Vec<Event>> = [(5, 1, 0), (1, 2, 10_000), (2, 5, 11_000), (1, 3, 30_000)]
+            .map(|event| vec![event])
+            .to_vec();
+        let referee = Referee::new();
+        for shards in [1, 4] {
+            let spread = Spread { shards, splits: 1 };
+            check(&input(&steps), &Text::same(sql), spread, &referee).unwrap_or_else(|e| {
+                panic!("{e}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_first_row_that_goes_is_not_late() {
+    holds_behind_the_watermark(
+        "SELECT k, v, COUNT(*) OVER (ORDER BY ts) AS n \
+         FROM (SELECT k, v, ts FROM t ORDER BY v DESC NULLS LAST, k ASC NULLS FIRST LIMIT 2) AS q",
+    );
+}
+
+#[test]
+fn a_padded_row_is_not_late() {
+    holds_behind_the_watermark(
+        "SELECT a.k, a.v, b.ts, COUNT(*) OVER (ORDER BY b.ts ASC NULLS FIRST) AS n FROM t AS a \
+         LEFT JOIN t AS b ON a.k = b.v AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '12' SECOND",
+    );
+}
+
+#[test]
+fn a_row_that_sees_the_next_is_not_late() {
+    holds_behind_the_watermark(
+        "SELECT k, m, COUNT(*) OVER (ORDER BY ts) AS n \
+         FROM (SELECT k, ts, LEAD(v) OVER (ORDER BY ts) AS m FROM t) AS q",
+    );
 }

@@ -161,9 +161,7 @@ impl Build<'_> {
                     Ok(Box::new(WindowAssign::new(&input, time, windows)?))
                 })
             }
-            StepNode::ClockTime => {
-                self.circuit.operator(name, inputs, || Ok(Box::new(ClockTime)))
-            }
+            StepNode::ClockTime => self.circuit.operator(name, inputs, || Ok(Box::new(ClockTime))),
             StepNode::Combine(spec) => {
                 let spec = spec.clone();
                 self.circuit.operator(name, inputs, move || {

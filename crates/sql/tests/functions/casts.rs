@@ -1,7 +1,7 @@
 //! Casts and how values look.
 
-use rialto_sql::functions::SessionSettings;
 use crate::harness::{check, check_errors, check_in, check_types, utc};
+use rialto_sql::functions::SessionSettings;
 
 #[test]
 fn to_numbers() {

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use arrow::array::Array;
 
+use crate::harness::{plan, run, utc};
 use rialto_sql::functions::SessionSettings;
 use rialto_sql::functions::cast::TYPE_METADATA_KEY;
 use rialto_sql::functions::format_field_value;
-use crate::harness::{plan, run, utc};
 
 fn answer(sql: &str, settings: &SessionSettings) -> Result<Vec<String>, String> {
     let work = || {

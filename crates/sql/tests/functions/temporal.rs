@@ -1,7 +1,7 @@
 //! Dates and times.
 
-use rialto_sql::functions::SessionSettings;
 use crate::harness::{check, check_errors, check_in, check_types, utc};
+use rialto_sql::functions::SessionSettings;
 
 #[test]
 fn parts() {

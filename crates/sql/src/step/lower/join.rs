@@ -200,11 +200,19 @@ fn join_traits(
     let insert_only = l.insert_only && r.insert_only;
     let grows = matches!(kind, JoinKind::Inner | JoinKind::LeftSemi);
     // A row of a time-bounded inner join is as late as its rows; of any other join, however late.
-    let timed = retention.is_some();
+    // Rows that a window join pairs are as old as their window. A side that may be padded has no
+    // time: the nulls in it would be taken for late.
+    let known = |roles: &[Role], padded: bool| match retention {
+        None => vec![Role::None; roles.len()],
+        Some(_) if padded => vec![Role::None; roles.len()],
+        Some(Retention::Window { .. }) => super::window_roles(roles),
+        Some(_) => roles.to_vec(),
+    };
+    let left_roles = known(&l.roles, matches!(kind, JoinKind::Right | JoinKind::Full));
+    let right_roles = known(&r.roles, matches!(kind, JoinKind::Left | JoinKind::Full));
     let role = |&c: &usize| match c.checked_sub(offset) {
-        _ if !timed => Role::None,
-        None => l.roles[c],
-        Some(c) => r.roles[c],
+        None => left_roles[c],
+        Some(c) => right_roles[c],
     };
     let key = match kind {
         JoinKind::LeftSemi | JoinKind::LeftAnti => l.key.clone(),

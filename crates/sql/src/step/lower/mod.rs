@@ -418,6 +418,14 @@ fn clock_time(input: Plan, time: usize) -> Plan {
     Arc::new(StepPlan { node: StepNode::ClockTime, inputs: vec![input], schema, traits })
 }
 
+/// Roles for an operator whose rows may change for as long as their window is open: event times
+/// other than the window's may be behind the watermark by then, and an operator above would take
+/// the change for late.
+fn window_roles(roles: &[Role]) -> Vec<Role> {
+    let kept = |role: &Role| if *role == Role::Rowtime { Role::None } else { *role };
+    roles.iter().map(kept).collect()
+}
+
 /// The position of a window's end among some columns.
 fn window_end(traits: &Traits, columns: &[usize]) -> Option<usize> {
     columns.iter().position(|&c| traits.roles[c] == Role::WindowEnd)

@@ -88,7 +88,12 @@ impl Lowering {
         }
         let mut fields = input.schema.fields().to_vec();
         fields.extend(functions.iter().map(|f| Arc::clone(&f.output)));
-        let mut roles = input.traits.roles.clone();
+        // A row that sees later ones changes when they come, however old it is by then.
+        let looks_back = event_time.is_some() && looks_back(&frame, &functions);
+        let mut roles = match looks_back || emission == Emission::Final {
+            true => input.traits.roles.clone(),
+            false => Vec::new(),
+        };
         roles.resize(fields.len(), Role::None);
         let traits = Traits {
             insert_only: emission == Emission::Final,
@@ -109,6 +114,21 @@ impl Lowering {
         let schema = super::loose(&Schema::new(fields));
         Ok(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
     }
+}
+
+/// Whether no row sees one that is later than itself.
+fn looks_back(frame: &Frame, functions: &[WindowFunction]) -> bool {
+    let ahead = matches!(frame.end, FrameBound::Following(_) | FrameBound::UnboundedFollowing);
+    let whole = |f: &WindowFunction| {
+        matches!(
+            f.kind,
+            FunctionKind::Lead(_)
+                | FunctionKind::Ntile(_)
+                | FunctionKind::PercentRank
+                | FunctionKind::CumeDist
+        )
+    };
+    !ahead && !functions.iter().any(whole)
 }
 
 fn call_of(expr: &Expr) -> Result<&Call> {

@@ -151,7 +151,12 @@ impl Lowering {
             ttl_ms,
         };
         let mut fields = input.schema.fields().to_vec();
-        let mut roles = input.traits.roles.clone();
+        // A row comes back however old it is, once those before it are gone.
+        let mut roles = match window_end {
+            _ if spec.is_output_insert_only() => input.traits.roles.clone(),
+            Some(_) => super::window_roles(&input.traits.roles),
+            None => vec![Role::None; input.traits.roles.len()],
+        };
         if let Some(name) = &spec.rank_output {
             let data_type = arrow::datatypes::DataType::Int64;
             fields.push(Arc::new(arrow::datatypes::Field::new(name, data_type, true)));

@@ -39,6 +39,7 @@ impl Lowering {
         };
         traits.insert_only = emission == Emission::Final;
         traits.partitioning = Some(partition).filter(|p| !p.is_empty());
+        traits.roles = super::window_roles(&traits.roles);
         // A row's bounds change as its session grows: they are no part of a key.
         traits.key = input.traits.key.clone();
         let node = StepNode::Session(spec);
