@@ -350,13 +350,12 @@ fn long(cursor: &mut Cursor<'_>, name: &str) -> Parsed<i64> {
     parsed(cursor, name, |text| text::integer(trimmed(text)))
 }
 
-/// A number with a fraction, cut off towards zero.
+/// A number with a fraction or an exponent, cut off towards zero. As in Flink it goes by way of a
+/// double.
 fn truncated(text: &[u8]) -> Option<i64> {
-    // With 18 digits after the point nothing but the sign of a smaller rest can be lost.
-    match text::decimal(text, 38, 18) {
-        DecimalText::Value(v) => i64::try_from(v / 1_000_000_000_000_000_000).ok(),
-        _ => None,
-    }
+    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let bound = 9_223_372_036_854_775_808.0;
+    (-bound..bound).contains(&value).then_some(value as i64)
 }
 
 fn small(cursor: &mut Cursor<'_>, name: &str) -> Parsed<i64> {

@@ -210,15 +210,32 @@ fn history(plan: &StepPlan) -> Option<Plan> {
         }
         _ => return None,
     };
-    let traits = Traits { insert_only: true, ..plan.traits.clone() };
+    // The deduplication's rows may come back late and have no event time; these only come.
+    let role = |from: Option<usize>| from.map_or(Role::None, |at| input.traits.roles[at]);
+    let roles = match &node {
+        StepNode::Select(columns) => columns.iter().map(|&at| role(Some(at))).collect(),
+        StepNode::FilterProject { projection: Some(expressions), .. } => {
+            expressions.iter().map(|e| role(column_at(e))).collect()
+        }
+        _ => input.traits.roles.clone(),
+    };
+    let traits = Traits { insert_only: true, roles, ..plan.traits.clone() };
     let schema = Arc::clone(&plan.schema);
     Some(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
+}
+
+/// The position of the column that a bound expression is.
+fn column_at(expression: &Expression) -> Option<usize> {
+    expression.downcast_ref::<datafusion_physical_expr::expressions::Column>().map(|c| c.index())
 }
 
 /// `ROW_NUMBER() OVER (PARTITION BY key ORDER BY time DESC) = 1` over rows that only come.
 fn keeps_last(spec: &TopNSpec, plan: &StepPlan) -> bool {
     let by_time = match spec.order.as_slice() {
-        [one] => one.options.descending && plan.traits.roles[one.column].is_event_time(),
+        [one] => {
+            let roles = &plan.inputs[0].traits.roles;
+            one.options.descending && roles[one.column].is_event_time()
+        }
         _ => false,
     };
     by_time
