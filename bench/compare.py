@@ -163,7 +163,7 @@ def row(query, figures):
     if "error" in rialto:
         return f"{query:5} failed: {rialto['error']}"
     rows = rialto["rows"]
-    text = (f"{query:5}{rialto['rows_per_s']:12,}{1e6 * rialto['cpu_s'] / rows:9.3f}"
+    text = (f"{query:5}{rialto['rows_per_s']:12,.0f}{1e6 * rialto['cpu_s'] / rows:9.3f}"
             f"{rialto['peak_mb']:8.0f}")
     for name in ("flink", "duckdb"):
         other = figures.get(name)

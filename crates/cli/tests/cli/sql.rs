@@ -45,6 +45,15 @@ fn a_query_prints_csv_with_a_header() {
 }
 
 #[test]
+fn a_column_that_is_selected_again_is_numbered() {
+    let text = query(
+        &["-o", "csv"],
+        "SELECT id, id, n AS id0, id, 1 FROM (SELECT id, 7 AS n FROM sales) WHERE id = 4",
+    );
+    assert_eq!(text, "id,id1,id0,id2,EXPR$4\n4,4,7,4,1\n");
+}
+
+#[test]
 fn a_changelog_has_kind_and_step() {
     let text = query(&["--changelog", "-o", "json"], "SELECT COUNT(amount) AS n FROM sales");
     let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();

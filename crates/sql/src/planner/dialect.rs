@@ -297,16 +297,45 @@ fn fetch_first(query: &mut ast::Query) -> Result<()> {
     Ok(())
 }
 
-/// Gives select items without a name the one that Flink gives them: `EXPR$0` by position.
+/// Gives select items without a name the one that Flink gives them: `EXPR$0` by position; a column
+/// that is selected again `a0`, `a1`, ….
 fn name_columns(select: &mut ast::Select) {
-    let named = |e: &Expr| matches!(e, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    let mut columns: Vec<Vec<String>> = Vec::new();
+    let mut names: Vec<String> = select.projection.iter().filter_map(name_of).collect();
     for (at, item) in select.projection.iter_mut().enumerate() {
-        if let SelectItem::UnnamedExpr(expr) = item
-            && !named(expr)
-        {
-            let alias = Ident::with_quote('`', format!("EXPR${at}"));
-            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
-        }
+        let SelectItem::UnnamedExpr(expr) = item else { continue };
+        let path = path_of(expr);
+        let alias = match path.last() {
+            Some(_) if !columns.contains(&path) => {
+                columns.push(path);
+                continue;
+            }
+            Some(name) => {
+                let free = (0..).map(|n: u32| format!("{name}{n}")).find(|n| !names.contains(n));
+                free.unwrap_or_default()
+            }
+            None => format!("EXPR${at}"),
+        };
+        names.push(alias.clone());
+        let alias = Ident::with_quote('`', alias);
+        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+    }
+}
+
+/// The names that lead to a column that is selected as it is; of anything else none.
+fn path_of(expr: &Expr) -> Vec<String> {
+    match expr {
+        Expr::Identifier(name) => vec![name.value.clone()],
+        Expr::CompoundIdentifier(parts) => parts.iter().map(|name| name.value.clone()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn name_of(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(expr) => path_of(expr).pop(),
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
+        _ => None,
     }
 }
 
