@@ -34,6 +34,7 @@ here, data, query, threads, runs = sys.argv[1:]
 here = pathlib.Path(here)
 db = duckdb.connect()
 db.execute(f"SET threads = {threads}")
+db.execute("SET enable_progress_bar = false")
 ddl = (here / "ddl.sql").read_text()
 for stream in ("person", "auction", "bid"):
     body = re.search(rf"CREATE TABLE {stream} \((.*?)WATERMARK", ddl, re.DOTALL)[1]
@@ -123,7 +124,9 @@ class DuckDb:
         command = [self.python, "-c", DUCKDB, NEXMARK, self.data, query, self.options.shards,
                    self.options.runs]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-        return json.loads(done.stdout) if done.returncode == 0 else {"error": last_line(done.stderr)}
+        if done.returncode:
+            return {"error": last_line(done.stderr)}
+        return json.loads(last_line(done.stdout))
 
     def end(self):
         pass
