@@ -106,7 +106,7 @@ impl Source for FileSource {
             Format::Text(format) => (format.splittable, format.changelog),
             Format::Parquet => (false, false),
         };
-        let split_bytes = splittable.then_some(self.split_bytes);
+        let split_bytes = (splittable && !self.spec.in_order).then_some(self.split_bytes);
         let queue = Queue::new(self.location.clone(), options.interval, split_bytes)?;
         let bounded = queue.is_bounded();
         let queue = Arc::new(Mutex::new(queue));
