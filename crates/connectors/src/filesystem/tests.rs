@@ -150,6 +150,22 @@ fn a_large_file_is_shared_by_readers_and_no_record_is_lost_or_doubled() {
 }
 
 #[test]
+fn a_large_file_of_a_table_with_a_watermark_is_read_by_one_reader_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.json"), objects(0..500)).unwrap();
+    let mut spec = spec(&[("path", "a.json"), ("format", "json")]);
+    spec.in_order = true;
+    let options = super::FileOptions::read(&spec).unwrap();
+    let location = options.location(&Environment::new(dir.path())).unwrap();
+    let (columns, assembly) =
+        super::Assembly::new(&spec, location.folder(), dir.path().into(), "x").unwrap();
+    let assembly = Arc::new(assembly);
+    let source = super::FileSource { spec, location, columns, assembly, split_bytes: 100 };
+    let (deltas, dead) = drain(&mut rialto_engine::Source::readers(&source, 3).unwrap(), 7);
+    assert_eq!((ids(&deltas), dead), ((0..500).collect(), vec![]));
+}
+
+#[test]
 fn a_reader_goes_on_where_another_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path();
