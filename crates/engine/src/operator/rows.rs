@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
-use arrow::compute::{interleave, take};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, new_null_array};
+use arrow::buffer::NullBuffer;
+use arrow::compute::{interleave, not, take};
 use arrow::datatypes::SchemaRef;
 
-use crate::Result;
 use crate::expr::record_batch;
+use crate::{Delta, Result};
 
 /// No row: gathers as null where that is allowed.
 pub(crate) const NO_ROW: u32 = u32::MAX;
@@ -231,6 +232,19 @@ pub(crate) fn widen(
 ) -> Result<RecordBatch> {
     let columns = batch.columns().iter().cloned().chain(more).collect();
     record_batch(&Arc::clone(schema), columns, batch.num_rows())
+}
+
+/// The rows without a null in `columns`, and those with one if there are any.
+pub(crate) fn split_nulls(delta: Delta, columns: &[usize]) -> Result<(Delta, Option<Delta>)> {
+    let mut valid: Option<NullBuffer> = None;
+    for &column in columns {
+        valid = NullBuffer::union(valid.as_ref(), delta.column(column).logical_nulls().as_ref());
+    }
+    let Some(valid) = valid.filter(|v| v.null_count() > 0) else {
+        return Ok((delta, None));
+    };
+    let valid = BooleanArray::new(valid.into_inner(), None);
+    Ok((delta.filter(&valid)?, Some(delta.filter(&not(&valid)?)?)))
 }
 
 #[cfg(test)]

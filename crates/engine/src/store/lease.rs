@@ -4,23 +4,29 @@ use super::Expiry;
 
 /// When each slot of a key table may be forgotten.
 ///
-/// A write renews a slot's lease. Each slot lies in the queue once, with a deadline that may be an
-/// old one: whoever comes out of the queue too early goes in again.
+/// A write renews a slot's lease. A slot lies in the queue once, with a deadline that may be an old
+/// one: if it comes out too early it goes in again. A clock that is set back adds a second, earlier
+/// entry; of a slot's entries all but the earliest are dropped when they come out.
 #[derive(Debug)]
 pub struct Leases {
     ttl_ms: i64,
     /// Each slot's deadline; [`NONE`] where there is no lease.
     deadlines: Vec<i64>,
+    /// When each slot comes out of the queue next; [`NEVER`] where it does not lie in it.
+    queued: Vec<i64>,
     queue: Expiry,
 }
 
 /// The deadline of a slot that is not leased.
 const NONE: i64 = i64::MIN;
+/// When a slot comes out that is not in the queue.
+const NEVER: i64 = i64::MAX;
 
 impl Leases {
     /// No lease yet; each will run for `ttl_ms`.
     pub fn new(ttl_ms: i64) -> Self {
-        Self { ttl_ms, deadlines: Vec::new(), queue: Expiry::new(ttl_ms) }
+        let (deadlines, queued) = (Vec::new(), Vec::new());
+        Self { ttl_ms, deadlines, queued, queue: Expiry::new(ttl_ms) }
     }
 
     /// Renews a slot's lease, or begins one.
@@ -28,11 +34,12 @@ impl Leases {
         let at = slot as usize;
         if at >= self.deadlines.len() {
             self.deadlines.resize(at + 1, NONE);
+            self.queued.resize(at + 1, NEVER);
         }
         let deadline = clock_ms.saturating_add(self.ttl_ms);
-        let before = std::mem::replace(&mut self.deadlines[at], deadline);
-        // A clock that was set back must not keep the entry from coming out in time.
-        if before == NONE || before > deadline {
+        self.deadlines[at] = deadline;
+        if deadline < self.queued[at] {
+            self.queued[at] = deadline;
             self.queue.push(deadline, slot);
         }
     }
@@ -49,15 +56,18 @@ impl Leases {
         let (mut due, mut expired) = (Vec::new(), Vec::new());
         self.queue.take_until(clock_ms, &mut due);
         for slot in due {
-            let deadline = self.deadlines[slot as usize];
-            if deadline == NONE {
+            let at = slot as usize;
+            if self.queued[at] > clock_ms {
                 continue;
             }
-            if deadline <= clock_ms {
-                self.deadlines[slot as usize] = NONE;
-                expired.push(slot);
-            } else {
+            let deadline = self.deadlines[at];
+            self.queued[at] = NEVER;
+            if deadline > clock_ms {
+                self.queued[at] = deadline;
                 self.queue.push(deadline, slot);
+            } else if deadline != NONE {
+                self.deadlines[at] = NONE;
+                expired.push(slot);
             }
         }
         expired

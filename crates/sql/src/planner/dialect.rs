@@ -297,6 +297,22 @@ fn fetch_first(query: &mut ast::Query) -> Result<()> {
     Ok(())
 }
 
+/// A query of one select and nothing else.
+pub(super) fn query_of(with: Option<ast::With>, select: ast::Select) -> ast::Query {
+    ast::Query {
+        with,
+        body: Box::new(SetExpr::Select(Box::new(select))),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}
+
 /// Gives select items without a name the one that Flink gives them: `EXPR$0` by position; a column
 /// that is selected again `a0`, `a1`, ….
 fn name_columns(select: &mut ast::Select) {

@@ -6,9 +6,11 @@
 //! which a filter treats alike.
 
 use sqlparser::ast::{
-    self, BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, TableAlias,
-    TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    self, BinaryOperator, Expr, Ident, Query, Select, SelectItem, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins, Value,
 };
+
+use super::dialect;
 
 /// The name of the subquery's rows.
 const ROWS: &str = "$in";
@@ -73,16 +75,5 @@ fn matching(subquery: Box<Query>, columns: Vec<Ident>, condition: Option<Expr>) 
         value_table_mode: None,
         flavor: ast::SelectFlavor::Standard,
     };
-    Query {
-        with: None,
-        body: Box::new(SetExpr::Select(Box::new(select))),
-        order_by: None,
-        limit_clause: None,
-        fetch: None,
-        locks: Vec::new(),
-        for_clause: None,
-        settings: None,
-        format_clause: None,
-        pipe_operators: Vec::new(),
-    }
+    dialect::query_of(None, select)
 }

@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 use datafusion_common::{DFSchema, DFSchemaRef, TableReference};
 use sqlparser::ast::{
     self, Expr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, VisitMut, VisitorMut,
+    VisitMut, VisitorMut,
 };
 
 /// Writes out the stars behind columns that are rows; `from` answers the columns of a query.
@@ -77,18 +77,7 @@ impl Stars<'_> {
             first.cte_tables.extend(around.flat_map(|w| w.cte_tables.clone()));
             first
         });
-        Query {
-            with,
-            body: Box::new(SetExpr::Select(Box::new(alone))),
-            order_by: None,
-            limit_clause: None,
-            fetch: None,
-            locks: Vec::new(),
-            for_clause: None,
-            settings: None,
-            format_clause: None,
-            pipe_operators: Vec::new(),
-        }
+        super::dialect::query_of(with, alone)
     }
 }
 

@@ -76,8 +76,8 @@ impl Combine {
         Ok(Self { spec, marked, groups })
     }
 
-    /// The delta with its markers: the watermark that a row met, where that may have been behind
-    /// none of its windows' ends.
+    /// The delta with its markers: [`IN_TIME`], or, of a row that may be late for a window, the
+    /// watermark that it met.
     fn mark(&self, delta: &Delta) -> Result<Delta> {
         let rows = delta.num_rows();
         let markers = match delta.arrival() {

@@ -335,13 +335,17 @@ impl Aggregate {
         Ok(Delta::uniform(record_batch(&self.spec.output, columns, slots.len())?, weight))
     }
 
-    fn forget(&mut self, slots: &[u32]) {
+    fn clear_calls(&mut self, slots: &[u32]) {
         for calls in &mut self.accumulators {
             match calls {
                 Calls::Plain { accumulator, .. } => accumulator.clear(slots),
                 Calls::Distinct { distinct, .. } => distinct.clear(slots),
             }
         }
+    }
+
+    fn forget(&mut self, slots: &[u32]) {
+        self.clear_calls(slots);
         for &slot in slots {
             self.rows[slot as usize] = 0;
             self.touched_at[slot as usize] = 0;
@@ -354,12 +358,7 @@ impl Aggregate {
 
     /// Forgets every group; `slots` are all there are.
     fn forget_all(&mut self, slots: &[u32]) {
-        for calls in &mut self.accumulators {
-            match calls {
-                Calls::Plain { accumulator, .. } => accumulator.clear(slots),
-                Calls::Distinct { distinct, .. } => distinct.clear(slots),
-            }
-        }
+        self.clear_calls(slots);
         self.rows.clear();
         self.touched_at.clear();
         self.keys.clear();

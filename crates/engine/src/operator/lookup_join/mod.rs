@@ -21,12 +21,12 @@ mod table;
 mod tests;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, UInt32Array, new_null_array};
-use arrow::buffer::NullBuffer;
-use arrow::compute::{not, take};
+use arrow::compute::take;
 use arrow::datatypes::{FieldRef, SchemaRef};
 
 use crate::expr::{Expression, record_batch};
 use crate::operator::join::Residual;
+use crate::operator::rows::split_nulls;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 
 use table::Table;
@@ -143,7 +143,7 @@ impl LookupJoin {
 
     /// Answers the rows of one delta of the probe input.
     fn answer(&mut self, delta: &Delta, out: &mut Deltas) -> Result<()> {
-        let (rows, alone) = without_nulls(delta.clone(), &self.spec.probe_keys)?;
+        let (rows, alone) = split_nulls(delta.clone(), &self.spec.probe_keys)?;
         if let (Some(alone), true) = (alone, self.spec.keep_unmatched) {
             out.push(self.padded(&alone)?);
         }
@@ -239,7 +239,7 @@ impl Operator for LookupJoin {
         let [probes, changes] = <[Deltas; 2]>::try_from(inputs)
             .map_err(|i| EngineError::Internal(format!("a lookup join got {} inputs", i.len())))?;
         for delta in changes.iter().filter(|d| !d.is_empty()) {
-            self.table.apply(&without_nulls(delta.clone(), &self.spec.table_keys)?.0)?;
+            self.table.apply(&split_nulls(delta.clone(), &self.spec.table_keys)?.0)?;
         }
         self.waiting.extend(probes.into_iter().filter(|d| !d.is_empty()));
         let mut out = Deltas::new();
@@ -257,17 +257,4 @@ impl Operator for LookupJoin {
     fn state_rows(&self) -> usize {
         self.table.len() + self.waiting.iter().map(Delta::num_rows).sum::<usize>()
     }
-}
-
-/// The rows without a null in `columns`, and those with one if there are any.
-fn without_nulls(delta: Delta, columns: &[usize]) -> Result<(Delta, Option<Delta>)> {
-    let mut valid: Option<NullBuffer> = None;
-    for &column in columns {
-        valid = NullBuffer::union(valid.as_ref(), delta.column(column).logical_nulls().as_ref());
-    }
-    let Some(valid) = valid.filter(|v| v.null_count() > 0) else {
-        return Ok((delta, None));
-    };
-    let valid = BooleanArray::new(valid.into_inner(), None);
-    Ok((delta.filter(&valid)?, Some(delta.filter(&not(&valid)?)?)))
 }

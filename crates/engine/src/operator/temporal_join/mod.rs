@@ -28,7 +28,6 @@ mod tests;
 mod versions;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, new_null_array};
-use arrow::buffer::NullBuffer;
 use arrow::compute::not;
 use arrow::datatypes::FieldRef;
 
@@ -36,6 +35,7 @@ use crate::expr::record_batch;
 use crate::key::KeyTable;
 use crate::operator::Emission;
 use crate::operator::join::Residual;
+use crate::operator::rows::split_nulls;
 use crate::store::{NO_ROW, times_ms};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 
@@ -122,12 +122,12 @@ impl TemporalJoin {
     fn take_versions(&mut self, deltas: &[Delta], context: &mut StepContext<'_>) -> Result<()> {
         let delta = Delta::concat(&self.spec.version_schema, deltas)?;
         let time = self.time_columns().map(|[_, version]| version);
-        let (delta, timeless) = split(delta, &time.into_iter().collect::<Vec<_>>())?;
+        let (delta, timeless) = split_nulls(delta, &time.into_iter().collect::<Vec<_>>())?;
         // A version without a time is valid at no time; it is told, not lost.
         if let Some(timeless) = timeless {
             context.report_late(timeless);
         }
-        let (delta, _) = split(delta, &self.spec.version_keys)?;
+        let (delta, _) = split_nulls(delta, &self.spec.version_keys)?;
         if delta.is_empty() {
             return Ok(());
         }
@@ -167,7 +167,7 @@ impl TemporalJoin {
             }
         }
         let must: Vec<usize> = self.spec.probe_keys.iter().copied().chain(time).collect();
-        let (delta, alone) = split(delta, &must)?;
+        let (delta, alone) = split_nulls(delta, &must)?;
         if let (Some(alone), true) = (alone, self.spec.keep_unmatched) {
             out.push(self.padded(&alone)?);
         }
@@ -339,17 +339,4 @@ impl Operator for TemporalJoin {
     fn state_rows(&self) -> usize {
         self.versions.len() + self.probes.len()
     }
-}
-
-/// The rows without a null in `columns`, and those with one if there are any.
-fn split(delta: Delta, columns: &[usize]) -> Result<(Delta, Option<Delta>)> {
-    let mut valid: Option<NullBuffer> = None;
-    for &column in columns {
-        valid = NullBuffer::union(valid.as_ref(), delta.column(column).logical_nulls().as_ref());
-    }
-    let Some(valid) = valid.filter(|v| v.null_count() > 0) else {
-        return Ok((delta, None));
-    };
-    let valid = BooleanArray::new(valid.into_inner(), None);
-    Ok((delta.filter(&valid)?, Some(delta.filter(&not(&valid)?)?)))
 }
