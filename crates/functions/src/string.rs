@@ -113,7 +113,7 @@ fn offset(s: &str, n: usize) -> usize {
 
 fn find_from(haystack: &str, needle: &str, start: i32) -> i32 {
     if needle.is_empty() {
-        return 1.max(start.min(1));
+        return 1;
     }
     let Some(skip) = usize::try_from(start - 1).ok() else {
         return 0;
