@@ -21,7 +21,8 @@ struct Terminal {
 impl Terminal {
     /// Starts `rialto` with these arguments; none where there is no `script`.
     fn start(dir: &Path, arguments: &str) -> Option<Self> {
-        let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_rialto"));
+        // A shell between would take the interrupt for itself, too, and tell its own exit code.
+        let command = format!("exec {} {arguments}", env!("CARGO_BIN_EXE_rialto"));
         let mut script = Command::new("script");
         script.args(["-qefc", &command, "/dev/null"]).current_dir(dir);
         script.env("XDG_DATA_HOME", dir).env("TERM", "xterm").env_remove("COLUMNS");
