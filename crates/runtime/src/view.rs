@@ -1,12 +1,15 @@
 //! The rows of a view, kept as its changes come.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{SortColumn as ArrowSort, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use rialto_engine::operator::SortColumn;
 use rialto_engine::{Delta, EngineError, Result};
 
@@ -15,8 +18,19 @@ pub struct View {
     schema: SchemaRef,
     shown: SchemaRef,
     converter: RowConverter,
-    rows: HashMap<Box<[u8]>, (u64, i64)>,
+    rows: HashTable<Row>,
+    hasher: RandomState,
     arrivals: u64,
+}
+
+/// A distinct row of the multiset. Its hash is kept so that a table that grows reads no row: a view
+/// of long rows must not stop the step that happens to grow it.
+struct Row {
+    hash: u64,
+    bytes: Box<[u8]>,
+    /// The order in which distinct rows came.
+    arrival: u64,
+    count: i64,
 }
 
 impl View {
@@ -26,7 +40,8 @@ impl View {
         let fields = fields.map(|f| SortField::new(f.data_type().clone())).collect();
         let converter = RowConverter::new(fields)?;
         let shown = Arc::clone(&schema);
-        Ok(Self { schema, shown, converter, rows: HashMap::new(), arrivals: 0 })
+        let (rows, hasher) = (HashTable::new(), RandomState::default());
+        Ok(Self { schema, shown, converter, rows, hasher, arrivals: 0 })
     }
 
     /// Shows only the first columns, under these names and declared types.
@@ -43,18 +58,21 @@ impl View {
     pub fn apply(&mut self, delta: &Delta) -> Result<()> {
         let rows = self.converter.convert_columns(delta.batch().columns())?;
         for row in 0..delta.num_rows() {
-            let (bytes, weight) = (rows.row(row), delta.weight(row));
-            match self.rows.get_mut(bytes.data()) {
-                Some((_, count)) => {
-                    *count += weight;
-                    if *count == 0 {
-                        self.rows.remove(bytes.data());
+            let (encoded, weight) = (rows.row(row), delta.weight(row));
+            let bytes = encoded.data();
+            let hash = self.hasher.hash_one(bytes);
+            let same = |r: &Row| r.hash == hash && *r.bytes == *bytes;
+            match self.rows.entry(hash, same, |r| r.hash) {
+                Entry::Occupied(mut entry) => {
+                    entry.get_mut().count += weight;
+                    if entry.get().count == 0 {
+                        entry.remove();
                     }
                 }
-                None => {
+                Entry::Vacant(entry) => {
                     self.arrivals += 1;
-                    let entry = (self.arrivals, weight);
-                    self.rows.insert(bytes.data().into(), entry);
+                    let (arrival, count) = (self.arrivals, weight);
+                    entry.insert(Row { hash, bytes: bytes.into(), arrival, count });
                 }
             }
         }
@@ -63,13 +81,12 @@ impl View {
 
     /// The rows now, in `order`, or in the order of their arrival.
     pub fn read(&self, order: &[SortColumn]) -> Result<RecordBatch> {
-        let mut rows: Vec<(&[u8], u64, i64)> =
-            self.rows.iter().map(|(b, (at, count))| (b.as_ref(), *at, *count)).collect();
-        rows.sort_unstable_by_key(|(_, at, _)| *at);
-        if rows.iter().any(|(_, _, count)| *count < 0) {
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        rows.sort_unstable_by_key(|r| r.arrival);
+        if rows.iter().any(|r| r.count < 0) {
             return Err(EngineError::Internal("a row was taken back that was not there".into()));
         }
-        let total: usize = rows.iter().map(|(_, _, count)| *count as usize).sum();
+        let total: usize = rows.iter().map(|r| r.count as usize).sum();
         if self.schema.fields().is_empty() {
             let options = RecordBatchOptions::new().with_row_count(Some(total));
             return Ok(RecordBatch::try_new_with_options(
@@ -79,7 +96,7 @@ impl View {
             )?);
         }
         let parser = self.converter.parser();
-        let repeated = rows.iter().flat_map(|(b, _, n)| std::iter::repeat_n(*b, *n as usize));
+        let repeated = rows.iter().flat_map(|r| std::iter::repeat_n(&*r.bytes, r.count as usize));
         let columns = self.converter.convert_rows(repeated.map(|b| parser.parse(b)))?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         let batch = sorted(batch, order)?;
