@@ -7,6 +7,7 @@
 //! This crate knows no SQL text, no connector and no server.
 
 pub mod circuit;
+pub mod consolidate;
 pub mod delta;
 pub mod error;
 pub mod executor;
@@ -15,10 +16,12 @@ pub mod key;
 pub mod operator;
 pub mod sink;
 pub mod source;
+pub mod state;
 pub mod store;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod view;
 
 pub use circuit::{Circuit, CircuitBuilder, NodeId, OutputId, Partitioning, SourceId};
 pub use delta::{Delta, Deltas};

@@ -11,6 +11,8 @@ use crate::expr::{evaluate, project};
 use crate::source::{DeadLetter, Poll, Reader, SourceInput, WatermarkStrategy};
 use crate::{Delta, EngineError, Result, Watermark};
 
+use super::snapshot::ReaderProgress;
+
 /// Where one reader stands in event time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ReaderTime {
@@ -39,6 +41,11 @@ impl InputTable {
         let times = readers.iter().map(|&n| Mutex::new(vec![ReaderTime::START; n])).collect();
         let declared = circuit.sources.iter().map(|(_, _, i)| i.watermark.is_some()).collect();
         Self { times, declared }
+    }
+
+    /// How many readers a source has.
+    pub fn readers(&self, source: usize) -> usize {
+        self.with(source, |times| times.len())
     }
 
     fn with<R>(&self, source: usize, f: impl FnOnce(&mut Vec<ReaderTime>) -> R) -> R {
@@ -89,6 +96,11 @@ impl ReaderInput {
         Self { id, reader, input, time: ReaderTime::START, last_row_ms: None }
     }
 
+    /// The reader's number among those of its source.
+    pub fn id(&self) -> usize {
+        self.id
+    }
+
     /// Polls once and moves the reader's time. Readers that ended, or that wait for slower ones,
     /// give nothing.
     pub fn poll(
@@ -130,6 +142,35 @@ impl ReaderInput {
     /// times, so that what a row is judged against does not depend on the order of the polls.
     pub fn publish(&self, source: usize, table: &InputTable) {
         table.with(source, |times| times[self.id] = self.time);
+    }
+
+    /// Where the reader stands, for a checkpoint.
+    pub fn progress(&self) -> ReaderProgress {
+        let ReaderTime { watermark, started, idle, ended } = self.time;
+        ReaderProgress {
+            position: self.reader.position(),
+            watermark: watermark.0,
+            started,
+            idle,
+            ended,
+            last_row_ms: self.last_row_ms,
+        }
+    }
+
+    /// Goes on from where one reader, or several of another parallelism, stood.
+    pub fn restore(&mut self, progress: &[&ReaderProgress]) -> Result<()> {
+        for one in progress {
+            self.reader.seek(&one.position)?;
+        }
+        let least = progress.iter().map(|p| p.watermark).min();
+        self.time = ReaderTime {
+            watermark: least.map_or(Watermark::MIN, Watermark),
+            started: progress.iter().any(|p| p.started),
+            idle: !progress.is_empty() && progress.iter().all(|p| p.idle),
+            ended: !progress.is_empty() && progress.iter().all(|p| p.ended),
+        };
+        self.last_row_ms = progress.iter().filter_map(|p| p.last_row_ms).max();
+        Ok(())
     }
 
     pub fn take_dead_letters(&mut self) -> Vec<DeadLetter> {

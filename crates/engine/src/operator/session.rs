@@ -29,9 +29,10 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use super::emission::Emission;
 use super::event_time::{Lateness, epoch_millis};
-use super::rows::{RowStore, take_rows, widen};
+use super::rows::{RowStore, load_partitions, save_partitions, take_rows, widen};
 use super::window_assign::{window_columns, window_schema};
 use crate::key::KeyTable;
+use crate::state::{Dirty, Persist, StateReader, StateWriter};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 
 /// What a session is.
@@ -116,6 +117,8 @@ pub struct SessionWindow {
     /// When the first open session of a key ends.
     timers: BTreeSet<(i64, u32)>,
     timer_of: Vec<Option<i64>>,
+    /// Keys that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 impl SessionWindow {
@@ -135,6 +138,7 @@ impl SessionWindow {
             store: RowStore::new(Arc::new(Schema::clone(input))),
             timers: BTreeSet::new(),
             timer_of: Vec::new(),
+            dirty: Dirty::default(),
             spec,
         })
     }
@@ -255,6 +259,7 @@ impl SessionWindow {
     fn set_timers(&mut self, touched: &mut Vec<u32>) {
         touched.sort_unstable();
         touched.dedup();
+        self.dirty.mark_all(touched);
         for &slot in touched.iter() {
             let at = slot as usize;
             if let Some(old) = self.timer_of[at].take() {
@@ -270,6 +275,37 @@ impl SessionWindow {
                 self.keys.remove(slot);
             }
         }
+    }
+
+    /// Works out what follows from the sessions that were read back: contents and timers.
+    fn reopen(&mut self) -> Result<()> {
+        self.timer_of.resize(self.keys.capacity(), None);
+        let mut slots: Vec<u32> = self.keys.iter_slots().collect();
+        slots.sort_unstable();
+        for slot in slots {
+            let Some(sessions) = self.sessions.get_mut(slot as usize) else { continue };
+            let rows = || sessions.open.iter().flat_map(|s| &s.rows);
+            let ids: Vec<u32> = rows().map(|row| row.id).collect();
+            let all: Vec<usize> = match self.spec.input_insert_only {
+                true => Vec::new(),
+                false => (0..self.store.schema().fields().len()).collect(),
+            };
+            let columns = self.store.gather_columns(&ids, &all)?;
+            let mut contents = Vec::new();
+            self.contents.intern(&columns, ids.len(), &mut contents)?;
+            self.counts.resize(self.contents.capacity(), 0);
+            let rows = sessions.open.iter_mut().flat_map(|s| &mut s.rows);
+            for (row, content) in rows.zip(contents) {
+                row.content = content;
+                self.counts[content as usize] += 1;
+            }
+            if let Some(first) = sessions.open.first() {
+                let end = first.end(self.spec.gap);
+                self.timers.insert((end, slot));
+                self.timer_of[slot as usize] = Some(end);
+            }
+        }
+        Ok(())
     }
 
     fn emit(&self, changes: &[(u32, (i64, i64), i64)]) -> Result<Deltas> {
@@ -372,6 +408,37 @@ impl Operator for SessionWindow {
 
     fn state_rows(&self) -> usize {
         self.store.len()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        let Self { keys, dirty, store, sessions, .. } = self;
+        save_partitions(out, (keys, dirty, store), |slot, out| {
+            let open = &sessions[slot as usize].open;
+            (open.len() as u32).put(out);
+            for session in open {
+                (session.rows.len() as u32).put(out);
+                session.rows.iter().for_each(|row| (row.time, (row.id, row.shown)).put(out));
+            }
+        })
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        let Self { keys, dirty, store, sessions, .. } = self;
+        load_partitions(from, (keys, dirty, store), |slot, input, id_now| {
+            let at = slot as usize;
+            if at >= sessions.len() {
+                sessions.resize_with(at + 1, Sessions::default);
+            }
+            for _ in 0..input.get::<u32>()? {
+                let rows: Vec<(i64, (u32, (i64, i64)))> = input.get()?;
+                let row =
+                    |(time, (id, shown))| SessionRow { time, content: 0, id: id_now(id), shown };
+                let rows = rows.into_iter().map(row).collect();
+                sessions[at].open.push(Session { rows, changed: false });
+            }
+            Ok(())
+        })?;
+        self.reopen()
     }
 }
 

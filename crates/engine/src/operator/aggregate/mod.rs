@@ -23,6 +23,7 @@ mod distinct;
 mod extremum;
 mod moments;
 mod position;
+mod state;
 mod sum;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use crate::executor::epoch_ms;
 use crate::expr::record_batch;
 use crate::key::KeyTable;
 use crate::operator::Emission;
+use crate::state::{Dirty, StateReader, StateWriter};
 use crate::store::Leases;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
 
@@ -145,6 +147,8 @@ pub struct Aggregate {
     /// Where there is a time to live.
     leases: Option<Leases>,
     started: bool,
+    /// Groups that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 /// Calls that are computed together, and the positions of their results.
@@ -180,6 +184,7 @@ impl Aggregate {
             accumulators,
             windows: BTreeMap::new(),
             started: false,
+            dirty: Dirty::default(),
         })
     }
 
@@ -346,6 +351,7 @@ impl Aggregate {
 
     fn forget(&mut self, slots: &[u32]) {
         self.clear_calls(slots);
+        self.dirty.mark_all(slots);
         for &slot in slots {
             self.rows[slot as usize] = 0;
             self.touched_at[slot as usize] = 0;
@@ -499,6 +505,7 @@ impl Operator for Aggregate {
                 false => rows,
             });
         }
+        self.dirty.mark_all(&touched);
         if let Some(leases) = &mut self.leases {
             touched.iter().for_each(|&slot| leases.renew(slot, context.clock_ms));
         }
@@ -530,6 +537,14 @@ impl Operator for Aggregate {
 
     fn state_rows(&self) -> usize {
         self.keys.len()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        self.save(out)
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        self.load(from)
     }
 }
 
