@@ -19,6 +19,7 @@ pub mod store;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod zone;
 
 pub use circuit::{Circuit, CircuitBuilder, NodeId, OutputId, Partitioning, SourceId};
 pub use delta::{Delta, Deltas};
@@ -28,3 +29,4 @@ pub use operator::{Operator, StepContext};
 pub use sink::Sink;
 pub use source::{DeadLetter, Poll, Position, Reader, Source};
 pub use time::{Progress, Watermark};
+pub use zone::LocalZone;

@@ -37,7 +37,7 @@ use super::order::{Key, KeyEncoder, SortColumn};
 use super::rows::{RowStore, take_rows, widen};
 use crate::key::KeyTable;
 use crate::store::Leases;
-use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
+use crate::{Delta, Deltas, EngineError, LocalZone, Operator, Result, StepContext, Watermark};
 use best::Best;
 use ranked::Ranked;
 use retracting::Retracting;
@@ -87,6 +87,8 @@ pub struct TopNSpec {
     pub ties: Ties,
     /// The `window_end` column, one of `partition`: state is dropped when the window closes.
     pub window_end: Option<usize>,
+    /// The zone in whose local time windows end.
+    pub zone: LocalZone,
     /// When rows come out. `Final` needs `window_end`.
     pub emission: Emission,
     /// How long a partition is kept after its last row, by the clock; `None`: for ever. Partitions
@@ -298,7 +300,8 @@ impl TopN {
         let delta = Delta::concat(self.store.schema(), deltas)?;
         let delta = match self.spec.window_end {
             Some(column) if !delta.is_empty() => {
-                let deadlines = epoch_millis(delta.column(column))?.unary(last_moment);
+                let ends = self.spec.zone.ends(epoch_millis(delta.column(column))?);
+                let deadlines = ends.unary(last_moment);
                 split_late(delta, &deadlines, context)?.0
             }
             _ => delta,
@@ -326,7 +329,7 @@ impl TopN {
             self.spec.partition.iter().map(|&c| Arc::clone(&columns[c])).collect();
         self.table.intern(&keys, delta.num_rows(), &mut self.slots)?;
         if let Some(column) = self.spec.window_end {
-            let ends = epoch_millis(&columns[column])?;
+            let ends = self.spec.zone.ends(epoch_millis(&columns[column])?);
             self.windows.open(&self.slots, &ends, self.table.capacity());
         }
         if let Some(leases) = &mut self.leases {
