@@ -17,6 +17,7 @@ mod relation;
 mod rewrite;
 mod row_in;
 mod row_star;
+mod select_names;
 mod set_all;
 pub mod temporal;
 mod unnest;
