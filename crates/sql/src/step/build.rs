@@ -436,6 +436,7 @@ impl<'a> Layout<'a> {
             idle_timeout_ms: duration("scan.watermark.idle-timeout")?.or(global),
             ahead_max_ms: duration("rialto.watermark.max-ahead")?,
             drift_max_ms: duration("scan.watermark.alignment.max-drift")?,
+            null_fails: table.options.get("rialto.on-error") == Some("fail"),
         }))
     }
 
