@@ -322,7 +322,12 @@ fn hinted_table(
     context: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
     let reference = context.object_name_to_table_reference(name.clone())?;
-    let source = context.context_provider().get_table_source(reference.clone())?;
+    let source = context.context_provider().get_table_source(reference.clone());
+    let source = source.map_err(|error| {
+        let error = SqlError::from(error);
+        let place = error.span.or_else(|| Span::from_sqlparser(name.span()));
+        external(error.with_span(place))
+    })?;
     let options = hints.iter().map(hint_options).collect::<Result<Vec<_>>>()?.concat();
     let source = match table_of(&source) {
         Some(TableRef { relation: Relation::Table(table), schema }) if !options.is_empty() => {
