@@ -10,6 +10,7 @@ mod dialect;
 mod group_window;
 mod lateral;
 mod membership;
+mod membership_value;
 pub mod nodes;
 mod optimize;
 pub mod pattern;
