@@ -22,6 +22,7 @@ pub mod store;
 mod testing;
 pub mod time;
 pub mod view;
+pub mod zone;
 
 pub use circuit::{Circuit, CircuitBuilder, NodeId, OutputId, Partitioning, SourceId};
 pub use delta::{Delta, Deltas};
@@ -31,3 +32,4 @@ pub use operator::{Operator, StepContext};
 pub use sink::Sink;
 pub use source::{DeadLetter, Poll, Position, Reader, Source};
 pub use time::{Progress, Watermark};
+pub use zone::LocalZone;

@@ -34,6 +34,8 @@ pub struct ReaderProgress {
     pub ended: bool,
     /// The clock when it gave its last row, in epoch milliseconds.
     pub last_row_ms: Option<i64>,
+    /// How many rows it has given.
+    pub rows: u64,
 }
 
 /// What a checkpoint writes: where the circuit stands, and what changed in each shard since the

@@ -1,6 +1,5 @@
 //! The durable form of an aggregation: a slot a group, with its key and what its calls hold.
 
-use crate::executor::epoch_ms;
 use crate::state::{Changed, Persist, SlotMap, StateReader, StateWriter};
 use crate::{EngineError, Result};
 
@@ -102,7 +101,7 @@ impl Aggregate {
     fn load_windows(&mut self) -> Result<()> {
         let Some(window) = self.spec.window else { return Ok(()) };
         let slots: Vec<u32> = self.keys.iter_slots().collect();
-        let ends = epoch_ms(&self.keys.keys(&slots)?[window.end_key])?;
+        let ends = window.ends(&self.keys.keys(&slots)?[window.end_key])?;
         for (slot, end) in slots.into_iter().zip(ends.iter()) {
             if let Some(end) = end {
                 self.windows.entry(end).or_default().push(slot);

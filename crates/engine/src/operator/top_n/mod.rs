@@ -38,7 +38,7 @@ use super::rows::{RowStore, load_partitions, save_partitions, take_rows, widen};
 use crate::key::KeyTable;
 use crate::state::{Dirty, Input, Persist, StateReader, StateWriter};
 use crate::store::Leases;
-use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
+use crate::{Delta, Deltas, EngineError, LocalZone, Operator, Result, StepContext, Watermark};
 use best::Best;
 use ranked::Ranked;
 use retracting::Retracting;
@@ -88,6 +88,8 @@ pub struct TopNSpec {
     pub ties: Ties,
     /// The `window_end` column, one of `partition`: state is dropped when the window closes.
     pub window_end: Option<usize>,
+    /// The zone in whose local time windows end.
+    pub zone: LocalZone,
     /// When rows come out. `Final` needs `window_end`.
     pub emission: Emission,
     /// How long a partition is kept after its last row, by the clock; `None`: for ever. Partitions
@@ -311,7 +313,8 @@ impl TopN {
         let delta = Delta::concat(self.store.schema(), deltas)?;
         let delta = match self.spec.window_end {
             Some(column) if !delta.is_empty() => {
-                let deadlines = epoch_millis(delta.column(column))?.unary(last_moment);
+                let ends = self.spec.zone.ends(epoch_millis(delta.column(column))?);
+                let deadlines = ends.unary(last_moment);
                 split_late(delta, &deadlines, context)?.0
             }
             _ => delta,
@@ -341,7 +344,7 @@ impl TopN {
         self.table.intern(&keys, delta.num_rows(), &mut self.slots)?;
         self.dirty.mark_all(&self.slots);
         if let Some(column) = self.spec.window_end {
-            let ends = epoch_millis(&columns[column])?;
+            let ends = self.spec.zone.ends(epoch_millis(&columns[column])?);
             self.windows.open(&self.slots, &ends, self.table.capacity());
         }
         if let Some(leases) = &mut self.leases {
@@ -394,7 +397,7 @@ impl TopN {
             return Err(EngineError::Internal(text.into()));
         };
         let slots: Vec<u32> = self.table.iter_slots().collect();
-        let ends = epoch_millis(&self.table.keys(&slots)?[at])?;
+        let ends = self.spec.zone.ends(epoch_millis(&self.table.keys(&slots)?[at])?);
         self.windows.open(&slots, &ends, self.table.capacity());
         Ok(())
     }
