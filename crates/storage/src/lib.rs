@@ -16,6 +16,7 @@ mod error;
 mod files;
 pub mod frame;
 mod local;
+pub mod log;
 mod os;
 mod storage;
 pub mod testing;

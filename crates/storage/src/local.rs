@@ -2,7 +2,7 @@
 //!
 //! An object is written under a hidden name, synced, renamed, and its folder synced: a crash leaves
 //! the old object or the new one. What hidden files a crash leaves is removed at opening, and every
-//! folder is synced: what is read from then on stays, also where an earlier handle met a failed sync.
+//! folder is synced: what is read from then on stays, also where a handle met a failed sync before.
 
 use std::io::ErrorKind;
 use std::ops::Range;

@@ -11,8 +11,8 @@
 //!
 //! A fault can be put on the n-th call that changes something: see [`Fault`]. As on Linux, a failed
 //! fsync of a file drops what it could not write while programs still read it, and the next fsync
-//! says that all is well. Names are kept by a journal: a failed sync of a folder leaves them as they
-//! are, on their way.
+//! says that all is well. Names are kept by a journal: a failed sync of a folder leaves them on
+//! their way.
 
 mod disk;
 mod random;
