@@ -189,6 +189,11 @@ impl Decoder for RawDecoder {
         }))
     }
 
+    fn decode_record(&mut self, record: &[u8]) -> std::result::Result<(), String> {
+        self.bytes += record.len();
+        self.value(record)
+    }
+
     fn rows(&self) -> usize {
         self.rows
     }
