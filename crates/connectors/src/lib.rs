@@ -14,7 +14,7 @@ mod blackhole;
 mod datagen;
 mod filesystem;
 mod generate;
-mod kafka;
+pub mod kafka;
 pub mod nexmark;
 mod print;
 mod registry;

@@ -77,6 +77,11 @@ pub trait Decoder: Send {
         }
     }
 
+    /// Takes a message without a value; answers whether that is a row in this format.
+    fn decode_null(&mut self) -> bool {
+        false
+    }
+
     /// How many rows are waiting.
     fn rows(&self) -> usize;
 

@@ -194,6 +194,17 @@ impl Decoder for RawDecoder {
         self.value(record)
     }
 
+    fn decode_null(&mut self) -> bool {
+        if let Some(slot) = &mut self.slot {
+            if !slot.field.is_nullable() {
+                return false;
+            }
+            slot.column.push_null();
+        }
+        self.rows += 1;
+        true
+    }
+
     fn rows(&self) -> usize {
         self.rows
     }

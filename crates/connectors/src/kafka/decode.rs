@@ -76,8 +76,6 @@ pub(super) struct RowMaker {
     value: Box<dyn Decoder>,
     /// There only if the plan reads a column that is in the key alone.
     key: Option<Box<dyn Decoder>>,
-    /// A null value is a row of a null in this format, and no row in all others.
-    null_is_a_row: bool,
     /// An update or a tombstone says what becomes of the row of a key.
     weighted: bool,
     wants_metadata: bool,
@@ -132,7 +130,6 @@ impl RowMaker {
             schema: spec.read_schema()?,
             value: values.decoder(&options.value)?,
             key,
-            null_is_a_row: options.value.format.name == "raw",
             weighted: options.upsert,
             wants_metadata: !spec.metadata.is_empty(),
             wants_headers: uses("headers"),
@@ -175,15 +172,12 @@ impl RowMaker {
         headers: Option<Message<'_>>,
         weight: i64,
     ) -> Result<(), String> {
-        let value = match value {
-            Some(value) => value,
-            None if self.null_is_a_row => {
-                return Err("the record has no value, and a raw column cannot say so".into());
-            }
-            None => return Ok(()),
-        };
         let before = self.value.rows();
-        self.value.decode_record(value)?;
+        match value {
+            Some(value) => self.value.decode_record(value)?,
+            // A tombstone is no row in most formats, and nothing that is wrong.
+            None => drop(self.value.decode_null()),
+        }
         let added = self.value.rows() - before;
         if added == 0 {
             // The format was told to ignore what it cannot read, or the record says nothing.

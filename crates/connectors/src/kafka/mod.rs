@@ -6,6 +6,8 @@
 //! - `hub.rs`: what the readers of a table share
 //! - `reader.rs`, `decode.rs`: messages into rows
 //! - `upsert.rs`: the last record of every key
+//! - `sink.rs`, `encode.rs`: rows into messages
+//! - `transaction.rs`, `outbox.rs`: epochs of messages, each in the topic once
 //!
 //! A reader takes messages from librdkafka's queues of its partitions, which are filled in the
 //! background up to a number of bytes: that is the back-pressure, for each partition by itself. A
@@ -13,16 +15,20 @@
 
 mod client;
 mod decode;
+mod encode;
 mod hub;
 mod native;
 mod options;
+mod outbox;
 mod properties;
 mod reader;
+mod sink;
 mod topics;
+mod transaction;
 mod upsert;
 
 use arrow::datatypes::SchemaRef;
-use rialto_engine::{Reader, Source};
+use rialto_engine::{Reader, Sink, Source};
 
 use crate::error::Result;
 use crate::registry::Connector;
@@ -32,11 +38,13 @@ use hub::Hub;
 use options::KafkaOptions;
 use reader::KafkaReader;
 
+pub use sink::KafkaSink;
+
 pub(crate) const KAFKA: Connector = Connector {
     name: "kafka",
     validate: |spec| KafkaOptions::read(spec, false).map(drop),
     source: Some(|spec, environment| source(spec, environment, false)),
-    sink: None,
+    sink: Some(|spec, environment| sink(spec, environment, false)),
     accepts_changes: false,
     formats_take_changes: true,
     metadata: decode::metadata,
@@ -46,7 +54,7 @@ pub(crate) const UPSERT: Connector = Connector {
     name: "upsert-kafka",
     validate: |spec| KafkaOptions::read(spec, true).map(drop),
     source: Some(|spec, environment| source(spec, environment, true)),
-    sink: None,
+    sink: Some(|spec, environment| sink(spec, environment, true)),
     accepts_changes: true,
     formats_take_changes: false,
     metadata: decode::metadata,
@@ -58,6 +66,10 @@ fn source(spec: &TableSpec, environment: &Environment, upsert: bool) -> Result<B
     let bounded = options.stop.is_some();
     let stderr = environment.stderr.clone();
     Ok(Box::new(KafkaSource { spec: spec.clone(), schema, bounded, upsert, stderr }))
+}
+
+fn sink(spec: &TableSpec, environment: &Environment, upsert: bool) -> Result<Box<dyn Sink>> {
+    Ok(Box::new(KafkaSink::new(spec, environment, upsert)?))
 }
 
 /// A table of topics, to be read.
