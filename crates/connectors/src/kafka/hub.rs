@@ -35,6 +35,8 @@ const AHEAD_KBYTES_MIN: usize = 1 << 10;
 const TICK: Duration = Duration::from_millis(100);
 /// How often offsets are committed to the group.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
+/// How often topics are looked for that were deleted.
+const DELETED_INTERVAL: Duration = Duration::from_secs(5);
 /// A partition that has not been heard of after so long no longer holds back the others' first rows.
 const FIRST_ROWS_WAIT: Duration = Duration::from_secs(10);
 
@@ -340,13 +342,7 @@ impl Hub {
         let found = match topics::partitions(&self.consumer, &self.topics) {
             Ok(found) => found,
             Err(reason) => {
-                let gone = matches!(&self.topics, Topics::List(names)
-                    if names.iter().any(|n| topics::exists(&self.consumer, n) == Some(false)));
-                if gone {
-                    self.fail(format!("{reason} any more"));
-                } else {
-                    self.consumer.context().warn(&format!("{reason}; trying again"));
-                }
+                self.consumer.context().warn(&format!("{reason}; trying again"));
                 return;
             }
         };
@@ -369,6 +365,18 @@ impl Hub {
         if let Err(reason) = added {
             self.fail(format!("new partitions cannot be read: {reason}"));
         }
+    }
+
+    /// Fails where a topic that is read is not there twice in a row: librdkafka itself waits for it
+    /// to come back.
+    fn look_for_deleted(&self, missing: &mut BTreeSet<String>) {
+        let topics: BTreeSet<String> = self.state().dealt.keys().map(|s| s.0.clone()).collect();
+        let is_gone = |topic: &String| topics::exists(&self.consumer, topic) == Some(false);
+        let gone: BTreeSet<String> = topics.into_iter().filter(is_gone).collect();
+        if let Some(topic) = gone.intersection(missing).next() {
+            self.fail(format!("the topic '{topic}' was deleted while it was read"));
+        }
+        *missing = gone;
     }
 
     fn fail(&self, reason: String) {
@@ -395,6 +403,7 @@ impl Hub {
 
 fn watch(hub: &Weak<Hub>) {
     let (mut discovered, mut committed) = (Instant::now(), Instant::now());
+    let (mut looked, mut missing) = (Instant::now(), BTreeSet::new());
     loop {
         std::thread::sleep(TICK);
         let Some(hub) = hub.upgrade() else { return };
@@ -407,6 +416,10 @@ fn watch(hub: &Weak<Hub>) {
         if hub.discovery.is_some_and(|interval| discovered.elapsed() >= interval) {
             hub.discover();
             discovered = Instant::now();
+        }
+        if looked.elapsed() >= DELETED_INTERVAL {
+            hub.look_for_deleted(&mut missing);
+            looked = Instant::now();
         }
         if committed.elapsed() >= COMMIT_INTERVAL {
             hub.commit();
