@@ -36,7 +36,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often offsets are committed to the group.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
 /// How often topics are looked for that were deleted.
-const DELETED_INTERVAL: Duration = Duration::from_secs(5);
+const DELETED_INTERVAL: Duration = Duration::from_secs(3);
 /// A partition that has not been heard of after so long no longer holds back the others' first rows.
 const FIRST_ROWS_WAIT: Duration = Duration::from_secs(10);
 
@@ -311,7 +311,7 @@ impl Hub {
 
     fn gone(&self, topic: &str, partition: i32, next: i64) -> String {
         let bounds =
-            self.consumer.fetch_watermarks(topic, partition, super::client::REQUEST_TIMEOUT);
+            self.consumer.fetch_watermarks(topic, partition, self.consumer.context().patience);
         let found = match bounds {
             Ok((low, high)) if next < low => {
                 format!("is gone, the earliest that is left is {low}, the end is {high}")
@@ -460,7 +460,7 @@ fn consumer(
     if let Some(kbytes) = ahead_kbytes {
         config.set("queued.max.messages.kbytes", kbytes.to_string());
     }
-    let context = Context::new(table, stderr);
+    let context = Context::new(table, properties.patience(), stderr);
     KafkaConsumer::from_config_and_context(&config, context)
         .map_err(|e| failed(table, properties.brokers(), e.to_string()))
 }

@@ -2,10 +2,15 @@
 //!
 //! [`KNOWN`] is the whole table, which `docs/connectors.md` shows.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 
 use crate::error::{ConnectorError, Result};
 use crate::options::{Options, nearest};
+
+/// How long a broker is waited for that is asked something, unless the table says it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the settings are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +97,7 @@ const KNOWN: &[(&str, &str, For)] = &[
         For::Producer,
     ),
     ("transaction.timeout.ms", "transaction.timeout.ms", For::Producer),
+    ("default.api.timeout.ms", "", For::Nobody),
     ("transactional.id", "", For::Nobody),
     ("buffer.memory", "", For::Nobody),
     ("max.block.ms", "", For::Nobody),
@@ -125,6 +131,12 @@ impl Properties {
     /// The value of a setting.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// How long a broker is waited for that is asked something.
+    pub fn patience(&self) -> Duration {
+        let given = self.get("default.api.timeout.ms").and_then(|ms| ms.trim().parse().ok());
+        given.map_or(PATIENCE, Duration::from_millis)
     }
 
     /// The brokers to begin with.
@@ -161,6 +173,10 @@ impl Properties {
             if wanted {
                 config.set(*native, value.trim());
             }
+        }
+        if config.get("reconnect.backoff.max.ms").is_none() {
+            // A broker that is back is noticed soon.
+            config.set("reconnect.backoff.max.ms", "1000");
         }
         self.security(&mut config)?;
         config.create_native_config().map_err(|e| self.invalid(&e))?;

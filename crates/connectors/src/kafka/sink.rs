@@ -12,11 +12,11 @@ use arrow::compute::take_record_batch;
 use rdkafka::producer::Producer;
 use rialto_engine::{Delta, Sink};
 
-use super::client::{KafkaProducer, REQUEST_TIMEOUT, explain};
+use super::client::{KafkaProducer, explain};
 use super::encode::{HalfWriter, MetadataWriter, timestamp_ms};
 use super::options::{Guarantee, KafkaOptions, Partitioner, Topics};
 use super::outbox::{Outbox, Record};
-use super::transaction::{Client, Transactions, send};
+use super::transaction::{Client, Transactions, partitions, send};
 use crate::changelog::{RowKind, changes};
 use crate::error::{ConnectorError, Result};
 use crate::spec::{Environment, TableSpec};
@@ -284,19 +284,6 @@ impl Spread {
     }
 }
 
-/// How many partitions a topic has.
-fn partitions(producer: &KafkaProducer, topic: &str) -> std::result::Result<i32, String> {
-    let metadata = producer
-        .client()
-        .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
-        .map_err(|e| format!("no broker answers: {}", explain(&e, producer.context())))?;
-    let found = metadata.topics().iter().find(|t| t.name() == topic);
-    match found.map(|t| t.partitions().len()) {
-        Some(count) if count > 0 => i32::try_from(count).map_err(|e| e.to_string()),
-        _ => Err(format!("the topic '{topic}' does not exist")),
-    }
-}
-
 impl Delivery {
     fn open(&mut self) -> rialto_engine::Result<()> {
         match self {
@@ -359,7 +346,7 @@ impl Direct {
         let Some(producer) = &self.producer else { return Ok(()) };
         while producer.in_flight_count() > 0 {
             // A time-out of this call is none of a record's: those have one of their own.
-            let _ = producer.flush(REQUEST_TIMEOUT);
+            let _ = producer.flush(producer.context().patience);
             self.check()?;
             if !self.waits {
                 break;

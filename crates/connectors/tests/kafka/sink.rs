@@ -123,8 +123,8 @@ fn keys_partitions_and_timestamps_are_written() {
     }
 
     let topic = broker.topic(1, &[]);
-    let mut spec = of(broker, "kafka", &topic, &[("s", Utf8), ("n", Int64)])
-        .option_set("format", "json");
+    let mut spec =
+        of(broker, "kafka", &topic, &[("s", Utf8), ("n", Int64)]).option_set("format", "json");
     spec.schema = Arc::new(arrow::datatypes::Schema::new(vec![
         arrow::datatypes::Field::new("s", Utf8, true),
         arrow::datatypes::Field::new("at", TIMESTAMP_LTZ(), true),
@@ -264,8 +264,7 @@ fn a_job_that_starts_anew_counts_anew() {
 fn an_expired_transaction_loses_nothing() {
     let Some(broker) = broker() else { return };
     let topic = broker.topic(1, &[]);
-    let spec = exactly_once(broker, &topic)
-        .option_set("properties.transaction.timeout.ms", "1000");
+    let spec = exactly_once(broker, &topic).option_set("properties.transaction.timeout.ms", "1000");
     let mut output = Output::open(&spec);
     output.prepare(1, &["a", "b"]);
     output.sink.hold_next_transaction(Duration::from_millis(2500));
@@ -279,8 +278,7 @@ fn an_expired_transaction_loses_nothing() {
 fn a_second_process_shuts_out_the_first() {
     let Some(broker) = broker() else { return };
     let topic = broker.topic(1, &[]);
-    let spec = exactly_once(broker, &topic)
-        .option_set("properties.transaction.timeout.ms", "3000");
+    let spec = exactly_once(broker, &topic).option_set("properties.transaction.timeout.ms", "3000");
     let mut first = Output::open(&spec);
     let kept = first.prepare(1, &["a"]);
     let mut second = Output::open(&spec);
