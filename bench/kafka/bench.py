@@ -35,7 +35,8 @@ HOLE = f"CREATE TABLE hole ({COLUMNS}) WITH ('connector' = 'blackhole');\n"
 
 def generated(rows):
     return f"""CREATE TABLE made ({COLUMNS}) WITH ('connector' = 'datagen',
-  'number-of-rows' = '{rows}', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1',
+  'number-of-rows' = '{rows}', 'rows-per-second' = '1000000000',
+  'fields.id.kind' = 'sequence', 'fields.id.start' = '1',
   'fields.id.end' = '{rows}', 'fields.store.min' = '1', 'fields.store.max' = '999',
   'fields.price.min' = '1', 'fields.price.max' = '99999', 'fields.item.length' = '20',
   'fields.note.length' = '90');\n"""
