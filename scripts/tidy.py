@@ -24,9 +24,11 @@ MAY_USE = {
     "engine": set(),
     "functions": set(),
     "sql": {"engine", "functions"},
-    "connectors": {"engine"},
-    "runtime": {"engine", "sql", "connectors"},
-    "cli": {"runtime"},
+    "storage": set(),
+    "connectors": {"engine", "storage"},
+    "runtime": {"engine", "sql", "connectors", "storage"},
+    "server": {"connectors", "runtime"},
+    "cli": {"runtime", "server"},
 }
 TESTS_ONLY = {"datafusion"}
 OUTSIDE_WORLD = re.compile(r"\bstd::(fs|env|net)\b|\b(SystemTime|Instant)::now\b")

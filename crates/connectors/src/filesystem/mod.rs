@@ -14,7 +14,7 @@ mod columns;
 mod compression;
 mod options;
 mod part;
-mod paths;
+pub(crate) mod paths;
 mod queue;
 mod reader;
 mod sink;

@@ -12,7 +12,7 @@ use crate::spec::Environment;
 
 /// A file that was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct FoundFile {
+pub(crate) struct FoundFile {
     pub path: PathBuf,
     pub size: u64,
     /// Epoch milliseconds.
@@ -29,7 +29,7 @@ impl FoundFile {
 
 /// Where a table's files are.
 #[derive(Debug, Clone)]
-pub(super) struct Location {
+pub(crate) struct Location {
     /// The path as the user wrote it, for messages.
     pub written: String,
     /// The same, absolute.
@@ -230,7 +230,7 @@ pub(super) fn partition_values(folder: &Path, file: &Path) -> Vec<(String, Strin
 }
 
 /// A partition's name or value as a part of a path: what would not survive there is `%XX`.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || "\"#%'*/:=?\\{}[]^\u{7f}".contains(c) {

@@ -1,0 +1,205 @@
+//! Objects as files below a folder.
+//!
+//! An object is written under a hidden name, synced, renamed, and its folder synced: a crash leaves
+//! the old object or the new one. What hidden files a crash leaves is removed at opening, and every
+//! folder is synced: what is read from then on stays, also where a handle met a failed sync before.
+
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::error::{Result, StorageError};
+use crate::files::{Files, create_folders};
+use crate::storage::{Object, Storage, check_name};
+
+/// What an unfinished object's name starts with. No object's name can.
+const HIDDEN: &str = ".tmp-";
+
+/// Objects below one folder. One process at a time writes to it.
+#[derive(Debug)]
+pub struct LocalStorage {
+    files: Arc<dyn Files>,
+    root: PathBuf,
+    next: AtomicU64,
+    /// Why nothing is stored any more.
+    poison: Mutex<Option<String>>,
+}
+
+impl LocalStorage {
+    /// Opens a folder, which is made where there is none, and removes what a crash left.
+    pub fn open(files: Arc<dyn Files>, root: impl Into<PathBuf>) -> Result<Self> {
+        let root = root.into();
+        let failed = |e| StorageError::io("open", root.display().to_string(), e);
+        create_folders(files.as_ref(), &root).map_err(failed)?;
+        settle(files.as_ref(), &root).map_err(failed)?;
+        Ok(Self { files, root, next: AtomicU64::new(0), poison: Mutex::new(None) })
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn poison(&self) -> MutexGuard<'_, Option<String>> {
+        // A string is never half written.
+        self.poison.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn check(&self, name: &str) -> Result<PathBuf> {
+        check_name(name)?;
+        match &*self.poison() {
+            Some(reason) => Err(StorageError::Poisoned { reason: reason.clone() }),
+            None => Ok(self.root.join(name)),
+        }
+    }
+
+    /// The first failed fsync ends all storing.
+    fn poisoned(&self, what: &Path, error: &std::io::Error) -> StorageError {
+        let reason = format!("{}: {error}", what.display());
+        let reason = self.poison().get_or_insert(reason).clone();
+        StorageError::Poisoned { reason }
+    }
+
+    /// Makes the folders above an object.
+    fn make_folder(&self, folder: &Path) -> Result<()> {
+        if folder == self.root || self.files.list(folder).is_ok() {
+            return Ok(());
+        }
+        let above = folder.parent().unwrap_or(&self.root);
+        self.make_folder(above)?;
+        let made = self.files.create_folder(folder);
+        made.map_err(|e| StorageError::io("make", folder.display().to_string(), e))?;
+        self.files.sync_folder(above).map_err(|e| self.poisoned(above, &e))
+    }
+
+    /// Writes a hidden file and makes its content durable.
+    fn write_hidden(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let hidden = folder.join(format!("{HIDDEN}{}-{number}", std::process::id()));
+        let failed = |e| StorageError::io("write", name, e);
+        let mut file = self.files.create(&hidden).map_err(failed)?;
+        if let Err(error) = file.write(bytes) {
+            drop(file);
+            // Only room is lost if this fails too; opening will try again.
+            let _ = self.files.remove(&hidden);
+            return Err(failed(error));
+        }
+        file.sync().map_err(|e| self.poisoned(&hidden, &e))?;
+        Ok(hidden)
+    }
+
+    fn folder_of(path: &Path) -> &Path {
+        path.parent().unwrap_or(path)
+    }
+}
+
+impl Storage for LocalStorage {
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.check(name)?;
+        let folder = Self::folder_of(&path);
+        self.make_folder(folder)?;
+        let hidden = self.write_hidden(folder, name, bytes)?;
+        self.files.rename(&hidden, &path).map_err(|e| {
+            let _ = self.files.remove(&hidden);
+            StorageError::io("write", name, e)
+        })?;
+        self.files.sync_folder(folder).map_err(|e| self.poisoned(folder, &e))
+    }
+
+    fn put_new(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.check(name)?;
+        let folder = Self::folder_of(&path);
+        self.make_folder(folder)?;
+        let hidden = self.write_hidden(folder, name, bytes)?;
+        // A rename would replace what is there; a second name is refused.
+        let linked = self.files.link(&hidden, &path);
+        let removed = self.files.remove(&hidden);
+        linked.map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => StorageError::Exists { name: name.to_owned() },
+            _ => StorageError::io("write", name, e),
+        })?;
+        self.files.sync_folder(folder).map_err(|e| self.poisoned(folder, &e))?;
+        removed.map_err(|e| StorageError::io("write", name, e))
+    }
+
+    fn get(&self, name: &str) -> Result<Vec<u8>> {
+        check_name(name)?;
+        self.files.read(&self.root.join(name)).map_err(|e| not_read(name, e))
+    }
+
+    fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>> {
+        check_name(name)?;
+        self.files.read_range(&self.root.join(name), range).map_err(|e| not_read(name, e))
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<Object>> {
+        let mut found = Vec::new();
+        // Only the folder that the prefix names can hold anything.
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if !folder.is_empty() {
+            check_name(folder)?;
+        }
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let failed = |e| StorageError::io("list", folder.as_str(), e);
+            let entries = match self.files.list(&self.root.join(&folder)) {
+                Ok(entries) => entries,
+                Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                Err(e) => return Err(failed(e)),
+            };
+            for entry in entries {
+                let name = match folder.as_str() {
+                    "" => entry.name,
+                    folder => format!("{folder}/{}", entry.name),
+                };
+                if check_name(&name).is_err() {
+                    continue;
+                }
+                if entry.is_folder {
+                    folders.push(name);
+                } else if name.starts_with(prefix) {
+                    match self.files.len(&self.root.join(&name)) {
+                        Ok(len) => found.push(Object { name, len }),
+                        // Deleted meanwhile.
+                        Err(e) if e.kind() == ErrorKind::NotFound => {}
+                        Err(e) => return Err(failed(e)),
+                    }
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        let path = self.check(name)?;
+        match self.files.remove(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(StorageError::io("delete", name, e)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn not_read(name: &str, error: std::io::Error) -> StorageError {
+    match error.kind() {
+        ErrorKind::NotFound => StorageError::NotFound { name: name.to_owned() },
+        _ => StorageError::io("read", name, error),
+    }
+}
+
+/// Removes hidden files and makes the names that are seen durable.
+fn settle(files: &dyn Files, folder: &Path) -> std::io::Result<()> {
+    for entry in files.list(folder)? {
+        let path = folder.join(&entry.name);
+        if entry.is_folder {
+            settle(files, &path)?;
+        } else if entry.name.starts_with(HIDDEN) {
+            files.remove(&path)?;
+        }
+    }
+    files.sync_folder(folder)
+}
