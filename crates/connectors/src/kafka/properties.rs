@@ -9,6 +9,9 @@ use rdkafka::ClientConfig;
 use crate::error::{ConnectorError, Result};
 use crate::options::{Options, nearest};
 
+/// The ways to log in.
+const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
 /// How long a broker is waited for that is asked something, unless the table says it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -198,6 +201,15 @@ impl Properties {
 
     /// What has another form in librdkafka than in the Java client.
     fn security(&self, config: &mut ClientConfig) -> Result<()> {
+        if self.get("security.protocol").is_some_and(|p| p.trim().starts_with("SASL")) {
+            let mechanism = self.get("sasl.mechanism").unwrap_or("GSSAPI, which is the default");
+            if !MECHANISMS.contains(&mechanism.trim()) {
+                let known = MECHANISMS.join("', '");
+                return Err(self
+                    .bad("sasl.mechanism", &format!("it is {mechanism}"))
+                    .hint(format!("there are '{known}'")));
+            }
+        }
         if let Some(jaas) = self.get("sasl.jaas.config") {
             let (user, password) = jaas_login(jaas).map_err(|reason| {
                 self.bad("sasl.jaas.config", &reason)
@@ -377,6 +389,12 @@ mod tests {
             let error = read(&[("properties.sasl.jaas.config", bad)]).unwrap_err();
             assert!(error.to_string().contains(reason), "{error}");
         }
+    }
+
+    #[test]
+    fn kerberos_is_refused() {
+        let error = read(&[("properties.security.protocol", "SASL_SSL")]).unwrap_err();
+        assert!(error.to_string().contains("GSSAPI"), "{error}");
     }
 
     #[test]
