@@ -1,5 +1,6 @@
 //! What a user may type.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -154,6 +155,12 @@ pub struct Run {
     /// Rows of each view that are printed when the job ends
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub rows: usize,
+    /// Take events over HTTP while the job runs, at an address of this machine (127.0.0.1:8080)
+    ///
+    /// POST /v1/events/TABLE puts rows into the tables with 'connector' = 'http'. /livez and
+    /// /readyz say how the process is.
+    #[arg(long, value_name = "ADDR")]
+    pub serve: Option<SocketAddr>,
     #[command(flatten)]
     pub job: JobArguments,
 }
