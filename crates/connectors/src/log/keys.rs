@@ -103,9 +103,15 @@ impl Keys {
             // The same in every process and release: a key stays in its partition.
             Some(key) => {
                 let hash = rialto_storage::log::id_of(key);
-                let folded = (hash >> 64) as u64 ^ hash as u64;
-                (folded % u64::from(self.partitions)) as u32
+                (spread((hash >> 64) as u64 ^ hash as u64) % u64::from(self.partitions)) as u32
             }
         }
     }
+}
+
+/// Makes every bit of the result depend on every bit of a hash: short keys differ in few.
+fn spread(hash: u64) -> u64 {
+    let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    mixed ^ (mixed >> 33)
 }

@@ -1,4 +1,4 @@
-//! `log`: tables in a durable log of this machine; `http`: the same, filled by those who send events.
+//! `log`: tables in a durable log of this machine; `http`: the same, filled by who sends events.
 //!
 //! - `options.rs`: the options
 //! - `source.rs`: where reading begins and ends, and who reads which partitions
