@@ -53,6 +53,7 @@ pub enum Command {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Bordered tables, for people.
+    #[value(alias = "text")]
     Table,
     /// One JSON object a line.
     Json,
@@ -150,8 +151,8 @@ pub struct Run {
     #[arg(long, requires = "watch")]
     pub changelog: bool,
     /// How rows are printed
-    #[arg(short, long, value_enum, default_value = "text")]
-    pub output: Answer,
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub output: Format,
     /// Rows of each view that are printed when the job ends
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub rows: usize,

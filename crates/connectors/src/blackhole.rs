@@ -32,11 +32,15 @@ impl Sink for Blackhole {
         Ok(())
     }
 
-    fn prepare(&mut self, _: u64) -> rialto_engine::Result<()> {
-        Ok(())
+    fn prepare(&mut self, _: u64) -> rialto_engine::Result<Vec<u8>> {
+        Ok(Vec::new())
     }
 
     fn commit(&mut self, _: u64) -> rialto_engine::Result<()> {
+        Ok(())
+    }
+
+    fn recover(&mut self, _: u64, _: &[u8]) -> rialto_engine::Result<()> {
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod blackhole;
 mod datagen;
 mod filesystem;
 mod generate;
+pub mod kafka;
 mod log;
 pub mod nexmark;
 mod print;

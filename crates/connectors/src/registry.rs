@@ -7,7 +7,7 @@ use crate::error::{ConnectorError, Result};
 use crate::format::is_changelog;
 use crate::options::{Options, nearest};
 use crate::spec::{Environment, TableSpec};
-use crate::{blackhole, datagen, filesystem, log, nexmark, print};
+use crate::{blackhole, datagen, filesystem, kafka, log, nexmark, print};
 
 type MakeSource = fn(&TableSpec, &Environment) -> Result<Box<dyn Source>>;
 type MakeSink = fn(&TableSpec, &Environment) -> Result<Box<dyn Sink>>;
@@ -35,9 +35,11 @@ const CONNECTORS: &[Connector] = &[
     datagen::CONNECTOR,
     filesystem::CONNECTOR,
     log::http::CONNECTOR,
+    kafka::KAFKA,
     log::CONNECTOR,
     nexmark::CONNECTOR,
     print::CONNECTOR,
+    kafka::UPSERT,
 ];
 
 /// What a table's connector can do, for the planner.
@@ -103,7 +105,7 @@ pub fn sink(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Sink>
         return Err(ConnectorError::new(format!("table '{}' cannot be written", spec.name))
             .detail(format!("the connector '{}' is for reading only", connector.name)));
     };
-    if spec.changelog.retracts && !accepts_changes(connector, spec.option("format")) {
+    if spec.changelog.retracts && !accepts_changes(connector, spec.value_format()) {
         return Err(ConnectorError::new(format!(
             "table sink '{}' doesn't support consuming update and delete changes",
             spec.name

@@ -72,6 +72,11 @@ impl TableSpec {
         self.options.iter().rev().find(|(k, _)| k == name).map(|(_, v)| v.as_str())
     }
 
+    /// The format of the rows, or of that part of a record which is not its key.
+    pub fn value_format(&self) -> Option<&str> {
+        self.option("format").or_else(|| self.option("value.format"))
+    }
+
     /// The indices of the physical columns that a reader produces, in order.
     pub fn projected(&self) -> Vec<usize> {
         match &self.projection {

@@ -39,6 +39,8 @@ pub(crate) enum NodeKind {
 
 pub(crate) struct Node {
     pub name: String,
+    /// What the node does to what, in a form that another run of the same plan has, too.
+    pub identity: String,
     pub kind: NodeKind,
     pub inputs: Vec<NodeId>,
 }
@@ -58,7 +60,8 @@ impl CircuitBuilder {
     fn push(&mut self, name: impl Into<String>, kind: NodeKind, inputs: Vec<NodeId>) -> NodeId {
         let id = NodeId(self.circuit.nodes.len());
         debug_assert!(inputs.iter().all(|input| *input < id), "inputs come before their readers");
-        self.circuit.nodes.push(Node { name: name.into(), kind, inputs });
+        let (name, identity) = (name.into(), String::new());
+        self.circuit.nodes.push(Node { name, identity, kind, inputs });
         id
     }
 
@@ -98,6 +101,17 @@ impl CircuitBuilder {
         id
     }
 
+    /// Says what a node is, so that its state can be given to the same node of a later run: nodes
+    /// with one identity do the same to the same inputs.
+    pub fn identify(&mut self, node: NodeId, identity: impl Into<String>) {
+        self.circuit.nodes[node.0].identity = identity.into();
+    }
+
+    /// What [`CircuitBuilder::identify`] said of a node.
+    pub fn identity(&self, node: NodeId) -> &str {
+        &self.circuit.nodes[node.0].identity
+    }
+
     /// The finished circuit.
     pub fn build(self) -> Circuit {
         self.circuit
@@ -110,6 +124,18 @@ pub struct Circuit {
     pub(crate) nodes: Vec<Node>,
     pub(crate) sources: Vec<(String, Box<dyn Source>, SourceInput)>,
     pub(crate) outputs: usize,
+}
+
+impl Circuit {
+    /// The name and identity of each node.
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.nodes.iter().map(|node| (node.name.as_str(), node.identity.as_str()))
+    }
+
+    /// The names of the sources.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().map(|(name, ..)| name.as_str())
+    }
 }
 
 impl fmt::Debug for Circuit {

@@ -29,6 +29,9 @@ pub enum EngineError {
         /// What went wrong, in words for the user.
         reason: String,
     },
+    /// The state of a checkpoint cannot be taken over.
+    #[error("the checkpoint cannot be read: {0}")]
+    State(String),
     /// The engine's own promise was broken. Always a bug of Rialto.
     #[error("internal error: {0} (this is a bug in Rialto, please report it)")]
     Internal(String),

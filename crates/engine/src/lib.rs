@@ -7,6 +7,7 @@
 //! This crate knows no SQL text, no connector and no server.
 
 pub mod circuit;
+pub mod consolidate;
 pub mod delta;
 pub mod error;
 pub mod executor;
@@ -15,10 +16,13 @@ pub mod key;
 pub mod operator;
 pub mod sink;
 pub mod source;
+pub mod state;
 pub mod store;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod view;
+pub mod zone;
 
 pub use circuit::{Circuit, CircuitBuilder, NodeId, OutputId, Partitioning, SourceId};
 pub use delta::{Delta, Deltas};
@@ -28,3 +32,4 @@ pub use operator::{Operator, StepContext};
 pub use sink::Sink;
 pub use source::{DeadLetter, Poll, Position, Reader, Source};
 pub use time::{Progress, Watermark};
+pub use zone::LocalZone;

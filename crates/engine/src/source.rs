@@ -49,12 +49,12 @@ pub trait Reader: Send {
     }
 }
 
-/// A record that could not be decoded: kept, so that it can be looked at and sent again.
+/// A record that could not be decoded or used: kept, so that it can be looked at and sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Where it was found: a file and line, a partition and offset.
     pub position: String,
-    /// Why it could not be decoded.
+    /// Why it could not be used.
     pub reason: String,
     /// The record as it was.
     pub bytes: Vec<u8>,
@@ -91,4 +91,6 @@ pub struct WatermarkStrategy {
     pub ahead_max_ms: Option<i64>,
     /// A reader whose watermark is further ahead of the slowest reader of the table waits.
     pub drift_max_ms: Option<i64>,
+    /// Whether a row without a time stops the job. Otherwise it becomes a dead letter.
+    pub null_fails: bool,
 }

@@ -11,7 +11,7 @@ use rialto_engine::{
 };
 use rialto_sql::functions::StepClock;
 
-use crate::consolidate::consolidate;
+use rialto_engine::consolidate::consolidate;
 
 /// How long a step without news waits before the next.
 const IDLE_WAIT: Duration = Duration::from_millis(1);

@@ -5,13 +5,12 @@
 //! told to stop.
 
 mod connect;
-mod consolidate;
 mod describe;
 pub mod job;
 mod plan;
 pub mod project;
 mod session;
-pub mod view;
+pub use rialto_engine::view;
 
 pub use job::{Control, Job, Observer, StepSummary, Summary};
 pub use plan::JobPlan;

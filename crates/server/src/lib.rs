@@ -18,8 +18,6 @@ mod body;
 mod events;
 mod health;
 mod routes;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};

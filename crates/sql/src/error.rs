@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use datafusion_common::DataFusionError;
+use datafusion_common::{DataFusionError, Diagnostic};
 use sqlparser::tokenizer;
 
 /// A place in SQL text; line and column start at one, columns count characters.
@@ -185,7 +185,9 @@ impl From<DataFusionError> for SqlError {
         if let DataFusionError::External(inner) = error.find_root()
             && let Some(own) = inner.downcast_ref::<SqlError>()
         {
-            return own.clone();
+            // DataFusion knows the place of a name that we could not find.
+            let span = own.span.or_else(|| span_of(error.diagnostic()?));
+            return SqlError { span, ..own.clone() };
         }
         let diagnostic = error.diagnostic().cloned();
         let root = match &error {
@@ -196,10 +198,7 @@ impl From<DataFusionError> for SqlError {
         let Some(diagnostic) = diagnostic else {
             return SqlError::new(message);
         };
-        let span = diagnostic.span.map(|span| Span {
-            start: Position { line: span.start.line, column: span.start.column },
-            end: Position { line: span.end.line, column: span.end.column },
-        });
+        let span = span_of(&diagnostic);
         let notes: Vec<&str> = diagnostic.notes.iter().map(|n| n.message.as_str()).collect();
         let helps: Vec<&str> = diagnostic.helps.iter().map(|h| h.message.as_str()).collect();
         if let Some(name) = unknown_function(&diagnostic.message) {
@@ -209,7 +208,7 @@ impl From<DataFusionError> for SqlError {
                 hint: near.map(|near| format!("did you mean {near}?")),
                 ..SqlError::new(format!("function '{}' not found", name.to_uppercase()))
             }
-            .with_span(span.filter(|s| s.start.line > 0));
+            .with_span(span);
         }
         SqlError {
             message: sentence(&diagnostic.message),
@@ -219,9 +218,18 @@ impl From<DataFusionError> for SqlError {
                 true => (!message.contains(&diagnostic.message)).then_some(message),
             },
             hint: (!helps.is_empty()).then(|| helps.join("; ")),
-            span: span.filter(|s| s.start.line > 0),
+            span,
         }
     }
+}
+
+/// The place that a diagnostic names, if it names one.
+fn span_of(diagnostic: &Diagnostic) -> Option<Span> {
+    let span = diagnostic.span.map(|span| Span {
+        start: Position { line: span.start.line, column: span.start.column },
+        end: Position { line: span.end.line, column: span.end.column },
+    });
+    span.filter(|s| s.start.line > 0)
 }
 
 /// Prefixes that say which part of the machine complains, not what is wrong.

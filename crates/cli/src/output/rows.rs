@@ -50,20 +50,15 @@ pub struct RowsOfView<'a> {
 }
 
 impl RowsOfView<'_> {
-    /// Prints the rows: as a table under the name of the view, or as objects that bear it.
-    pub fn print(&self, json: bool, settings: &SessionSettings, stdout: &Stdout) -> Result<()> {
+    /// Prints the rows: as a table under the name of the view, or as objects or records that bear
+    /// it.
+    pub fn print(&self, format: Format, settings: &SessionSettings, stdout: &Stdout) -> Result<()> {
         let all = self.rows.num_rows();
         let batch = self.rows.slice(0, all.min(self.max));
-        if json {
-            let encoder = JsonEncoder::new(&batch.schema());
-            let name = serde_json::Value::from(self.name);
-            let mut out = Vec::new();
-            for row in 0..batch.num_rows() {
-                out.extend_from_slice(format!("{{\"table\":{name},\"row\":").as_bytes());
-                encoder.write_row(&batch, row, &mut out)?;
-                out.extend_from_slice(b"}\n");
-            }
-            return stdout.bytes(&out).map_err(sink_error);
+        match format {
+            Format::Json => return self.print_objects(&batch, stdout),
+            Format::Csv => return self.print_records(&batch, stdout),
+            Format::Table => {}
         }
         let mut text = format!("{}\n", self.name);
         if batch.num_rows() > 0 {
@@ -75,6 +70,29 @@ impl RowsOfView<'_> {
         }
         text.push_str("\n\n");
         stdout.text(&text).map_err(sink_error)
+    }
+
+    fn print_objects(&self, batch: &RecordBatch, stdout: &Stdout) -> Result<()> {
+        let encoder = JsonEncoder::new(&batch.schema());
+        let name = serde_json::Value::from(self.name);
+        let mut out = Vec::new();
+        for row in 0..batch.num_rows() {
+            out.extend_from_slice(format!("{{\"table\":{name},\"row\":").as_bytes());
+            encoder.write_row(batch, row, &mut out)?;
+            out.extend_from_slice(b"}\n");
+        }
+        stdout.bytes(&out).map_err(sink_error)
+    }
+
+    /// A header and the records of the view, which have its name first, and an empty line.
+    fn print_records(&self, batch: &RecordBatch, stdout: &Stdout) -> Result<()> {
+        let names: ArrayRef = Arc::new(StringArray::from(vec![self.name; batch.num_rows()]));
+        let schema = behind(&[("table", DataType::Utf8)], &batch.schema());
+        let columns = std::iter::once(names).chain(batch.columns().iter().cloned()).collect();
+        let named = RecordBatch::try_new(schema, columns)?;
+        let mut writer = RowWriter::new(&named.schema(), Format::Csv, stdout);
+        writer.write(&named)?;
+        stdout.line("").map_err(sink_error)
     }
 }
 
@@ -178,16 +196,18 @@ impl ChangeWriter {
         view: &str,
         schema: &SchemaRef,
         key: Option<Vec<usize>>,
-        json: bool,
+        format: Format,
         settings: &SessionSettings,
         stdout: &Stdout,
     ) -> Self {
-        let style = if json {
-            let name = serde_json::Value::from(view);
-            let head = format!("{{\"table\":{name},");
-            Style::Json { head, encoder: JsonEncoder::new(schema) }
-        } else {
-            Style::Line { view: view.to_owned() }
+        let style = match format {
+            Format::Json => {
+                let name = serde_json::Value::from(view);
+                let head = format!("{{\"table\":{name},");
+                Style::Json { head, encoder: JsonEncoder::new(schema) }
+            }
+            Format::Csv => return Self::of_query(schema, key, format, settings, stdout),
+            Format::Table => Style::Line { view: view.to_owned() },
         };
         let columns = Arc::clone(schema);
         Self { key, columns, style, settings: settings.clone(), stdout: stdout.clone() }
@@ -273,9 +293,15 @@ pub(super) fn shown(batch: RecordBatch, columns: &SchemaRef) -> Result<RecordBat
 
 /// The columns of a change: its kind, its step, then the row.
 fn with_kind(schema: &SchemaRef) -> SchemaRef {
-    let own = [("op", DataType::Utf8), ("step", DataType::Int64)];
-    let mut fields: Vec<FieldRef> =
-        own.map(|(name, data_type)| Arc::new(Field::new(name, data_type, false))).to_vec();
+    behind(&[("op", DataType::Utf8), ("step", DataType::Int64)], schema)
+}
+
+/// The columns of a schema behind some of ours.
+fn behind(own: &[(&str, DataType)], schema: &SchemaRef) -> SchemaRef {
+    let field = |(name, data_type): &(&str, DataType)| -> FieldRef {
+        Arc::new(Field::new(*name, data_type.clone(), false))
+    };
+    let mut fields: Vec<FieldRef> = own.iter().map(field).collect();
     fields.extend(schema.fields().iter().cloned());
     Arc::new(Schema::new(fields))
 }

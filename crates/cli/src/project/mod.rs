@@ -31,10 +31,7 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     let project = open(&command.project)?;
     let signals = Signals::for_command()?;
     let mut runtime = sql::runtime(&project.base_dir, &command.job, stdout);
-    let format = match command.output {
-        Answer::Text => Format::Table,
-        Answer::Json => Format::Json,
-    };
+    let format = command.output;
     let mut plan = JobPlan::default();
     let mut queries = Vec::new();
     for (file, statement) in statements(&project) {
@@ -98,6 +95,10 @@ fn run_job(
         .collect();
     if let Some(wrong) = command.watch.iter().find(|w| !views.contains(&w.as_str())) {
         return Err(no_such_view(wrong, &views));
+    }
+    if let (Format::Csv, [_, _, ..]) = (command.output, command.watch.as_slice()) {
+        let message = "-o csv prints the changes of one view: those of several have other columns";
+        return Err(Failure::request(message, Some("watch one view, or take -o json")));
     }
     let settings = &runtime.session().settings;
     let mut views = Views::new(&job, plan, command, settings, stdout, report)?;

@@ -7,7 +7,7 @@ use rialto_runtime::view::View;
 use rialto_runtime::{Job, JobPlan, Observer, StepSummary};
 
 use super::progress::Progress;
-use crate::args::{Answer, Run};
+use crate::args::{Format, Run};
 use crate::output::{ChangeWriter, Report, RowsOfView, Stdout, sink_error};
 
 /// Takes the changes of all views of a project.
@@ -17,7 +17,7 @@ pub struct Views<'a> {
     report: &'a mut Report,
     stdout: &'a Stdout,
     settings: SessionSettings,
-    json: bool,
+    format: Format,
     rows_max: usize,
     printed: bool,
 }
@@ -41,7 +41,7 @@ impl<'a> Views<'a> {
         stdout: &'a Stdout,
         report: &'a mut Report,
     ) -> Result<Self> {
-        let json = command.output == Answer::Json;
+        let format = command.output;
         let output = |(at, output): (usize, &rialto_runtime::job::JobOutput)| {
             let (name, schema) = (&output.name, plan.columns(at));
             if !matches!(output.target, Target::Observer) {
@@ -54,7 +54,7 @@ impl<'a> Views<'a> {
                 return Ok(Output::None);
             }
             let key = plan.plan(at).traits.key.clone();
-            let writer = ChangeWriter::of_view(name, schema, key, json, settings, stdout);
+            let writer = ChangeWriter::of_view(name, schema, key, format, settings, stdout);
             Ok(Output::Watched(writer))
         };
         Ok(Self {
@@ -63,7 +63,7 @@ impl<'a> Views<'a> {
             report,
             stdout,
             settings: settings.clone(),
-            json,
+            format,
             rows_max: command.rows,
             printed: false,
         })
@@ -72,12 +72,18 @@ impl<'a> Views<'a> {
     /// Ends the progress line and prints the views that were kept, if the job went well.
     pub fn finish(self, well: bool) -> Result<()> {
         self.progress.finish();
-        for output in self.outputs {
+        for mut output in self.outputs {
+            if let Output::Watched(writer) = &mut output
+                && well
+                && self.format == Format::Csv
+            {
+                writer.finish()?;
+            }
             if let Output::Kept(name, view) = output
                 && well
             {
                 let rows = RowsOfView { name: &name, rows: &view.read(&[])?, max: self.rows_max };
-                rows.print(self.json, &self.settings, self.stdout)?;
+                rows.print(self.format, &self.settings, self.stdout)?;
             }
         }
         Ok(())

@@ -53,6 +53,42 @@ fn rows_of_a_view_are_limited_and_variables_replaced() {
 }
 
 #[test]
+fn views_are_printed_as_csv() {
+    let dir = project();
+    let output = rialto(dir.path(), &["run", ".", "-o", "csv"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    let parts: Vec<&str> = text.split("\n\n").collect();
+    let [totals, great, query] = parts[..] else { panic!("{text}") };
+    let mut rows: Vec<&str> = totals.lines().collect();
+    rows.sort_unstable();
+    let expected = ["+I[milk]", "table,product,n,total", "totals,,1,1.00", "totals,milk,1,3.25"];
+    assert_eq!(rows[..4], expected);
+    assert_eq!(rows[4..], ["totals,tea,2,12.50"]);
+    let mut rows: Vec<&str> = great.lines().collect();
+    rows.sort_unstable();
+    assert_eq!(rows, ["great,milk", "great,tea", "table,product"]);
+    assert_eq!(query, "greatest\n10.50\n");
+}
+
+#[test]
+fn changes_of_one_view_are_printed_as_csv() {
+    let dir = two_steps();
+    let arguments = ["run", "job.sql", "--shards", "1", "-o", "csv", "--watch"];
+    let output = rialto(dir.path(), &[&arguments[..], &["sold"]].concat());
+    let expected = "op,step,product,n,latest
++I,1,tea,1,2024-01-01 08:00:00
++I,1,milk,1,2024-01-01 08:30:00
+-U,2,tea,1,2024-01-01 08:00:00
++U,2,tea,2,2024-01-01 09:00:00
+";
+    assert_eq!(stdout(&output), expected, "{}", stderr(&output));
+    let output = rialto(dir.path(), &[&arguments[..], &["sold,moments"]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("take -o json"), "{}", stderr(&output));
+}
+
+#[test]
 fn watched_views_print_their_changes_in_commit_order() {
     let dir = project();
     let arguments = ["run", ".", "--watch", "great,totals", "--changelog", "-o", "json"];
@@ -150,6 +186,43 @@ fn records_that_a_project_cannot_read_are_counted() {
     assert!(told.contains("of 'sales' could not be read (first: "), "{told}");
     let kept = fs::read_to_string(dir.path().join("bad.json")).unwrap();
     assert!(kept.lines().all(|line| line.contains("sales.json:3")), "{kept}");
+}
+
+#[test]
+fn rows_without_an_event_time_are_dead_letters() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = "{\"id\": 1, \"ts\": \"2024-01-01 08:00:00\"}\n{\"id\": 2, \"ts\": null}\n\
+        {\"id\": 3}\n{\"id\": 4, \"ts\": \"2024-01-01 08:00:01\"}\n";
+    fs::write(dir.path().join("in.json"), rows).unwrap();
+    let sql = |option: &str| {
+        format!(
+            "CREATE TABLE t (id INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = \
+             'filesystem', 'path' = 'in.json', 'format' = 'json'{option});\n\
+             CREATE MATERIALIZED VIEW ids AS SELECT id FROM t;\n\
+             CREATE MATERIALIZED VIEW n AS SELECT COUNT(*) AS n FROM TABLE(TUMBLE(TABLE t, \
+             DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY window_start, window_end;\n"
+        )
+    };
+    fs::write(dir.path().join("job.sql"), sql("")).unwrap();
+    let arguments = ["run", "job.sql", "-o", "csv", "--shards", "1", "--dead-letters", "dead.json"];
+    let output = rialto(dir.path(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "table,id\nids,1\nids,4\n\ntable,n\nn,2\n\n");
+    let told = stderr(&output);
+    let first = "2 records of 't' could not be read (first: row 2 of reader 0: column 'ts': \
+        the event time is null)";
+    assert!(told.contains(first), "{told}");
+    assert!(!told.contains("too late"), "{told}");
+    let kept = fs::read_to_string(dir.path().join("dead.json")).unwrap();
+    assert_eq!(kept.lines().count(), 2, "{kept}");
+    let letter: serde_json::Value = serde_json::from_str(kept.lines().next().unwrap()).unwrap();
+    let row: serde_json::Value = serde_json::from_str(letter["bytes"].as_str().unwrap()).unwrap();
+    assert_eq!(row, serde_json::json!({"id": 2, "ts": null}));
+
+    fs::write(dir.path().join("job.sql"), sql(", 'rialto.on-error' = 'fail'")).unwrap();
+    let output = rialto(dir.path(), &arguments);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("the event time is null"), "{}", stderr(&output));
 }
 
 #[test]

@@ -85,6 +85,29 @@ fn a_wrong_query_is_shown_with_a_caret() {
 }
 
 #[test]
+fn a_table_that_is_not_there_is_marked_by_its_name() {
+    let place = |text: &str| {
+        let dir = folder();
+        let output = rialto(dir.path(), &["sql", "-c", text]);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        let told = stderr(&output);
+        let (_, mark) = told.split_once(&format!("1 | {text}\n  | ")).unwrap_or_else(|| {
+            panic!("{told}");
+        });
+        let mark = mark.lines().next().unwrap();
+        let start = mark.find('^').unwrap();
+        text[start..start + mark.matches('^').count()].to_owned()
+    };
+    assert_eq!(place("SELECT * FROM nosuch"), "nosuch");
+    let window = "TUMBLE(TABLE nosuch, DESCRIPTOR(ts), INTERVAL '1' DAY)";
+    assert_eq!(place(&format!("SELECT COUNT(*) FROM TABLE({window})")), "nosuch");
+    let window = "SESSION(DATA => TABLE nosuch PARTITION BY k, TIMECOL => DESCRIPTOR(ts), \
+        GAP => INTERVAL '1' DAY)";
+    assert_eq!(place(&format!("SELECT * FROM {window}")), "nosuch");
+    assert_eq!(place("SELECT * FROM a_b.nosuch /*+ OPTIONS('x' = 'y') */"), "a_b.nosuch");
+}
+
+#[test]
 fn what_is_not_understood_is_said_in_the_words_of_sql() {
     let told = |text: &str| {
         let dir = folder();

@@ -236,7 +236,7 @@ impl FileSink {
     }
 
     /// Deals with what earlier runs left: epochs up to `committed` are made visible, the rest goes.
-    fn recover(&mut self, committed: Option<u64>) -> std::io::Result<()> {
+    fn clean_up(&mut self, committed: Option<u64>) -> std::io::Result<()> {
         if std::mem::replace(&mut self.recovered, true) {
             return Ok(());
         }
@@ -287,7 +287,7 @@ fn run() -> &'static str {
 
 impl Sink for FileSink {
     fn write(&mut self, delta: &Delta, _: u64) -> rialto_engine::Result<()> {
-        self.recover(None).map_err(|e| self.failed(e))?;
+        self.clean_up(None).map_err(|e| self.failed(e))?;
         let (rows, retracts) = match self.changelog {
             true => self.changes(delta)?,
             false => (appended(delta).map_err(|e| self.failed(e))?, None),
@@ -315,8 +315,8 @@ impl Sink for FileSink {
         Ok(())
     }
 
-    fn prepare(&mut self, epoch: u64) -> rialto_engine::Result<()> {
-        self.recover(None).map_err(|e| self.failed(e))?;
+    fn prepare(&mut self, epoch: u64) -> rialto_engine::Result<Vec<u8>> {
+        self.clean_up(None).map_err(|e| self.failed(e))?;
         for folder in self.open.keys().cloned().collect::<Vec<_>>() {
             self.close(&folder)?;
         }
@@ -325,11 +325,12 @@ impl Sink for FileSink {
             part.prepare(epoch).map_err(|e| self.failed(e))?;
         }
         self.prepared.entry(epoch).or_default().append(&mut closed);
-        Ok(())
+        // The names of the hidden files say the rest.
+        Ok(Vec::new())
     }
 
     fn commit(&mut self, epoch: u64) -> rialto_engine::Result<()> {
-        self.recover(Some(epoch)).map_err(|e| self.failed(e))?;
+        self.clean_up(None).map_err(|e| self.failed(e))?;
         let later = self.prepared.split_off(&(epoch + 1));
         let ready = std::mem::replace(&mut self.prepared, later);
         for part in ready.into_values().flatten() {
@@ -338,6 +339,10 @@ impl Sink for FileSink {
                 .map_err(|e| self.failed(e))?;
         }
         Ok(())
+    }
+
+    fn recover(&mut self, epoch: u64, _: &[u8]) -> rialto_engine::Result<()> {
+        self.clean_up(Some(epoch)).map_err(|e| self.failed(e))
     }
 }
 

@@ -61,6 +61,27 @@ pub trait Decoder: Send {
         bad: &mut Vec<BadRecord>,
     ) -> Result<Progress, String>;
 
+    /// Decodes one record that stands alone, as in a message of a broker, or says why it is none. It
+    /// may become no row where the format was told to ignore what it cannot read.
+    fn decode_record(&mut self, record: &[u8]) -> Result<(), String> {
+        if record.is_empty() {
+            return Err("the record is empty".into());
+        }
+        self.start_file();
+        let mut bad = Vec::new();
+        let done = self.decode(record, true, usize::MAX, &mut bad)?;
+        match bad.into_iter().next() {
+            Some(bad) => Err(bad.reason),
+            None if done.consumed < record.len() => Err("the batch is full".into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a message without a value; answers whether that is a row in this format.
+    fn decode_null(&mut self) -> bool {
+        false
+    }
+
     /// How many rows are waiting.
     fn rows(&self) -> usize;
 

@@ -189,6 +189,22 @@ impl Decoder for RawDecoder {
         }))
     }
 
+    fn decode_record(&mut self, record: &[u8]) -> std::result::Result<(), String> {
+        self.bytes += record.len();
+        self.value(record)
+    }
+
+    fn decode_null(&mut self) -> bool {
+        if let Some(slot) = &mut self.slot {
+            if !slot.field.is_nullable() {
+                return false;
+            }
+            slot.column.push_null();
+        }
+        self.rows += 1;
+        true
+    }
+
     fn rows(&self) -> usize {
         self.rows
     }

@@ -18,8 +18,6 @@ mod sink;
 mod source;
 mod split;
 mod staged;
-#[cfg(test)]
-mod tests;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use rialto_engine::{Sink, Source};

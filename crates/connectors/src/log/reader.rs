@@ -23,6 +23,9 @@ use crate::format::{BadRecord, Decoder, ReadColumns};
 /// A poll that met only bad records comes back after so many bytes.
 const POLL_BYTES_MAX: usize = 64 << 20;
 
+/// A record of this size may be refused only because the batch has no room for it.
+const RECORD_BYTES_LARGE: usize = 1 << 20;
+
 /// What the table's columns are made of.
 pub(super) struct Columns {
     /// What the format decodes.
@@ -31,6 +34,8 @@ pub(super) struct Columns {
     pub metadata: Vec<(String, Field)>,
     /// The columns of the rows.
     pub schema: SchemaRef,
+    /// Whether every byte of a value counts, also one that could be a part of a line's end.
+    pub exact: bool,
 }
 
 /// Records that were read and are not all decoded.
@@ -136,11 +141,12 @@ impl RecordReader {
     /// Decodes from the open records until enough rows wait or they end; answers the bytes taken.
     fn advance(&mut self, rows_max: usize) -> rialto_engine::Result<usize> {
         let Some(mut open) = self.open.take() else { return Ok(0) };
-        let result = if self.columns.metadata.is_empty() && open.block.is_lines() {
-            self.decode_lines(&mut open, rows_max)
-        } else {
-            self.decode_each(&mut open, rows_max)
-        };
+        let result =
+            if self.columns.metadata.is_empty() && open.block.is_lines() && !self.columns.exact {
+                self.decode_lines(&mut open, rows_max)
+            } else {
+                self.decode_each(&mut open, rows_max)
+            };
         self.next.insert(open.block.partition, open.block.first + open.at as u64);
         if open.at < open.end {
             self.open = Some(open);
@@ -175,26 +181,18 @@ impl RecordReader {
             let range = open.ranges[open.at].clone();
             let offset = open.block.first + open.at as u64;
             let before = self.decoder.rows();
-            let mut at = range.start;
-            let mut bad = Vec::new();
-            while at < range.end {
-                let input = &open.block.values[at..range.end + 1];
-                let step = self.decoder.decode(input, true, usize::MAX, &mut bad);
-                let step = step.map_err(|e| self.failed(e))?;
-                if step.consumed == 0 {
+            let value = &open.block.values[range.clone()];
+            if let Err(reason) = self.decoder.decode_record(value) {
+                if before > 0 && self.decoder.rows() == before && value.len() > RECORD_BYTES_LARGE {
+                    // The batch may be full: its rows go first, and the record again.
                     break;
                 }
-                at += step.consumed;
-            }
-            if at < range.end && bad.is_empty() {
-                // The batch is full: its rows go first.
-                break;
+                let (bytes, line) = (value.to_vec(), 0);
+                let record = BadRecord { offset: 0, line, reason, bytes };
+                self.bury(open.block.partition, offset, record)?;
             }
             taken += range.len() + 1;
             let made = self.decoder.rows() - before;
-            for record in bad {
-                self.bury(open.block.partition, offset, record)?;
-            }
             let key = keys.get(open.at).cloned().flatten();
             self.origins.add(made, open.block.partition, offset, open.block.time, key);
             open.at += 1;

@@ -29,8 +29,6 @@ pub(super) struct LogSink {
     topic: Arc<Topic>,
     encoder: Box<dyn Encoder>,
     changelog: bool,
-    /// Whether a value must be one line to be read again.
-    lines_only: bool,
     upsert_key: Option<Vec<usize>>,
     keys: Keys,
     /// Another one each time: epochs are counted anew by a job that starts anew.
@@ -46,15 +44,16 @@ impl LogSink {
     pub fn new(spec: &TableSpec, options: &LogOptions<'_>, topic: Arc<Topic>) -> Result<Self> {
         let encoder = (options.format.encoder)(&options.raw, spec.schema.clone())?;
         let random = || u128::from(RandomState::new().build_hasher().finish());
+        let run = format!("{:032x}", random() << 64 | random());
+        runs().push((escaped(&spec.name), run.clone()));
         Ok(Self {
             table: spec.name.clone(),
             keys: Keys::new(spec, options, topic.partitions())?,
             topic,
             encoder,
             changelog: options.format.changelog,
-            lines_only: options.format.name == "raw",
             upsert_key: spec.changelog.upsert_key.clone(),
-            run: format!("{:032x}", random() << 64 | random()),
+            run,
             stages: 0,
             batch: Batch::default(),
             stage: None,
@@ -99,43 +98,36 @@ impl LogSink {
         for row in 0..values.len() {
             let key = keys.as_ref().map(|keys| keys.row(row));
             let value = values.row(row);
-            if self.lines_only && value.contains(&b'\n') {
-                return Err(self.failed(
-                    "a raw value that holds a line end cannot be written to a log: not supported",
-                ));
-            }
             let partition = self.keys.partition(key);
             self.batch.records.entry(partition).or_default().push(key, 0, value);
         }
         if is_full(self.batch.bytes()) { self.flush() } else { Ok(()) }
     }
 
-    /// Removes what runs before this one staged and never prepared in a checkpoint.
+    /// Removes what runs before this one staged and no checkpoint kept.
     fn sweep(&mut self) -> rialto_engine::Result<()> {
-        if !std::mem::replace(&mut self.swept, true) {
-            // Another insert of this job into the same table is of this process, too.
-            let mut runs = runs();
-            runs.retain(|(_, _, topic)| topic.strong_count() > 0);
-            let is_shared = runs.iter().any(|(name, run, topic)| {
-                *name == self.name()
-                    && *run != self.run
-                    && topic.as_ptr() == Arc::as_ptr(&self.topic)
-            });
-            runs.push((self.name(), self.run.clone(), Arc::downgrade(&self.topic)));
-            if !is_shared {
-                sweep(&self.topic, &self.name(), &self.run).map_err(|e| self.failed(e))?;
-            }
+        if std::mem::replace(&mut self.swept, true) {
+            return Ok(());
         }
-        Ok(())
+        // Another insert of this job into the same table may still need what it has prepared.
+        let name = self.name();
+        if runs().iter().any(|(other, run)| *other == name && *run != self.run) {
+            return Ok(());
+        }
+        sweep(&self.topic, &name, &self.run).map_err(|e| self.failed(e))
     }
 }
 
 /// The sinks that this process has, by table and run.
-type Runs = Vec<(String, String, std::sync::Weak<Topic>)>;
-
-fn runs() -> std::sync::MutexGuard<'static, Runs> {
-    static RUNS: std::sync::Mutex<Runs> = std::sync::Mutex::new(Vec::new());
+fn runs() -> std::sync::MutexGuard<'static, Vec<(String, String)>> {
+    static RUNS: std::sync::Mutex<Vec<(String, String)>> = std::sync::Mutex::new(Vec::new());
     RUNS.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+impl Drop for LogSink {
+    fn drop(&mut self) {
+        runs().retain(|(_, run)| *run != self.run);
+    }
 }
 
 impl Sink for LogSink {
@@ -158,12 +150,13 @@ impl Sink for LogSink {
         self.add(&rows, None)
     }
 
-    fn prepare(&mut self, epoch: u64) -> rialto_engine::Result<()> {
+    fn prepare(&mut self, epoch: u64) -> rialto_engine::Result<Vec<u8>> {
         self.flush()?;
-        let Some(stage) = self.stage.take() else { return Ok(()) };
+        let Some(stage) = self.stage.take() else { return Ok(Vec::new()) };
         let staged = stage.prepare(&self.topic, &self.run, epoch).map_err(|e| self.failed(e))?;
+        let kept = serde_json::to_vec(&staged).map_err(|e| self.failed(e))?;
         self.prepared.insert(epoch, staged);
-        Ok(())
+        Ok(kept)
     }
 
     fn commit(&mut self, epoch: u64) -> rialto_engine::Result<()> {
@@ -171,5 +164,17 @@ impl Sink for LogSink {
         staged.commit(&self.topic).map_err(|e| self.failed(e))?;
         self.prepared.remove(&epoch);
         Ok(())
+    }
+
+    fn recover(&mut self, epoch: u64, prepared: &[u8]) -> rialto_engine::Result<()> {
+        if !prepared.is_empty() {
+            let staged: Staged = serde_json::from_slice(prepared).map_err(|e| {
+                self.failed(format!("what the checkpoint keeps of epoch {epoch} is not ours: {e}"))
+            })?;
+            // Epochs are counted on by a run of another name: the checkpoint may be an old one.
+            staged.commit(&self.topic).map_err(|e| self.failed(e))?;
+        }
+        // Later epochs were staged and never came into the log: nothing has to be taken back.
+        self.sweep()
     }
 }

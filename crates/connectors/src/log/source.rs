@@ -21,6 +21,7 @@ pub(super) struct LogSource {
     start: Place,
     stop: Option<Place>,
     fail_on_error: bool,
+    exact: bool,
     decoder: fn(&Options<'_>, ReadColumns) -> Result<Box<dyn crate::format::Decoder>>,
 }
 
@@ -44,6 +45,9 @@ impl LogSource {
             start: options.start.clone(),
             stop: options.stop.clone(),
             fail_on_error: options.fail_on_error,
+            // Only where a record is one line, and a line's end no part of it, are records cut by
+            // lines: an open quote of CSV must not swallow the next record.
+            exact: options.format.name == "raw" || !options.format.splittable,
             decoder: options.format.decoder,
         };
         (source.decoder)(&options.raw, source.columns().read)?;
@@ -56,6 +60,7 @@ impl LogSource {
             read: ReadColumns { file, wanted: self.spec.projected() },
             metadata: self.spec.metadata.clone(),
             schema: Arc::clone(&self.schema),
+            exact: self.exact,
         }
     }
 

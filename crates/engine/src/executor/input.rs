@@ -1,15 +1,21 @@
 //! Sources within a step: polling readers, computed columns, and the table's watermark.
+//!
+//! A row without an event time is in no window and before no watermark. Where a table declares one,
+//! such a row is a record that cannot be used, and goes to the dead letters.
 
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::compute::{cast, is_not_null, is_null};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use arrow::util::display::array_value_to_string;
 
 use crate::circuit::Circuit;
 use crate::expr::{evaluate, project};
 use crate::source::{DeadLetter, Poll, Reader, SourceInput, WatermarkStrategy};
 use crate::{Delta, EngineError, Result, Watermark};
+
+use super::snapshot::ReaderProgress;
 
 /// Where one reader stands in event time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +45,11 @@ impl InputTable {
         let times = readers.iter().map(|&n| Mutex::new(vec![ReaderTime::START; n])).collect();
         let declared = circuit.sources.iter().map(|(_, _, i)| i.watermark.is_some()).collect();
         Self { times, declared }
+    }
+
+    /// How many readers a source has.
+    pub fn readers(&self, source: usize) -> usize {
+        self.with(source, |times| times.len())
     }
 
     fn with<R>(&self, source: usize, f: impl FnOnce(&mut Vec<ReaderTime>) -> R) -> R {
@@ -82,11 +93,20 @@ pub(super) struct ReaderInput {
     input: SourceInput,
     time: ReaderTime,
     last_row_ms: Option<i64>,
+    /// How many rows the reader has given.
+    rows: u64,
+    dead: Vec<DeadLetter>,
 }
 
 impl ReaderInput {
     pub fn new(id: usize, reader: Box<dyn Reader>, input: SourceInput) -> Self {
-        Self { id, reader, input, time: ReaderTime::START, last_row_ms: None }
+        let (time, dead) = (ReaderTime::START, Vec::new());
+        Self { id, reader, input, time, last_row_ms: None, rows: 0, dead }
+    }
+
+    /// The reader's number among those of its source.
+    pub fn id(&self) -> usize {
+        self.id
     }
 
     /// Polls once and moves the reader's time. Readers that ended, or that wait for slower ones,
@@ -132,8 +152,41 @@ impl ReaderInput {
         table.with(source, |times| times[self.id] = self.time);
     }
 
+    /// Where the reader stands, for a checkpoint.
+    pub fn progress(&self) -> ReaderProgress {
+        let ReaderTime { watermark, started, idle, ended } = self.time;
+        ReaderProgress {
+            position: self.reader.position(),
+            watermark: watermark.0,
+            started,
+            idle,
+            ended,
+            last_row_ms: self.last_row_ms,
+            rows: self.rows,
+        }
+    }
+
+    /// Goes on from where one reader, or several of another parallelism, stood.
+    pub fn restore(&mut self, progress: &[&ReaderProgress]) -> Result<()> {
+        for one in progress {
+            self.reader.seek(&one.position)?;
+        }
+        let least = progress.iter().map(|p| p.watermark).min();
+        self.time = ReaderTime {
+            watermark: least.map_or(Watermark::MIN, Watermark),
+            started: progress.iter().any(|p| p.started),
+            idle: !progress.is_empty() && progress.iter().all(|p| p.idle),
+            ended: !progress.is_empty() && progress.iter().all(|p| p.ended),
+        };
+        self.last_row_ms = progress.iter().filter_map(|p| p.last_row_ms).max();
+        self.rows = progress.iter().map(|p| p.rows).sum();
+        Ok(())
+    }
+
     pub fn take_dead_letters(&mut self) -> Vec<DeadLetter> {
-        self.reader.take_dead_letters()
+        let mut letters = self.reader.take_dead_letters();
+        letters.append(&mut self.dead);
+        letters
     }
 
     fn is_ahead(&self, others: Watermark) -> bool {
@@ -147,12 +200,70 @@ impl ReaderInput {
             Some(p) => rows.with_batch(project(&p.expressions, &p.schema, rows.batch())?),
             None => rows,
         };
+        let first = self.rows;
+        self.rows += rows.num_rows() as u64;
         let Some(strategy) = &self.input.watermark else { return Ok(rows) };
+        let rows = match rows.column(strategy.column).null_count() {
+            0 => rows,
+            _ => {
+                let place = Place { reader: self.id, first };
+                without_timeless(rows, strategy, place, &mut self.dead)?
+            }
+        };
         let mut running = self.time.watermark;
         let arrival = advance(strategy, &rows, &mut running, others, clock_ms)?;
         self.time.watermark = running;
         Ok(rows.with_arrival(arrival))
     }
+}
+
+/// Where rows come from.
+struct Place {
+    reader: usize,
+    /// How many rows came before them.
+    first: u64,
+}
+
+/// The rows that have an event time; the others become dead letters.
+fn without_timeless(
+    rows: Delta,
+    strategy: &WatermarkStrategy,
+    place: Place,
+    dead: &mut Vec<DeadLetter>,
+) -> Result<Delta> {
+    let times = rows.column(strategy.column);
+    let batch = rows.batch();
+    let schema = batch.schema();
+    let reason =
+        format!("column '{}': the event time is null", schema.field(strategy.column).name());
+    let timeless = is_null(times)?;
+    for row in (0..rows.num_rows()).filter(|&row| timeless.value(row)) {
+        let number = place.first + row as u64 + 1;
+        let position = format!("row {number} of reader {}", place.reader);
+        if strategy.null_fails {
+            return Err(EngineError::Data(format!("{position}: {reason}")));
+        }
+        dead.push(DeadLetter { position, reason: reason.clone(), bytes: json_of(batch, row)? });
+    }
+    rows.filter(&is_not_null(times)?)
+}
+
+/// A row as an object of JSON: what is no number or truth value as text.
+fn json_of(batch: &RecordBatch, row: usize) -> Result<Vec<u8>> {
+    let mut object = serde_json::Map::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let value = match column.data_type() {
+            _ if column.is_null(row) => serde_json::Value::Null,
+            data_type => {
+                let text = array_value_to_string(column, row)?;
+                let plain = data_type.is_numeric() || *data_type == DataType::Boolean;
+                let parsed = plain.then(|| serde_json::from_str(&text).ok()).flatten();
+                parsed.unwrap_or(serde_json::Value::String(text))
+            }
+        };
+        object.insert(field.name().clone(), value);
+    }
+    Ok(serde_json::Value::Object(object).to_string().into_bytes())
 }
 
 /// Moves `running` over the rows in order; answers the watermark before each row where some row is

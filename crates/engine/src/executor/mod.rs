@@ -2,6 +2,7 @@
 
 mod exchange;
 mod input;
+mod snapshot;
 
 pub(crate) use input::epoch_ms;
 mod worker;
@@ -14,9 +15,11 @@ use crate::circuit::Circuit;
 use crate::source::DeadLetter;
 use crate::{Deltas, EngineError, OutputId, Result, Watermark};
 
+pub use snapshot::{Progress as CircuitProgress, ReaderProgress, Restored, ShardState, Snapshot};
+
 use exchange::Mailbox;
 use input::{InputTable, ReaderInput};
-use worker::{StepCommand, Worker, WorkerReport};
+use worker::{StepCommand, Worker, WorkerCheckpoint, WorkerReport};
 
 /// The greatest number of rows that a reader gives to one step.
 pub const STEP_ROWS_MAX: usize = 32_768;
@@ -64,9 +67,31 @@ enum Mode {
     Threads(Vec<WorkerThread>),
 }
 
+/// What a worker thread is asked for.
+enum Command {
+    Step(StepCommand),
+    Checkpoint,
+    Restore(Arc<Restored>),
+}
+
+/// What it answers.
+enum Answer {
+    Step(WorkerReport),
+    Checkpoint(Result<WorkerCheckpoint>),
+    Restored(Result<()>),
+}
+
+fn obey(worker: &mut Worker, command: Command) -> Answer {
+    match command {
+        Command::Step(command) => Answer::Step(worker.step(&command)),
+        Command::Checkpoint => Answer::Checkpoint(worker.checkpoint()),
+        Command::Restore(from) => Answer::Restored(worker.restore(&from)),
+    }
+}
+
 struct WorkerThread {
-    commands: Option<Sender<StepCommand>>,
-    reports: Receiver<WorkerReport>,
+    commands: Option<Sender<Command>>,
+    reports: Receiver<Answer>,
     handle: Option<JoinHandle<()>>,
 }
 
@@ -114,11 +139,66 @@ impl Executor {
         }
         self.step += 1;
         let command = StepCommand { step: self.step, clock_ms, rows_max };
-        let reports = match &mut self.mode {
-            Mode::Inline(worker) => vec![worker.step(&command)],
-            Mode::Threads(threads) => run_step(threads, &command)?,
-        };
+        let mut reports = Vec::new();
+        for answer in self.ask(|| Command::Step(command.clone()))? {
+            let Answer::Step(report) = answer else { return Err(unexpected()) };
+            reports.push(report);
+        }
         self.merge(reports)
+    }
+
+    /// What changed since the last checkpoint; everything, the first time. To be called between
+    /// two steps.
+    pub fn checkpoint(&mut self) -> Result<Snapshot> {
+        if self.failed {
+            return Err(EngineError::Internal("a checkpoint after a failed step".into()));
+        }
+        let mut progress = CircuitProgress { step: self.step, ..CircuitProgress::default() };
+        let (mut shards, mut readers) = (Vec::new(), Vec::new());
+        for answer in self.ask(|| Command::Checkpoint)? {
+            let Answer::Checkpoint(part) = answer else { return Err(unexpected()) };
+            let part = part.inspect_err(|_| self.failed = true)?;
+            shards.push(part.tables);
+            readers.extend(part.readers);
+            // All shards agree on watermarks.
+            progress.watermarks = part.watermarks;
+        }
+        readers.sort_by_key(|&(source, id, _)| (source, id));
+        progress.readers.resize_with(self.source_names.len(), Vec::new);
+        for (source, _, reader) in readers {
+            progress.readers[source].push(reader);
+        }
+        Ok(Snapshot { progress, shards })
+    }
+
+    /// Takes over the state of an earlier run of the same circuit, before the first step.
+    pub fn restore(&mut self, from: Restored) -> Result<()> {
+        if self.step > 0 {
+            return Err(EngineError::Internal("a circuit that runs cannot be restored".into()));
+        }
+        let step = from.progress.step;
+        let from = Arc::new(from);
+        for answer in self.ask(|| Command::Restore(Arc::clone(&from)))? {
+            let Answer::Restored(result) = answer else { return Err(unexpected()) };
+            result.inspect_err(|_| self.failed = true)?;
+        }
+        self.step = step;
+        Ok(())
+    }
+
+    /// Asks every worker for the same, and waits for all answers.
+    fn ask(&mut self, command: impl Fn() -> Command) -> Result<Vec<Answer>> {
+        let gone = || EngineError::Internal("a worker thread is gone".into());
+        match &mut self.mode {
+            Mode::Inline(worker) => Ok(vec![obey(worker, command())]),
+            Mode::Threads(threads) => {
+                for thread in threads.iter() {
+                    let commands = thread.commands.as_ref().ok_or_else(gone)?;
+                    commands.send(command()).map_err(|_| gone())?;
+                }
+                threads.iter().map(|t| t.reports.recv().map_err(|_| gone())).collect()
+            }
+        }
     }
 
     fn merge(&mut self, reports: Vec<WorkerReport>) -> Result<StepReport> {
@@ -156,23 +236,18 @@ impl Executor {
     }
 }
 
-fn run_step(threads: &[WorkerThread], command: &StepCommand) -> Result<Vec<WorkerReport>> {
-    let gone = || EngineError::Internal("a worker thread is gone".into());
-    for thread in threads {
-        let commands = thread.commands.as_ref().ok_or_else(gone)?;
-        commands.send(command.clone()).map_err(|_| gone())?;
-    }
-    threads.iter().map(|t| t.reports.recv().map_err(|_| gone())).collect()
+fn unexpected() -> EngineError {
+    EngineError::Internal("a worker answered what it was not asked".into())
 }
 
 fn spawn(mut worker: Worker) -> Result<WorkerThread> {
-    let (commands, inbox) = channel::<StepCommand>();
+    let (commands, inbox) = channel::<Command>();
     let (outbox, reports) = channel();
     let handle = std::thread::Builder::new()
         .name(format!("shard-{}", worker.shard()))
         .spawn(move || {
             while let Ok(command) = inbox.recv() {
-                if outbox.send(worker.step(&command)).is_err() {
+                if outbox.send(obey(&mut worker, command)).is_err() {
                     break;
                 }
             }

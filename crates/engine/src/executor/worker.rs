@@ -6,10 +6,12 @@ use std::sync::{Arc, Barrier};
 use crate::circuit::{Circuit, NodeKind, Partitioning};
 use crate::operator::StepContext;
 use crate::source::DeadLetter;
+use crate::state::{StatePart, StateReader, StateWriter, TableImage};
 use crate::{Deltas, EngineError, NodeId, Operator, Progress, Result, Watermark};
 
 use super::exchange::{Mailbox, partition, without_empty};
 use super::input::{InputTable, ReaderInput};
+use super::snapshot::{ReaderProgress, Restored};
 
 #[derive(Debug, Clone)]
 pub(super) struct StepCommand {
@@ -28,6 +30,15 @@ pub(super) struct WorkerReport {
     pub dead_letters: Vec<(usize, DeadLetter)>,
     pub ended: bool,
     pub error: Option<EngineError>,
+}
+
+/// One worker's part of a [`super::Snapshot`].
+#[derive(Debug)]
+pub(super) struct WorkerCheckpoint {
+    pub tables: Vec<(usize, Vec<TableImage>)>,
+    /// Source, number of the reader, where it stands.
+    pub readers: Vec<(usize, usize, ReaderProgress)>,
+    pub watermarks: Vec<i64>,
 }
 
 type Shared = (Arc<InputTable>, Arc<Barrier>, Vec<Option<Arc<Mailbox>>>);
@@ -132,6 +143,55 @@ impl Worker {
         }
         report.ended = self.table.ended();
         report
+    }
+
+    /// This shard's part of a checkpoint.
+    pub fn checkpoint(&mut self) -> Result<WorkerCheckpoint> {
+        let mut tables = Vec::new();
+        for (id, node) in self.nodes.iter_mut().enumerate() {
+            if let Work::Operator(operator) = &mut node.work {
+                let mut writer = StateWriter::new();
+                operator.checkpoint(&mut writer)?;
+                let written = writer.finish();
+                if !written.is_empty() {
+                    tables.push((id, written));
+                }
+            }
+        }
+        let readers = self.readers.iter().enumerate().flat_map(|(source, readers)| {
+            readers.iter().map(move |reader| (source, reader.id(), reader.progress()))
+        });
+        let readers = readers.collect();
+        let watermarks = self.watermarks.iter().map(|w| w.0).collect();
+        Ok(WorkerCheckpoint { tables, readers, watermarks })
+    }
+
+    /// Takes over what a checkpoint has for this shard, before the first step.
+    pub fn restore(&mut self, from: &Restored) -> Result<()> {
+        from.check(self.nodes.len(), self.readers.len())?;
+        let nothing = StatePart::default();
+        for (id, node) in self.nodes.iter_mut().enumerate() {
+            self.watermarks[id] = from.watermark(id);
+            let Work::Operator(operator) = &mut node.work else { continue };
+            let parts = from.shards.iter().map(|shard| shard.node(id).unwrap_or(&nothing));
+            let parts: Vec<&StatePart> = parts.collect();
+            if parts.iter().all(|part| part.tables().next().is_none()) {
+                continue;
+            }
+            let reader = match parts.len() == self.shards {
+                true => StateReader::same(parts[self.shard]),
+                false => StateReader::dealt(parts, self.shard, self.shards),
+            };
+            operator.restore(&reader)?;
+        }
+        for (source, readers) in self.readers.iter_mut().enumerate() {
+            let dealt = from.deal(source, self.table.readers(source));
+            for reader in readers.iter_mut() {
+                reader.restore(&dealt[reader.id()])?;
+                reader.publish(source, &self.table);
+            }
+        }
+        Ok(())
     }
 
     /// Polls this shard's readers and agrees with the peers on each table's watermark.

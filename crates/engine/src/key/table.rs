@@ -14,6 +14,7 @@ use hashbrown::HashTable;
 use super::hash::hash_columns;
 use super::packed::{pack, unpack, words_of};
 use crate::Result;
+use crate::state::{Input, Persist, StateReader, put_bytes};
 
 /// The answer of a look-up that found nothing.
 pub const NO_SLOT: u32 = u32::MAX;
@@ -49,6 +50,11 @@ impl KeyTable {
     /// The table for the given columns of a schema.
     pub fn for_columns(schema: &SchemaRef, columns: &[usize]) -> Result<Self> {
         Self::new(columns.iter().map(|&c| schema.field(c).data_type().clone()).collect())
+    }
+
+    /// The types of the key's columns.
+    pub fn types(&self) -> &[DataType] {
+        &self.types
     }
 
     /// How many keys there are.
@@ -150,6 +156,76 @@ impl KeyTable {
         self.slots.iter().copied()
     }
 
+    /// Whether a slot has a key.
+    pub fn is_live(&self, slot: u32) -> bool {
+        let hash = self.hashes.get(slot as usize);
+        hash.is_some_and(|&hash| self.slots.find(hash, |&s| s == slot).is_some())
+    }
+
+    /// Appends the key of a slot, which has one, to a checkpoint.
+    pub fn save(&self, slot: u32, out: &mut Vec<u8>) {
+        self.hashes[slot as usize].put(out);
+        match &self.store {
+            Store::Packed1(s) => s.keys[slot as usize].put(out),
+            Store::Packed2(s) => s.keys[slot as usize].put(out),
+            Store::Packed4(s) => s.keys[slot as usize].put(out),
+            Store::Packed8(s) => s.keys[slot as usize].put(out),
+            Store::Bytes(s) => put_bytes(&s.keys[slot as usize], out),
+        }
+    }
+
+    /// Reads the key of slot `old` of a checkpoint back, and answers its slot; none where another
+    /// shard owns it. The one key of no columns is the first shard's.
+    /// [`KeyTable::loaded`] ends a round of this.
+    pub fn load(
+        &mut self,
+        from: &StateReader<'_>,
+        old: u32,
+        input: &mut Input<'_>,
+    ) -> Result<Option<u32>> {
+        let keyless = self.types.is_empty();
+        let wanted = |hash| if keyless { from.is_first() } else { from.owns(hash) };
+        self.load_at(from.is_same().then_some(old), input, wanted)
+    }
+
+    /// Reads a key back if `wanted` says so of its hash: to the slot `at`, or to a new one.
+    pub fn load_at(
+        &mut self,
+        at: Option<u32>,
+        input: &mut Input<'_>,
+        wanted: impl Fn(u64) -> bool,
+    ) -> Result<Option<u32>> {
+        let hash = u64::get(input)?;
+        let slot = at.unwrap_or(self.hashes.len() as u32);
+        let keep = wanted(hash);
+        match &mut self.store {
+            Store::Packed1(s) => load_packed(&mut s.keys, slot, input, keep)?,
+            Store::Packed2(s) => load_packed(&mut s.keys, slot, input, keep)?,
+            Store::Packed4(s) => load_packed(&mut s.keys, slot, input, keep)?,
+            Store::Packed8(s) => load_packed(&mut s.keys, slot, input, keep)?,
+            Store::Bytes(s) => {
+                let key = Box::<[u8]>::get(input)?;
+                if keep {
+                    put_at(&mut s.keys, slot, key);
+                }
+            }
+        }
+        if !keep {
+            return Ok(None);
+        }
+        put_at(&mut self.hashes, slot, hash);
+        let hashes = &self.hashes;
+        self.slots.insert_unique(hash, slot, |&s| hashes[s as usize]);
+        Ok(Some(slot))
+    }
+
+    /// Ends a round of [`KeyTable::load`]: slots without a key are free.
+    pub fn loaded(&mut self) {
+        let mut live = vec![false; self.hashes.len()];
+        self.slots.iter().for_each(|&slot| live[slot as usize] = true);
+        self.free = (0..live.len() as u32).rev().filter(|&s| !live[s as usize]).collect();
+    }
+
     /// The key columns of the given slots, a row each.
     pub fn keys(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         match &self.store {
@@ -160,6 +236,29 @@ impl KeyTable {
             Store::Bytes(s) => s.columns(&self.types, slots),
         }
     }
+}
+
+fn put_at<T: Default + Clone>(all: &mut Vec<T>, slot: u32, value: T) {
+    if slot as usize >= all.len() {
+        all.resize(slot as usize + 1, T::default());
+    }
+    all[slot as usize] = value;
+}
+
+fn load_packed<const N: usize>(
+    keys: &mut Vec<[u64; N]>,
+    slot: u32,
+    input: &mut Input<'_>,
+    keep: bool,
+) -> Result<()> {
+    let key = <[u64; N]>::get(input)?;
+    if keep {
+        if slot as usize >= keys.len() {
+            keys.resize(slot as usize + 1, [0; N]);
+        }
+        keys[slot as usize] = key;
+    }
+    Ok(())
 }
 
 /// What [`probe_rows`] needs of a way to keep keys.

@@ -7,6 +7,7 @@
 //! # State
 //! None.
 
+use crate::state::{StateReader, StateWriter};
 use crate::{Deltas, Operator, Result, StepContext, Watermark};
 
 /// See the module's documentation.
@@ -24,6 +25,14 @@ impl Operator for ClockTime {
             [Watermark::MAX] => Watermark::MAX,
             _ => Watermark(clock_ms.saturating_sub(1)),
         }
+    }
+
+    fn checkpoint(&mut self, _: &mut StateWriter) -> Result<()> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: &StateReader<'_>) -> Result<()> {
+        Ok(())
     }
 }
 

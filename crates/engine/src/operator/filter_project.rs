@@ -7,6 +7,7 @@
 
 use crate::expr::{Expression, evaluate_mask, project, record_batch};
 use crate::source::Projection;
+use crate::state::{StateReader, StateWriter};
 use crate::{Deltas, Operator, Result, StepContext};
 
 /// Keeps the rows for which `condition` is true, then computes `projection`.
@@ -39,6 +40,14 @@ impl Operator for FilterProject {
         }
         Ok(output)
     }
+
+    fn checkpoint(&mut self, _: &mut StateWriter) -> Result<()> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: &StateReader<'_>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Picks columns by position: a projection that computes nothing.
@@ -57,5 +66,13 @@ impl Operator for SelectColumns {
             Ok(delta.with_batch(record_batch(&self.schema, columns, delta.num_rows())?))
         };
         inputs.into_iter().flatten().map(select).collect()
+    }
+
+    fn checkpoint(&mut self, _: &mut StateWriter) -> Result<()> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: &StateReader<'_>) -> Result<()> {
+        Ok(())
     }
 }

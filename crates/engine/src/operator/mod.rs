@@ -26,6 +26,7 @@ pub mod window_assign;
 pub use emission::Emission;
 pub use order::SortColumn;
 
+use crate::state::{StateReader, StateWriter};
 use crate::{Delta, Deltas, Progress, Result, Watermark};
 
 /// What an operator may know of the step it is in. It never reads a clock of its own.
@@ -86,4 +87,11 @@ pub trait Operator: Send {
     fn state_rows(&self) -> usize {
         0
     }
+
+    /// Writes what has changed since the last checkpoint; everything, the first time. Called
+    /// between two steps. Not provided: an operator that keeps nothing says so.
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()>;
+
+    /// Takes over the state of a checkpoint. Called before the first step.
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()>;
 }

@@ -14,7 +14,8 @@ use arrow::compute::{SortOptions, cast};
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use arrow_row::{RowConverter, Rows, SortField};
 
-use crate::Result;
+use crate::state::{Input, Persist};
+use crate::{EngineError, Result};
 
 /// One column of an `ORDER BY`. Flink's NULL is the lowest value: `nulls_first` is the opposite
 /// of `descending`.
@@ -49,6 +50,33 @@ pub(crate) enum Key {
     Bytes(Box<[u8]>),
     /// A null that comes after all values.
     NullLast,
+}
+
+impl Persist for Key {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::NullFirst => out.push(0),
+            Self::Fixed(value) => {
+                out.push(1);
+                value.put(out);
+            }
+            Self::Bytes(bytes) => {
+                out.push(2);
+                bytes.put(out);
+            }
+            Self::NullLast => out.push(3),
+        }
+    }
+
+    fn get(input: &mut Input<'_>) -> Result<Self> {
+        Ok(match input.get::<u8>()? {
+            0 => Self::NullFirst,
+            1 => Self::Fixed(input.get()?),
+            2 => Self::Bytes(input.get()?),
+            3 => Self::NullLast,
+            other => return Err(EngineError::State(format!("{other} is no kind of key"))),
+        })
+    }
 }
 
 /// Makes keys of the rows of batches.
@@ -172,5 +200,11 @@ impl RowBytes {
 
     pub(crate) fn encode(&self, columns: &[ArrayRef]) -> Result<Rows> {
         Ok(self.converter.convert_columns(columns)?)
+    }
+
+    /// The columns of rows of these bytes.
+    pub(crate) fn decode<'a>(&self, rows: impl Iterator<Item = &'a [u8]>) -> Result<Vec<ArrayRef>> {
+        let parser = self.converter.parser();
+        Ok(self.converter.convert_rows(rows.map(|bytes| parser.parse(bytes)))?)
     }
 }

@@ -10,8 +10,11 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, new_
 use arrow::buffer::NullBuffer;
 use arrow::compute::{interleave, not, take};
 use arrow::datatypes::SchemaRef;
+use arrow_row::{RowConverter, SortField};
 
 use crate::expr::record_batch;
+use crate::key::KeyTable;
+use crate::state::{Changed, Dirty, Input, SlotMap, StateReader, StateWriter, put_bytes};
 use crate::{Delta, Result};
 
 /// No row: gathers as null where that is allowed.
@@ -30,7 +33,12 @@ pub(crate) struct RowStore {
     tail: Vec<u32>,
     locations: Vec<(u32, u32)>,
     free_ids: Vec<u32>,
+    /// Rows that came or went since the last checkpoint.
+    dirty: Dirty,
 }
+
+/// The name of the table of rows in a checkpoint.
+const ROWS: &str = "rows";
 
 #[derive(Debug)]
 struct Chunk {
@@ -48,6 +56,7 @@ impl RowStore {
             tail: Vec::new(),
             locations: Vec::new(),
             free_ids: Vec::new(),
+            dirty: Dirty::default(),
         }
     }
 
@@ -78,6 +87,7 @@ impl RowStore {
             }
             ids.push(id);
         }
+        self.dirty.mark_all(&ids[first..]);
         let chunk =
             Chunk { columns: batch.columns().to_vec(), ids: ids[first..].to_vec(), live: rows };
         self.chunks[number as usize] = Some(chunk);
@@ -90,6 +100,7 @@ impl RowStore {
         let (number, _) = std::mem::replace(&mut self.locations[id as usize], DEAD);
         debug_assert_ne!(number, DEAD.0, "row {id} was removed twice");
         self.free_ids.push(id);
+        self.dirty.mark(id);
         let Some(chunk) = self.chunks[number as usize].as_mut() else { return Ok(()) };
         chunk.live -= 1;
         if chunk.live == 0 {
@@ -101,6 +112,76 @@ impl RowStore {
             self.place(number, merged);
         }
         Ok(())
+    }
+
+    fn converter(&self) -> Result<RowConverter> {
+        let fields = self.schema.fields().iter();
+        let fields = fields.map(|f| SortField::new(f.data_type().clone())).collect();
+        Ok(RowConverter::new(fields)?)
+    }
+
+    /// Writes the rows that came or went since the last checkpoint.
+    fn save(&mut self, out: &mut StateWriter) -> Result<()> {
+        let locations = &self.locations;
+        let live = |id: u32| locations[id as usize] != DEAD;
+        let changed = Changed::take(&mut self.dirty, locations.len(), live);
+        let rows = self.gather(&changed.live)?;
+        let rows = self.converter()?.convert_columns(rows.columns())?;
+        out.slots(ROWS, &changed, |row, _, out| {
+            if rows.num_rows() > 0 {
+                put_bytes(rows.row(row).data(), out);
+            }
+        })
+    }
+
+    /// Reads back the rows of one part for which `place` has an id. Ids are those of the
+    /// checkpoint where they stay the same, otherwise they come from [`RowStore::next_id`].
+    fn load(
+        &mut self,
+        from: &StateReader<'_>,
+        part: usize,
+        place: impl Fn(u32) -> Option<u32>,
+    ) -> Result<()> {
+        let converter = self.converter()?;
+        let parser = converter.parser();
+        let (mut ids, mut rows) = (Vec::new(), Vec::new());
+        for (old, mut input) in from.slots(part, ROWS) {
+            let Some(id) = place(old) else { continue };
+            ids.push(id);
+            if !self.schema.fields().is_empty() {
+                rows.push(parser.parse(input.bytes()?));
+            }
+        }
+        if let Some(greatest) = ids.iter().max()
+            && *greatest as usize >= self.locations.len()
+        {
+            self.locations.resize(*greatest as usize + 1, DEAD);
+        }
+        let mut columns = converter.convert_rows(rows)?;
+        let mut from_row = 0;
+        for ids in ids.chunks(CHUNK_ROWS_MAX) {
+            let number = self.free_chunk();
+            let columns = columns.iter_mut().map(|c| c.slice(from_row, ids.len())).collect();
+            from_row += ids.len();
+            self.place(number, Chunk { columns, ids: ids.to_vec(), live: ids.len() });
+        }
+        Ok(())
+    }
+
+    /// The id that a row gets that is read back to a new place.
+    fn next_id(&mut self) -> u32 {
+        self.locations.push(DEAD);
+        self.locations.len() as u32 - 1
+    }
+
+    /// Ends a round of [`RowStore::load`]: ids without a row are free.
+    fn loaded(&mut self, same: bool) {
+        if same {
+            self.dirty.start();
+        }
+        let locations = &self.locations;
+        let dead = |&id: &u32| locations[id as usize] == DEAD;
+        self.free_ids = (0..locations.len() as u32).rev().filter(dead).collect();
     }
 
     /// The rows with these ids, in this order.
@@ -209,6 +290,61 @@ impl RowStore {
         }
         self.chunks[number as usize] = Some(chunk);
     }
+}
+
+/// The name of the table of partitions in a checkpoint.
+const PARTITIONS: &str = "partitions";
+
+/// Writes the state of an operator that keeps rows by partition: the changed partitions, as
+/// `encode` writes them behind their keys, and the changed rows.
+pub(crate) fn save_partitions(
+    out: &mut StateWriter,
+    (table, dirty, store): (&KeyTable, &mut Dirty, &mut RowStore),
+    encode: impl Fn(u32, &mut Vec<u8>),
+) -> Result<()> {
+    let changed = Changed::take(dirty, table.capacity(), |slot| table.is_live(slot));
+    out.slots(PARTITIONS, &changed, |_, slot, out| {
+        table.save(slot, out);
+        encode(slot, out);
+    })?;
+    store.save(out)
+}
+
+/// Reads back what [`save_partitions`] wrote. `load` reads one partition; it is given the partition's
+/// slot, and asks for the id that each of its rows has now.
+pub(crate) fn load_partitions(
+    from: &StateReader<'_>,
+    (table, dirty, store): (&mut KeyTable, &mut Dirty, &mut RowStore),
+    mut load: impl FnMut(u32, &mut Input<'_>, &mut dyn FnMut(u32) -> u32) -> Result<()>,
+) -> Result<()> {
+    let same = from.is_same();
+    for part in 0..from.parts() {
+        let mut rows = SlotMap::default();
+        for (old, mut input) in from.slots(part, PARTITIONS) {
+            let Some(slot) = table.load(from, old, &mut input)? else { continue };
+            let mut id_now = |id: u32| match (rows.get(id), same) {
+                _ if id == NO_ROW => NO_ROW,
+                (Some(now), _) => now,
+                (None, true) => {
+                    rows.set(id, id);
+                    id
+                }
+                (None, false) => {
+                    let now = store.next_id();
+                    rows.set(id, now);
+                    now
+                }
+            };
+            load(slot, &mut input, &mut id_now)?;
+        }
+        store.load(from, part, |old| rows.get(old))?;
+    }
+    table.loaded();
+    store.loaded(same);
+    if same {
+        dirty.start();
+    }
+    Ok(())
 }
 
 /// The rows of `batch` at `indices`, or the batch itself where that is all of it.

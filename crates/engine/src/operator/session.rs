@@ -10,6 +10,9 @@
 //! then. A row that is behind the watermark is late if it touches no open session and would be
 //! closed at once; a row without a time is late always. All of this is judged row by row.
 //!
+//! Times, gaps and bounds are those of the local clock of a zone, as in Flink: the two times that a
+//! clock shows an hour twice are one to a session.
+//!
 //! # State
 //! The rows of open sessions, in time order, and the bounds that were last given out for each.
 //!
@@ -29,10 +32,11 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use super::emission::Emission;
 use super::event_time::{Lateness, epoch_millis};
-use super::rows::{RowStore, take_rows, widen};
+use super::rows::{RowStore, load_partitions, save_partitions, take_rows, widen};
 use super::window_assign::{window_columns, window_schema};
 use crate::key::KeyTable;
-use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
+use crate::state::{Dirty, Persist, StateReader, StateWriter};
+use crate::{Delta, Deltas, EngineError, LocalZone, Operator, Result, StepContext, Watermark};
 
 /// What a session is.
 #[derive(Debug, Clone)]
@@ -43,6 +47,8 @@ pub struct SessionSpec {
     pub time: usize,
     /// The gap in milliseconds.
     pub gap: i64,
+    /// The zone in whose local time gaps are measured.
+    pub zone: LocalZone,
     /// Whether every weight of the input is positive.
     pub input_insert_only: bool,
     /// When rows come out.
@@ -116,6 +122,8 @@ pub struct SessionWindow {
     /// When the first open session of a key ends.
     timers: BTreeSet<(i64, u32)>,
     timer_of: Vec<Option<i64>>,
+    /// Keys that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 impl SessionWindow {
@@ -135,6 +143,7 @@ impl SessionWindow {
             store: RowStore::new(Arc::new(Schema::clone(input))),
             timers: BTreeSet::new(),
             timer_of: Vec::new(),
+            dirty: Dirty::default(),
             spec,
         })
     }
@@ -155,7 +164,7 @@ impl SessionWindow {
         self.counts.resize(self.contents.capacity(), 0);
         self.sessions.resize_with(self.keys.capacity(), Sessions::default);
         self.timer_of.resize(self.keys.capacity(), None);
-        let times = epoch_millis(delta.column(self.spec.time))?;
+        let times = self.spec.zone.to_local(epoch_millis(delta.column(self.spec.time))?);
         let lateness = Lateness::new(delta, context);
         let mut outcome = Outcome::default();
         for row in 0..delta.num_rows() {
@@ -169,7 +178,7 @@ impl SessionWindow {
                 continue;
             }
             let watermark = lateness.watermark(row);
-            sessions.close(watermark, self.spec.gap, &mut outcome.closed);
+            sessions.close(watermark, &self.spec, &mut outcome.closed);
             let new = SessionRow {
                 time: times.value(row),
                 content: contents[row],
@@ -185,7 +194,7 @@ impl SessionWindow {
             let mut in_time = true;
             for _ in 0..weight.unsigned_abs() {
                 in_time &= match weight > 0 {
-                    true => sessions.insert(new, watermark, self.spec.gap),
+                    true => sessions.insert(new, watermark, &self.spec),
                     false => {
                         let gone = sessions.remove(&new, self.spec.gap);
                         outcome.removed.extend(gone);
@@ -238,7 +247,7 @@ impl SessionWindow {
     fn close_sessions(&mut self, watermark: Watermark, outcome: &mut Outcome) {
         for &slot in &outcome.touched {
             let sessions = &mut self.sessions[slot as usize];
-            sessions.close(watermark.0, self.spec.gap, &mut outcome.closed);
+            sessions.close(watermark.0, &self.spec, &mut outcome.closed);
         }
         while let Some(&(end, slot)) = self.timers.first()
             && watermark.passed(end)
@@ -246,7 +255,7 @@ impl SessionWindow {
             self.timers.pop_first();
             self.timer_of[slot as usize] = None;
             let sessions = &mut self.sessions[slot as usize];
-            sessions.close(watermark.0, self.spec.gap, &mut outcome.closed);
+            sessions.close(watermark.0, &self.spec, &mut outcome.closed);
             outcome.touched.push(slot);
         }
     }
@@ -255,6 +264,7 @@ impl SessionWindow {
     fn set_timers(&mut self, touched: &mut Vec<u32>) {
         touched.sort_unstable();
         touched.dedup();
+        self.dirty.mark_all(touched);
         for &slot in touched.iter() {
             let at = slot as usize;
             if let Some(old) = self.timer_of[at].take() {
@@ -262,7 +272,7 @@ impl SessionWindow {
             }
             self.sessions[at].open.iter_mut().for_each(|s| s.changed = false);
             if let Some(first) = self.sessions[at].open.first() {
-                let end = first.end(self.spec.gap);
+                let end = self.spec.zone.end(first.end(self.spec.gap));
                 self.timers.insert((end, slot));
                 self.timer_of[at] = Some(end);
             } else {
@@ -272,13 +282,44 @@ impl SessionWindow {
         }
     }
 
+    /// Works out what follows from the sessions that were read back: contents and timers.
+    fn reopen(&mut self) -> Result<()> {
+        self.timer_of.resize(self.keys.capacity(), None);
+        let mut slots: Vec<u32> = self.keys.iter_slots().collect();
+        slots.sort_unstable();
+        for slot in slots {
+            let Some(sessions) = self.sessions.get_mut(slot as usize) else { continue };
+            let rows = || sessions.open.iter().flat_map(|s| &s.rows);
+            let ids: Vec<u32> = rows().map(|row| row.id).collect();
+            let all: Vec<usize> = match self.spec.input_insert_only {
+                true => Vec::new(),
+                false => (0..self.store.schema().fields().len()).collect(),
+            };
+            let columns = self.store.gather_columns(&ids, &all)?;
+            let mut contents = Vec::new();
+            self.contents.intern(&columns, ids.len(), &mut contents)?;
+            self.counts.resize(self.contents.capacity(), 0);
+            let rows = sessions.open.iter_mut().flat_map(|s| &mut s.rows);
+            for (row, content) in rows.zip(contents) {
+                row.content = content;
+                self.counts[content as usize] += 1;
+            }
+            if let Some(first) = sessions.open.first() {
+                let end = self.spec.zone.end(first.end(self.spec.gap));
+                self.timers.insert((end, slot));
+                self.timer_of[slot as usize] = Some(end);
+            }
+        }
+        Ok(())
+    }
+
     fn emit(&self, changes: &[(u32, (i64, i64), i64)]) -> Result<Deltas> {
         if changes.is_empty() {
             return Ok(Deltas::new());
         }
         let ids: Vec<u32> = changes.iter().map(|c| c.0).collect();
         let (starts, ends) = changes.iter().map(|c| c.1).unzip();
-        let windows = window_columns(&self.output, starts, ends)?;
+        let windows = window_columns(&self.output, self.spec.zone, starts, ends)?;
         let rows = widen(&self.output, &self.store.gather(&ids)?, windows)?;
         if changes.iter().all(|c| c.2 == 1) {
             return Ok(vec![Delta::insert_only(rows)]);
@@ -373,22 +414,55 @@ impl Operator for SessionWindow {
     fn state_rows(&self) -> usize {
         self.store.len()
     }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        let Self { keys, dirty, store, sessions, .. } = self;
+        save_partitions(out, (keys, dirty, store), |slot, out| {
+            let open = &sessions[slot as usize].open;
+            (open.len() as u32).put(out);
+            for session in open {
+                (session.rows.len() as u32).put(out);
+                session.rows.iter().for_each(|row| (row.time, (row.id, row.shown)).put(out));
+            }
+        })
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        let Self { keys, dirty, store, sessions, .. } = self;
+        load_partitions(from, (keys, dirty, store), |slot, input, id_now| {
+            let at = slot as usize;
+            if at >= sessions.len() {
+                sessions.resize_with(at + 1, Sessions::default);
+            }
+            for _ in 0..input.get::<u32>()? {
+                let rows: Vec<(i64, (u32, (i64, i64)))> = input.get()?;
+                let row =
+                    |(time, (id, shown))| SessionRow { time, content: 0, id: id_now(id), shown };
+                let rows = rows.into_iter().map(row).collect();
+                sessions[at].open.push(Session { rows, changed: false });
+            }
+            Ok(())
+        })?;
+        self.reopen()
+    }
 }
 
 impl Sessions {
     /// Moves the sessions whose end lies at or before the watermark into `closed`.
-    fn close(&mut self, watermark: i64, gap: i64, closed: &mut Vec<Session>) {
-        let count = self.open.partition_point(|s| s.end(gap) <= watermark);
+    fn close(&mut self, watermark: i64, spec: &SessionSpec, closed: &mut Vec<Session>) {
+        let ends = |s: &Session| spec.zone.end(s.end(spec.gap));
+        let count = self.open.partition_point(|s| ends(s) <= watermark);
         closed.extend(self.open.drain(..count));
     }
 
     /// Puts a row into the sessions that it touches, or a new one. False: the row is late.
-    fn insert(&mut self, row: SessionRow, watermark: i64, gap: i64) -> bool {
+    fn insert(&mut self, row: SessionRow, watermark: i64, spec: &SessionSpec) -> bool {
+        let gap = spec.gap;
         let from = self.open.partition_point(|s| s.end(gap) < row.time);
         let reach = row.time.saturating_add(gap);
         let to = from + self.open[from..].partition_point(|s| s.first() <= reach);
         if from == to {
-            if reach.saturating_sub(1) <= watermark {
+            if spec.zone.end(reach).saturating_sub(1) <= watermark {
                 return false;
             }
             self.open.insert(from, Session { rows: vec![row], changed: true });
@@ -513,8 +587,14 @@ mod tests {
     }
 
     fn check(story: &Story, input_insert_only: bool, emission: Emission) {
-        let spec =
-            SessionSpec { partition: vec![0], time: 1, gap: GAP, input_insert_only, emission };
+        let spec = SessionSpec {
+            partition: vec![0],
+            time: 1,
+            gap: GAP,
+            zone: LocalZone::UTC,
+            input_insert_only,
+            emission,
+        };
         let operator = SessionWindow::new(&Story::schema(), spec).unwrap();
         let mut harness = Harness::new(Box::new(operator));
         let mut naive = Naive::default();
@@ -552,6 +632,7 @@ mod tests {
             partition: vec![0],
             time: 1,
             gap: GAP,
+            zone: LocalZone::UTC,
             input_insert_only: true,
             emission: Emission::Updates,
         };

@@ -21,6 +21,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 
 use crate::expr::record_batch;
 use crate::key::KeyTable;
+use crate::state::{Changed, Dirty, Persist, StateReader, StateWriter};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
 
 /// How often a row is in the answer, given how often it is in the inputs.
@@ -74,6 +75,8 @@ pub struct SetOperation {
     touched: Vec<Touched>,
     /// Whether equal rows may look different, so that one of them must stand for all.
     canonical: bool,
+    /// Rows that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 impl SetOperation {
@@ -89,6 +92,7 @@ impl SetOperation {
             counts: Vec::new(),
             marks: Vec::new(),
             touched: Vec::new(),
+            dirty: Dirty::default(),
         })
     }
 
@@ -140,6 +144,7 @@ impl SetOperation {
             }
         }
         for touched in touched {
+            self.dirty.mark(touched.slot);
             self.marks[touched.slot as usize] = 0;
             if self.counts[touched.slot as usize] == [0; 2] {
                 self.keys.remove(touched.slot);
@@ -175,6 +180,31 @@ impl Operator for SetOperation {
 
     fn state_rows(&self) -> usize {
         self.keys.len()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        let Self { keys, counts, dirty, .. } = self;
+        let changed = Changed::take(dirty, keys.capacity(), |slot| keys.is_live(slot));
+        out.slots("rows", &changed, |_, slot, out| {
+            keys.save(slot, out);
+            counts[slot as usize].put(out);
+        })
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        for part in 0..from.parts() {
+            for (old, mut input) in from.slots(part, "rows") {
+                let Some(slot) = self.keys.load(from, old, &mut input)? else { continue };
+                self.counts.resize(self.keys.capacity(), [0; 2]);
+                self.marks.resize(self.keys.capacity(), 0);
+                self.counts[slot as usize] = input.get()?;
+            }
+        }
+        self.keys.loaded();
+        if from.is_same() {
+            self.dirty.start();
+        }
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@
 use arrow::datatypes::SchemaRef;
 
 use crate::expr::record_batch;
+use crate::state::{StateReader, StateWriter};
 use crate::{Deltas, Operator, Result, StepContext};
 
 /// Appends its inputs. Columns are matched by position and take the names of `schema`.
@@ -24,5 +25,13 @@ impl Operator for Union {
             Ok(delta.with_batch(record_batch(&self.schema, columns, delta.num_rows())?))
         };
         inputs.into_iter().flatten().map(rename).collect()
+    }
+
+    fn checkpoint(&mut self, _: &mut StateWriter) -> Result<()> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: &StateReader<'_>) -> Result<()> {
+        Ok(())
     }
 }

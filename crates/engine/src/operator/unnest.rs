@@ -23,6 +23,7 @@ use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 
 use super::rows::widen;
+use crate::state::{StateReader, StateWriter};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
 
 /// What kind of collection is taken apart.
@@ -162,6 +163,14 @@ impl Unnest {
 impl Operator for Unnest {
     fn step(&mut self, inputs: Vec<Deltas>, _: &mut StepContext<'_>) -> Result<Deltas> {
         inputs.iter().flatten().filter(|d| !d.is_empty()).map(|d| self.unnest(d)).collect()
+    }
+
+    fn checkpoint(&mut self, _: &mut StateWriter) -> Result<()> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: &StateReader<'_>) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 //! # Semantics
 //! The rows appear once, in the first step, in the first shard.
 
+use crate::state::{StateReader, StateWriter};
 use crate::{Delta, Deltas, Operator, Result, StepContext, Watermark};
 
 /// Gives its rows in the first step.
@@ -21,5 +22,18 @@ impl Operator for Values {
     fn watermark(&self, _: &[Watermark], _: i64) -> Watermark {
         // All rows are there after the first step; nothing more is expected.
         Watermark::MAX
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        out.value("given", &self.rows.is_none())
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        for part in 0..from.parts() {
+            if from.value(part, "given")? {
+                self.rows = None;
+            }
+        }
+        Ok(())
     }
 }

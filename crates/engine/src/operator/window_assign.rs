@@ -3,10 +3,10 @@
 //! # Semantics
 //! Appends `window_start`, `window_end` and `window_time` to every row; a row that belongs to
 //! several windows appears once in each. Windows are aligned to the epoch plus an offset and
-//! computed on epoch milliseconds, rounded down also before 1970. The bounds are timestamps
-//! without a time zone, `window_time` (the last millisecond of the window) has the type of the
-//! time column, so that it can be the event time of what follows; a column of whole seconds gives
-//! millisecond columns.
+//! computed on milliseconds of the local time of a zone, rounded down also before 1970. The bounds
+//! are local timestamps without a time zone, `window_time` (the last millisecond of the window) has
+//! the type of the time column, so that it can be the event time of what follows; a column of whole
+//! seconds gives millisecond columns.
 //!
 //! A row without a time belongs to no window. Flink fails on it; here it is reported late, so that
 //! it is counted and can be read.
@@ -28,7 +28,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::event_time::{epoch_millis, from_epoch_millis};
 use super::rows::widen;
-use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
+use crate::state::{StateReader, StateWriter};
+use crate::{Delta, Deltas, EngineError, LocalZone, Operator, Result, StepContext};
 
 /// At most so many windows a row, so that a mistyped slide is an error and not a flood.
 pub const WINDOWS_PER_ROW_MAX: i64 = 100_000;
@@ -145,9 +146,10 @@ pub fn window_schema(input: &SchemaRef, time: usize) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new_with_metadata(fields, input.metadata().clone())))
 }
 
-/// The three window columns from starts and ends in epoch milliseconds.
+/// The three window columns from starts and ends in milliseconds of the local time of `zone`.
 pub(crate) fn window_columns(
     output: &SchemaRef,
+    zone: LocalZone,
     starts: Vec<i64>,
     ends: Vec<i64>,
 ) -> Result<[arrow::array::ArrayRef; 3]> {
@@ -156,7 +158,7 @@ pub(crate) fn window_columns(
         from_epoch_millis(values, output.field(first + at).data_type())
     };
     let ends = Int64Array::from(ends);
-    let times = ends.unary(|end: i64| end.saturating_sub(1));
+    let times = zone.moments(ends.unary(|end: i64| end.saturating_sub(1)));
     Ok([column(Int64Array::from(starts), 0)?, column(ends, 1)?, column(times, 2)?])
 }
 
@@ -165,14 +167,15 @@ pub(crate) fn window_columns(
 pub struct WindowAssign {
     windows: Windows,
     time: usize,
+    zone: LocalZone,
     schema: SchemaRef,
 }
 
 impl WindowAssign {
-    /// Windows over the column `time` of rows of `input`.
-    pub fn new(input: &SchemaRef, time: usize, windows: Windows) -> Result<Self> {
+    /// Windows over the column `time` of rows of `input`, in the local time of `zone`.
+    pub fn new(input: &SchemaRef, time: usize, windows: Windows, zone: LocalZone) -> Result<Self> {
         windows.validate()?;
-        Ok(Self { windows, time, schema: window_schema(input, time)? })
+        Ok(Self { windows, time, zone, schema: window_schema(input, time)? })
     }
 
     /// The columns of the output.
@@ -182,7 +185,7 @@ impl WindowAssign {
 
     /// The rows of `delta` with their windows. A row without a time is left out.
     pub fn assign(&self, delta: &Delta) -> Result<Delta> {
-        let times = epoch_millis(delta.column(self.time))?;
+        let times = self.zone.to_local(epoch_millis(delta.column(self.time))?);
         let mut starts = Vec::with_capacity(times.len());
         let mut ends = Vec::with_capacity(times.len());
         let one_each = matches!(self.windows, Windows::Tumble { .. }) && times.null_count() == 0;
@@ -205,7 +208,7 @@ impl WindowAssign {
             }
             delta.take(&UInt32Array::from(indices))?
         };
-        let columns = window_columns(&self.schema, starts, ends)?;
+        let columns = window_columns(&self.schema, self.zone, starts, ends)?;
         Ok(expanded.with_batch(widen(&self.schema, expanded.batch(), columns)?))
     }
 }
@@ -222,6 +225,14 @@ impl Operator for WindowAssign {
         }
         Ok(output)
     }
+
+    fn checkpoint(&mut self, _: &mut StateWriter) -> Result<()> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: &StateReader<'_>) -> Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -235,7 +246,7 @@ mod tests {
 
     fn assign(windows: Windows, times: Vec<Option<i64>>) -> Vec<(i64, i64, i64)> {
         let input = batch_of(vec![("ts", Arc::new(TimestampMillisecondArray::from(times)))]);
-        let operator = WindowAssign::new(&input.schema(), 0, windows).unwrap();
+        let operator = WindowAssign::new(&input.schema(), 0, windows, LocalZone::UTC).unwrap();
         let output = operator.assign(&Delta::insert_only(input)).unwrap();
         let column = |c: usize| output.column(c).as_primitive::<TimestampMillisecondType>().clone();
         let (times, starts, ends, lasts) = (column(0), column(1), column(2), column(3));
@@ -266,7 +277,7 @@ mod tests {
         let times = TimestampMicrosecondArray::from(vec![-1]).with_timezone("UTC");
         let input = batch_of(vec![("ts", Arc::new(times))]);
         let windows = Windows::Tumble { size: 1_000, offset: 0 };
-        let operator = WindowAssign::new(&input.schema(), 0, windows).unwrap();
+        let operator = WindowAssign::new(&input.schema(), 0, windows, LocalZone::UTC).unwrap();
         let output = operator.assign(&Delta::insert_only(input)).unwrap();
         let value = |c: usize| output.column(c).as_primitive::<TimestampMicrosecondType>().value(0);
         assert_eq!((value(1), value(2), value(3)), (-1_000_000, 0, -1_000));
@@ -279,7 +290,7 @@ mod tests {
         let times = TimestampMillisecondArray::from(vec![None, Some(4), Some(6)]);
         let input = batch_of(vec![("ts", Arc::new(times))]);
         let windows = Windows::Hop { slide: 5, size: 10, offset: 0 };
-        let operator = WindowAssign::new(&input.schema(), 0, windows).unwrap();
+        let operator = WindowAssign::new(&input.schema(), 0, windows, LocalZone::UTC).unwrap();
         let mut harness = Harness::new(Box::new(operator));
         harness.step(vec![delta_of(input, &[1, 2, -1])], i64::MIN);
         assert_eq!(harness.late.values().sum::<i64>(), 1);
@@ -293,6 +304,66 @@ mod tests {
         assert!(refused(Windows::Hop { slide: 0, size: 1, offset: 0 }).contains("slide"));
         let cumulate = Windows::Cumulate { step: 3, size: 10, offset: 0 };
         assert!(refused(cumulate).contains("multiple"));
+    }
+
+    /// Hours of London around the end of its summer of 2024, by the hour of their window.
+    fn london(windows: Windows, times: &[&str]) -> Vec<[String; 3]> {
+        let moment = |t: &&str| {
+            let time = chrono::NaiveDateTime::parse_from_str(t, "%Y-%m-%dT%H:%M").unwrap();
+            time.and_utc().timestamp_millis()
+        };
+        let times = TimestampMillisecondArray::from_iter_values(times.iter().map(moment));
+        let input = batch_of(vec![("ts", Arc::new(times.with_timezone("UTC")))]);
+        let zone = LocalZone::new(chrono_tz::Tz::Europe__London);
+        let operator = WindowAssign::new(&input.schema(), 0, windows, zone).unwrap();
+        let output = operator.assign(&Delta::insert_only(input)).unwrap();
+        let text = |row, c: usize| {
+            let value = output.column(c).as_primitive::<TimestampMillisecondType>().value(row);
+            chrono::DateTime::from_timestamp_millis(value)
+                .unwrap()
+                .format("%m-%d %H:%M")
+                .to_string()
+        };
+        (0..output.num_rows()).map(|r| [text(r, 1), text(r, 2), text(r, 3)]).collect()
+    }
+
+    #[test]
+    fn both_passes_of_a_repeated_hour_are_one_window() {
+        let hour = Windows::Tumble { size: 3_600_000, offset: 0 };
+        let times = ["2024-10-27T00:10", "2024-10-27T01:10", "2024-10-27T02:10"];
+        let both = ["10-27 01:00", "10-27 02:00", "10-27 01:59"];
+        assert_eq!(
+            london(hour, &times),
+            [both, both, ["10-27 02:00", "10-27 03:00", "10-27 02:59"]]
+        );
+        let day = Windows::Tumble { size: 86_400_000, offset: 0 };
+        let times = ["2024-10-26T23:00", "2024-10-27T23:59", "2024-10-28T00:00"];
+        let long = ["10-27 00:00", "10-28 00:00", "10-27 23:59"];
+        assert_eq!(
+            london(day, &times),
+            [long, long, ["10-28 00:00", "10-29 00:00", "10-28 23:59"]]
+        );
+    }
+
+    #[test]
+    fn no_row_is_in_an_hour_that_is_left_out() {
+        let hour = Windows::Tumble { size: 3_600_000, offset: 0 };
+        assert_eq!(
+            london(hour, &["2024-03-31T00:59", "2024-03-31T01:00"]),
+            [
+                ["03-31 00:00", "03-31 01:00", "03-31 00:59"],
+                ["03-31 02:00", "03-31 03:00", "03-31 01:59"]
+            ]
+        );
+        // A window may end within it all the same.
+        let hop = Windows::Hop { slide: 1_800_000, size: 3_600_000, offset: 0 };
+        assert_eq!(
+            london(hop, &["2024-03-31T00:45"]),
+            [
+                ["03-31 00:30", "03-31 01:30", "03-31 01:29"],
+                ["03-31 00:00", "03-31 01:00", "03-31 00:59"]
+            ]
+        );
     }
 
     proptest! {

@@ -14,6 +14,7 @@ use arrow_row::{RowConverter, SortField};
 use super::NO_ROW;
 use super::bits::Bits;
 use super::bytes::ByteColumn;
+use crate::state::{Input, Persist, put_bytes};
 use crate::{EngineError, Result};
 
 /// The values of one column by row id.
@@ -161,6 +162,54 @@ impl Column {
         }
     }
 
+    /// Appends a row's value to a checkpoint.
+    pub(super) fn save(&self, id: u32, out: &mut Vec<u8>) {
+        let null = self.is_null(id);
+        null.put(out);
+        if null {
+            return;
+        }
+        each_fixed!(&self.values, v => v[id as usize].put(out),
+            Values::Null(_) => {}
+            Values::Bytes(v) | Values::Rows(_, v) => put_bytes(v.get(id), out),
+        );
+    }
+
+    /// Reads a value back to a row, growing to `len` rows. The row must be new or free.
+    pub(super) fn load(&mut self, id: u32, len: usize, input: &mut Input<'_>) -> Result<()> {
+        let null = bool::get(input)?;
+        if null {
+            self.nulls.get_or_insert_default().set(id as usize, true);
+        } else if let Some(nulls) = &mut self.nulls {
+            nulls.set(id as usize, false);
+        }
+        match &mut self.values {
+            Values::Null(n) => *n = len,
+            Values::Bool(v) => load_fixed(v, id, len, null, input)?,
+            Values::W1(v) => load_fixed(v, id, len, null, input)?,
+            Values::W2(v) => load_fixed(v, id, len, null, input)?,
+            Values::W4(v) => load_fixed(v, id, len, null, input)?,
+            Values::W8(v) => load_fixed(v, id, len, null, input)?,
+            Values::W16(v) => load_fixed(v, id, len, null, input)?,
+            Values::Bytes(v) => {
+                v.resize(len);
+                if !null {
+                    v.set(id, input.bytes()?);
+                }
+            }
+            Values::Rows(converter, v) => {
+                v.resize(len);
+                if null {
+                    let none = converter.convert_columns(&[new_null_array(&self.data_type, 1)])?;
+                    v.set(id, none.row(0).data());
+                } else {
+                    v.set(id, input.bytes()?);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Whether two rows hold the same value; null equals null, floats are compared by their bits.
     #[inline]
     pub(super) fn equal(&self, a: u32, b: u32) -> bool {
@@ -281,6 +330,18 @@ impl Column {
         );
         values + self.nulls.as_ref().map_or(0, Bits::bytes)
     }
+}
+
+fn load_fixed<T: Persist + Copy + Default>(
+    values: &mut Vec<T>,
+    id: u32,
+    len: usize,
+    null: bool,
+    input: &mut Input<'_>,
+) -> Result<()> {
+    values.resize(len, T::default());
+    values[id as usize] = if null { T::default() } else { T::get(input)? };
+    Ok(())
 }
 
 /// The native values of a fixed-width array, whatever its logical type.

@@ -44,6 +44,18 @@ impl Leases {
         }
     }
 
+    /// When a slot's lease ends, for a checkpoint.
+    pub fn deadline(&self, slot: u32) -> i64 {
+        self.deadlines.get(slot as usize).copied().unwrap_or(NONE)
+    }
+
+    /// Gives a slot the lease that a checkpoint has of it.
+    pub fn restore(&mut self, slot: u32, deadline: i64) {
+        if deadline != NONE {
+            self.renew(slot, deadline.saturating_sub(self.ttl_ms));
+        }
+    }
+
     /// Ends a slot's lease: its key is gone.
     pub fn end(&mut self, slot: u32) {
         if let Some(deadline) = self.deadlines.get_mut(slot as usize) {

@@ -4,7 +4,9 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, SchemaRef};
 
 use super::NO_ROW;
+use super::bits::Bits;
 use super::column::Column;
+use crate::state::{Dirty, Input};
 use crate::{EngineError, Result};
 
 /// A growing table of rows; a row's id is its place and does not change while the row lives.
@@ -17,6 +19,10 @@ pub struct RowStore {
     /// One more than the greatest id ever given out.
     capacity: usize,
     free: Vec<u32>,
+    live: Bits,
+    /// Rows that were written or removed since the last checkpoint. What is kept beside the rows is
+    /// written with them: who changes that, marks the row.
+    pub dirty: Dirty,
     /// Rows removed since the last [`RowStore::compact`].
     removed: usize,
 }
@@ -25,7 +31,8 @@ impl RowStore {
     /// A store for rows of these column types. Without columns it still counts rows.
     pub fn new(types: &[DataType]) -> Result<Self> {
         let columns = types.iter().map(Column::new).collect::<Result<_>>()?;
-        Ok(Self { columns, capacity: 0, free: Vec::new(), removed: 0 })
+        let (free, live, dirty) = (Vec::new(), Bits::default(), Dirty::default());
+        Ok(Self { columns, capacity: 0, free, live, dirty, removed: 0 })
     }
 
     /// The store for some columns of a schema.
@@ -81,13 +88,45 @@ impl RowStore {
             column.write(array, rows, &ids[first..], len)?;
         }
         self.capacity = len;
+        ids[first..].iter().for_each(|&id| self.live.set(id as usize, true));
+        self.dirty.mark_all(&ids[first..]);
         Ok(())
+    }
+
+    /// Whether an id is a row's.
+    pub fn is_live(&self, id: u32) -> bool {
+        self.live.get(id as usize)
+    }
+
+    /// Appends a row to a checkpoint.
+    pub fn save(&self, id: u32, out: &mut Vec<u8>) {
+        self.columns.iter().for_each(|c| c.save(id, out));
+    }
+
+    /// Reads a row back under the id `at`, or a new one. [`RowStore::loaded`] ends a round of this.
+    pub fn load(&mut self, at: Option<u32>, input: &mut Input<'_>) -> Result<u32> {
+        let id = at.unwrap_or(self.capacity as u32);
+        let len = self.capacity.max(id as usize + 1);
+        for column in &mut self.columns {
+            column.load(id, len, input)?;
+        }
+        self.capacity = len;
+        self.live.set(id as usize, true);
+        Ok(id)
+    }
+
+    /// Ends a round of [`RowStore::load`]: ids without a row are free.
+    pub fn loaded(&mut self) {
+        let live = &self.live;
+        self.free = (0..self.capacity as u32).rev().filter(|&id| !live.get(id as usize)).collect();
     }
 
     /// Frees a row's place. The row must live.
     pub fn remove(&mut self, id: u32) {
         debug_assert!((id as usize) < self.capacity);
         self.columns.iter_mut().for_each(|c| c.clear(id));
+        self.live.set(id as usize, false);
+        self.dirty.mark(id);
         self.free.push(id);
         self.removed += 1;
     }
@@ -102,6 +141,7 @@ impl RowStore {
     /// Forgets all rows and gives their memory back.
     pub fn clear(&mut self) -> Result<()> {
         let types: Vec<DataType> = self.columns.iter().map(|c| c.data_type().clone()).collect();
+        // The next checkpoint writes what is there then, whole.
         *self = Self::new(&types)?;
         Ok(())
     }

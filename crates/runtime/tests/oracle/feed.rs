@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::array::{Int64Array, RecordBatch, UInt32Array};
 use arrow::datatypes::SchemaRef;
@@ -69,7 +69,7 @@ impl Connect for Feed {
         let log = Arc::clone(&self.logs[&scan.table.path.object]);
         let schema = Arc::new(scan.physical.project(&scan.projection).expect("known columns"));
         let (projection, splits) = (scan.projection.clone(), self.splits);
-        Ok(Box::new(FeedSource { log, schema, projection, splits }))
+        Ok(Box::new(FeedSource { log, schema, projection, splits, of: OnceLock::new() }))
     }
 }
 
@@ -78,6 +78,8 @@ struct FeedSource {
     schema: SchemaRef,
     projection: Vec<usize>,
     splits: usize,
+    /// How many readers there are: also after a restart with another number of shards.
+    of: OnceLock<usize>,
 }
 
 impl Source for FeedSource {
@@ -90,7 +92,7 @@ impl Source for FeedSource {
     }
 
     fn readers(&self, parallelism: usize) -> Result<Vec<Box<dyn Reader>>> {
-        let of = self.splits.min(parallelism).max(1);
+        let of = *self.of.get_or_init(|| self.splits.min(parallelism).max(1));
         let reader = |split| FeedReader {
             log: Arc::clone(&self.log),
             projection: self.projection.clone(),

@@ -12,13 +12,13 @@
 //! - `GROUPING(a)`, `GROUPING_ID(a, b)`, `GROUP_ID()`: DataFusion's `grouping`, as a `BIGINT`
 //! - `BITMAP_BUILD_AGG(i)` and the like: of what is gathered into an array
 //! - `(a, b) IN (SELECT …)`: `EXISTS` (see `row_in`); `NATURAL`, `USING`: see `using`
-//! - select items without a name: `EXPR$0`, by position, as Flink names them
+//! - select items without a name: as Flink names them ([`super::select_names`])
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     self, AccessExpr, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Ident, Interval,
-    LimitClause, SelectItem, SetExpr, TimezoneInfo, TypedString, Value, VisitMut, VisitorMut,
+    LimitClause, SetExpr, TimezoneInfo, TypedString, Value, VisitMut, VisitorMut,
 };
 
 use crate::error::{Result, SqlError};
@@ -66,7 +66,7 @@ impl VisitorMut for Forms {
     }
 
     fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<SqlError> {
-        name_columns(select);
+        super::select_names::name_columns(select);
         select.from.iter_mut().for_each(using::nest);
         check(refuse_repeated_sets(select))
     }
@@ -310,48 +310,6 @@ pub(super) fn query_of(with: Option<ast::With>, select: ast::Select) -> ast::Que
         settings: None,
         format_clause: None,
         pipe_operators: Vec::new(),
-    }
-}
-
-/// Gives select items without a name the one that Flink gives them: `EXPR$0` by position; a column
-/// that is selected again `a0`, `a1`, ….
-fn name_columns(select: &mut ast::Select) {
-    let mut columns: Vec<Vec<String>> = Vec::new();
-    let mut names: Vec<String> = select.projection.iter().filter_map(name_of).collect();
-    for (at, item) in select.projection.iter_mut().enumerate() {
-        let SelectItem::UnnamedExpr(expr) = item else { continue };
-        let path = path_of(expr);
-        let alias = match path.last() {
-            Some(_) if !columns.contains(&path) => {
-                columns.push(path);
-                continue;
-            }
-            Some(name) => {
-                let free = (0..).map(|n: u32| format!("{name}{n}")).find(|n| !names.contains(n));
-                free.unwrap_or_default()
-            }
-            None => format!("EXPR${at}"),
-        };
-        names.push(alias.clone());
-        let alias = Ident::with_quote('`', alias);
-        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
-    }
-}
-
-/// The names that lead to a column that is selected as it is; of anything else none.
-fn path_of(expr: &Expr) -> Vec<String> {
-    match expr {
-        Expr::Identifier(name) => vec![name.value.clone()],
-        Expr::CompoundIdentifier(parts) => parts.iter().map(|name| name.value.clone()).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn name_of(item: &SelectItem) -> Option<String> {
-    match item {
-        SelectItem::UnnamedExpr(expr) => path_of(expr).pop(),
-        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
-        _ => None,
     }
 }
 

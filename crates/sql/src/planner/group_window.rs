@@ -18,6 +18,7 @@ use datafusion_expr::{
     ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
+use rialto_engine::LocalZone;
 use rialto_engine::operator::window_assign::Windows;
 
 use super::nodes::{WindowKind, WindowNode};
@@ -75,7 +76,7 @@ fn marker(expr: &Expr) -> Option<(&'static str, &ScalarFunction)> {
 }
 
 /// Plans the group windows of a query.
-pub(super) fn plan_windows(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(super) fn plan_windows(plan: LogicalPlan, zone: LocalZone) -> Result<LogicalPlan> {
     let mut any = false;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|e| {
@@ -86,12 +87,12 @@ pub(super) fn plan_windows(plan: LogicalPlan) -> Result<LogicalPlan> {
     if !any {
         return Ok(plan);
     }
-    Ok(plan.transform_up_with_subqueries(|node| node_of(node).map(Transformed::yes))?.data)
+    Ok(plan.transform_up_with_subqueries(|node| node_of(node, zone).map(Transformed::yes))?.data)
 }
 
-fn node_of(node: LogicalPlan) -> Result<LogicalPlan> {
+fn node_of(node: LogicalPlan, zone: LocalZone) -> Result<LogicalPlan> {
     let node = match node {
-        LogicalPlan::Aggregate(aggregate) => grouped(aggregate)?,
+        LogicalPlan::Aggregate(aggregate) => grouped(aggregate, zone)?,
         other => other,
     };
     let names = NamePreserver::new(&node);
@@ -139,7 +140,7 @@ fn first_marker(expr: &Expr) -> Result<Option<&'static str>> {
 }
 
 /// A grouping with a window among its keys, as a window and a grouping by the window's columns.
-fn grouped(aggregate: Aggregate) -> Result<LogicalPlan> {
+fn grouped(aggregate: Aggregate, zone: LocalZone) -> Result<LogicalPlan> {
     let (windows, keys): (Vec<Expr>, Vec<Expr>) =
         aggregate.group_expr.iter().cloned().partition(|e| marker(e).is_some());
     let window = match windows.as_slice() {
@@ -154,7 +155,7 @@ fn grouped(aggregate: Aggregate) -> Result<LogicalPlan> {
         WindowKind::Session { .. } => partitioned(input, &keys)?,
         WindowKind::Aligned(_) => (input, Vec::new()),
     };
-    let input = WindowNode::try_new(input, time, partition, kind)?.into_plan();
+    let input = WindowNode::try_new(input, time, partition, kind, zone)?.into_plan();
     let parts = PARTS.iter().map(|(_, c)| Expr::Column(Column::new_unqualified(*c)));
     let group = keys.into_iter().chain(parts).collect();
     let aggregate = Aggregate::try_new(Arc::new(input), group, aggregate.aggr_expr)?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema};
 use datafusion_common::{DFSchema, DFSchemaRef, Result, plan_err};
 use datafusion_expr::{Expr, ExprSchemable, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+use rialto_engine::LocalZone;
 use rialto_engine::operator::window_assign::{Windows, window_schema};
 
 pub use super::set_all::SetAllNode;
@@ -36,22 +37,30 @@ pub struct WindowNode {
     pub partition: Vec<Expr>,
     /// Which windows.
     pub kind: WindowKind,
+    /// The zone in whose local time they are cut.
+    pub zone: LocalZone,
     schema: DFSchemaRef,
 }
 
 impl WindowNode {
-    /// The node; the time must be a column of the input with a timestamp type.
+    /// The node; the time must be a column of the input with a timestamp type. Times of
+    /// `TIMESTAMP_LTZ` are cut in `zone`, those of `TIMESTAMP` as they are.
     pub fn try_new(
         input: LogicalPlan,
         time: Expr,
         partition: Vec<Expr>,
         kind: WindowKind,
+        zone: LocalZone,
     ) -> Result<Self> {
         let Expr::Column(column) = &time else {
             return plan_err!("the DESCRIPTOR of a window must name a column");
         };
         let at = input.schema().index_of_column(column)?;
         let arrow = Arc::new(input.schema().as_arrow().clone());
+        let zone = match arrow.field(at).data_type() {
+            DataType::Timestamp(_, Some(_)) => zone,
+            _ => LocalZone::UTC,
+        };
         let with_window = window_schema(&arrow, at)
             .map_err(|e| datafusion_common::DataFusionError::Plan(e.to_string()))?;
         let added: Vec<_> = with_window.fields()[arrow.fields().len()..].to_vec();
@@ -59,7 +68,7 @@ impl WindowNode {
             input.schema().iter().map(|(q, f)| (q.cloned(), Arc::clone(f))).collect();
         fields.extend(added.into_iter().map(|f| (None, f)));
         let schema = DFSchema::new_with_metadata(fields, arrow.metadata().clone())?;
-        Ok(Self { input, time, partition, kind, schema: Arc::new(schema) })
+        Ok(Self { input, time, partition, kind, zone, schema: Arc::new(schema) })
     }
 
     /// As a logical plan.
@@ -104,7 +113,9 @@ impl UserDefinedLogicalNodeCore for WindowNode {
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
         let mut exprs = exprs.into_iter();
         match (inputs.into_iter().next(), exprs.next()) {
-            (Some(input), Some(time)) => Self::try_new(input, time, exprs.collect(), self.kind),
+            (Some(input), Some(time)) => {
+                Self::try_new(input, time, exprs.collect(), self.kind, self.zone)
+            }
             _ => plan_err!("a window needs an input and a time column"),
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn optimize(plan: LogicalPlan) -> Result<LogicalPlan> {
         Arc::new(TypeCoercion::new()),
     ]);
     // Before the check that refuses a correlated subquery without an aggregate.
-    let plan = super::membership::null_aware(plan)?;
+    let plan = super::membership::null_aware(super::membership_value::columns(plan)?)?;
     let plan = single_values(super::correlated::plain_equalities(plan)?)?;
     let plan = analyzer.execute_and_check(plan, &options, |_, _| {})?;
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![

@@ -8,6 +8,7 @@ use datafusion_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
 use datafusion_expr::{Expr, ExprSchemable, Extension, LogicalPlan, LogicalPlanBuilder};
+use rialto_engine::LocalZone;
 use rialto_engine::operator::window_assign::Windows;
 use sqlparser::ast::{
     self, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Spanned, TableFactor,
@@ -44,13 +45,13 @@ impl RelationPlanner for FlinkRelationPlanner {
                 let FunctionArguments::List(list) = function.args else {
                     return plan_err!("table function {} needs arguments", function.name);
                 };
-                planned(table_function(&function.name, list.args, context)?, alias)
+                planned(self.table_function(&function.name, list.args, context)?, alias)
             }
             TableFactor::Function { name, args, alias, .. } => {
-                planned(table_function(&name, args, context)?, alias)
+                planned(self.table_function(&name, args, context)?, alias)
             }
             TableFactor::Table { name, alias, args: Some(args), .. } => {
-                planned(table_function(&name, args.args, context)?, alias)
+                planned(self.table_function(&name, args.args, context)?, alias)
             }
             TableFactor::Table { name, alias, with_hints, version, .. }
                 if version.is_some() || !with_hints.is_empty() =>
@@ -83,20 +84,27 @@ impl RelationPlanner for FlinkRelationPlanner {
     }
 }
 
-fn table_function(
-    name: &ObjectName,
-    args: Vec<FunctionArg>,
-    context: &mut dyn RelationPlannerContext,
-) -> Result<LogicalPlan> {
-    match name.to_string().to_ascii_uppercase().as_str() {
-        "TUMBLE" => window(name, &["SIZE", "OFFSET"], args, context),
-        "HOP" => window(name, &["SLIDE", "SIZE", "OFFSET"], args, context),
-        "CUMULATE" => window(name, &["STEP", "SIZE", "OFFSET"], args, context),
-        "SESSION" => window(name, &["GAP"], args, context),
-        "UNNEST" => plan_err!("UNNEST takes one collection"),
-        other => plan_err!(
-            "no table function is called {other}; there are TUMBLE, HOP, CUMULATE and SESSION"
-        ),
+impl FlinkRelationPlanner {
+    fn table_function(
+        &self,
+        name: &ObjectName,
+        args: Vec<FunctionArg>,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<LogicalPlan> {
+        let lengths: &[&str] = match name.to_string().to_ascii_uppercase().as_str() {
+            "TUMBLE" => &["SIZE", "OFFSET"],
+            "HOP" => &["SLIDE", "SIZE", "OFFSET"],
+            "CUMULATE" => &["STEP", "SIZE", "OFFSET"],
+            "SESSION" => &["GAP"],
+            "UNNEST" => return plan_err!("UNNEST takes one collection"),
+            other => {
+                return plan_err!(
+                    "no table function is called {other}; there are TUMBLE, HOP, CUMULATE and \
+                     SESSION"
+                );
+            }
+        };
+        window(name, lengths, args, LocalZone::new(self.settings.time_zone), context)
     }
 }
 
@@ -105,6 +113,7 @@ fn window(
     name: &ObjectName,
     lengths: &[&str],
     args: Vec<FunctionArg>,
+    zone: LocalZone,
     context: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
     let mut order = vec!["DATA", "TIMECOL"];
@@ -159,7 +168,7 @@ fn window(
         .into_iter()
         .map(|p| context.sql_to_expr(p, input.schema()))
         .collect::<Result<Vec<_>>>()?;
-    Ok(WindowNode::try_new(input, time, partition, kind)?.into_plan())
+    Ok(WindowNode::try_new(input, time, partition, kind, zone)?.into_plan())
 }
 
 /// The position and value of an argument, by name or by place.
@@ -313,7 +322,12 @@ fn hinted_table(
     context: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
     let reference = context.object_name_to_table_reference(name.clone())?;
-    let source = context.context_provider().get_table_source(reference.clone())?;
+    let source = context.context_provider().get_table_source(reference.clone());
+    let source = source.map_err(|error| {
+        let error = SqlError::from(error);
+        let place = error.span.or_else(|| Span::from_sqlparser(name.span()));
+        external(error.with_span(place))
+    })?;
     let options = hints.iter().map(hint_options).collect::<Result<Vec<_>>>()?.concat();
     let source = match table_of(&source) {
         Some(TableRef { relation: Relation::Table(table), schema }) if !options.is_empty() => {

@@ -7,6 +7,7 @@ use datafusion_common::{Result, internal_err};
 use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::logical_plan::Subquery;
 use datafusion_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use rialto_engine::LocalZone;
 
 use crate::functions::SessionSettings;
 use crate::semantics;
@@ -17,7 +18,7 @@ pub(super) fn finish(plan: LogicalPlan, settings: &SessionSettings) -> Result<Lo
     let plan = super::temporal::join_versions(super::unnest::join_arrays(plan)?)?;
     let plan = super::lateral::join_aggregates(plan)?;
     super::group_window::check_hops(&plan)?;
-    let plan = super::group_window::plan_windows(plan)?;
+    let plan = super::group_window::plan_windows(plan, LocalZone::new(settings.time_zone))?;
     super::set_all::count_rows(semantics::apply(plan, settings)?)
 }
 

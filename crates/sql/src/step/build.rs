@@ -154,11 +154,11 @@ impl Build<'_> {
             StepNode::Exchange(partitioning) => {
                 self.circuit.exchange(inputs[0], partitioning.clone())
             }
-            StepNode::WindowAssign { time, windows } => {
+            StepNode::WindowAssign { time, windows, zone } => {
                 let input = Arc::clone(&plan.inputs[0].schema);
-                let (time, windows) = (*time, *windows);
+                let (time, windows, zone) = (*time, *windows, *zone);
                 self.circuit.operator(name, inputs, move || {
-                    Ok(Box::new(WindowAssign::new(&input, time, windows)?))
+                    Ok(Box::new(WindowAssign::new(&input, time, windows, zone)?))
                 })
             }
             StepNode::ClockTime => self.circuit.operator(name, inputs, || Ok(Box::new(ClockTime))),
@@ -436,6 +436,7 @@ impl<'a> Layout<'a> {
             idle_timeout_ms: duration("scan.watermark.idle-timeout")?.or(global),
             ahead_max_ms: duration("rialto.watermark.max-ahead")?,
             drift_max_ms: duration("scan.watermark.alignment.max-drift")?,
+            null_fails: table.options.get("rialto.on-error") == Some("fail"),
         }))
     }
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use rialto_engine::Partitioning;
 use rialto_engine::expr::Expression;
 use rialto_engine::operator::temporal_join::TemporalTime;
+use rialto_engine::{LocalZone, Partitioning};
 
 use super::{Role, StepNode, StepPlan};
 
@@ -69,8 +69,8 @@ fn describe(plan: &StepPlan) -> String {
         StepNode::Select(columns) => format!("select=[{}]", input(0, columns)),
         StepNode::Exchange(Partitioning::Hash(keys)) => format!("hash=[{}]", input(0, keys)),
         StepNode::Exchange(Partitioning::Single) => "single".into(),
-        StepNode::WindowAssign { time, windows } => {
-            format!("time=[{}], windows={windows:?}", input(0, &[*time]))
+        StepNode::WindowAssign { time, windows, zone } => {
+            format!("time=[{}], windows={windows:?}{}", input(0, &[*time]), in_zone(*zone))
         }
         StepNode::Combine(spec) => format!("by=[{}]", input(0, &spec.keys)),
         StepNode::Aggregate(spec) => {
@@ -92,13 +92,19 @@ fn describe(plan: &StepPlan) -> String {
         StepNode::Session(spec) => {
             let by = input(0, &spec.partition);
             let time = input(0, &[spec.time]);
-            format!("time=[{time}], gap={} ms, partitionBy=[{by}]", spec.gap)
+            let zone = in_zone(spec.zone);
+            format!("time=[{time}], gap={} ms, partitionBy=[{by}]{zone}", spec.gap)
         }
         StepNode::Unnest(spec) => format!("collection=[{}]", input(0, &[spec.column])),
         StepNode::Union | StepNode::ClockTime => String::new(),
         StepNode::SetOperation(rule) => format!("{rule:?}"),
     };
     if body.is_empty() { name.into() } else { format!("{name}({body})") }
+}
+
+/// The zone of windows that are not cut in UTC.
+fn in_zone(zone: LocalZone) -> String {
+    zone.name().map(|name| format!(", zone={name}")).unwrap_or_default()
 }
 
 /// Operators over the rows of a partition in their order.

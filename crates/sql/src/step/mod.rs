@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use rialto_engine::LocalZone;
 use rialto_engine::Partitioning;
 use rialto_engine::expr::Expression;
 use rialto_engine::operator::SortColumn;
@@ -71,8 +72,8 @@ pub enum Role {
     Rowtime,
     /// The inclusive start of a row's window.
     WindowStart,
-    /// The exclusive end of a row's window.
-    WindowEnd,
+    /// The exclusive end of a row's window, in the local time of a zone.
+    WindowEnd(LocalZone),
     /// The last moment of a row's window; an event time.
     WindowTime,
     /// The processing time: `PROCTIME()`.
@@ -115,6 +116,8 @@ pub enum StepNode {
         time: usize,
         /// Which windows.
         windows: Windows,
+        /// The zone in whose local time they are cut.
+        zone: LocalZone,
     },
     /// Makes the clock the event time.
     ClockTime,

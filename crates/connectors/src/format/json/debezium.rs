@@ -266,6 +266,18 @@ impl Decoder for DebeziumDecoder {
         }))
     }
 
+    fn decode_record(&mut self, record: &[u8]) -> std::result::Result<(), String> {
+        let record = super::one_line(record)?;
+        self.bytes += record.len();
+        match self.record(&record) {
+            Err(_) if self.values.rules.ignore_errors => {
+                self.dropped += 1;
+                Ok(())
+            }
+            read => read.map_err(|reason| reason.0.into()),
+        }
+    }
+
     fn rows(&self) -> usize {
         self.weights.len()
     }

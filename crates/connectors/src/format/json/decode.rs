@@ -337,6 +337,14 @@ impl Decoder for JsonDecoder {
         Ok(done)
     }
 
+    fn decode_record(&mut self, record: &[u8]) -> Result<(), String> {
+        let record = super::one_line(record)?;
+        self.file_start = true;
+        let mut bad = Vec::new();
+        self.decode(&record, true, usize::MAX, &mut bad)?;
+        bad.into_iter().next().map_or(Ok(()), |bad| Err(bad.reason))
+    }
+
     fn rows(&self) -> usize {
         self.rows
     }

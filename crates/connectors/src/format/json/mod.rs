@@ -60,6 +60,18 @@ impl JsonDecoder {
     }
 }
 
+/// A record that stands alone as one line. A line end can only be white space between its parts:
+/// within a string it has to be escaped, and a carriage return, which it becomes here, too.
+fn one_line(record: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
+    if record.trim_ascii().is_empty() {
+        return Err("the record is empty".into());
+    }
+    Ok(match memchr::memchr(b'\n', record) {
+        None => record.into(),
+        Some(_) => record.iter().map(|&b| if b == b'\n' { b'\r' } else { b }).collect(),
+    })
+}
+
 /// The rules of values; `format` is the prefix of the options.
 fn rules(format: &str, options: &Options<'_>) -> Result<Rules> {
     let rules = Rules {

@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::{and, is_not_null};
 use arrow::datatypes::DataType;
 
+use crate::state::Input;
 use crate::{EngineError, Result};
 
 use super::collect::{CollectKind, Collected};
@@ -74,6 +75,12 @@ pub(super) trait Accumulator: Send {
 
     /// Makes groups empty again.
     fn clear(&mut self, slots: &[u32]);
+
+    /// Appends a group's state to a checkpoint.
+    fn save(&self, slot: usize, out: &mut Vec<u8>);
+
+    /// Reads a group's state back; there is room for it.
+    fn load(&mut self, slot: usize, input: &mut Input<'_>) -> Result<()>;
 }
 
 /// The accumulator for a call, `DISTINCT` and `FILTER` apart.

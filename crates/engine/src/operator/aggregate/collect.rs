@@ -14,6 +14,8 @@ use arrow_row::{RowConverter, SortField};
 
 use crate::{EngineError, Result};
 
+use crate::state::{Input, Persist};
+
 use super::accumulator::{Accumulator, Update};
 
 /// What is made of the values.
@@ -266,5 +268,14 @@ impl Accumulator for Collected {
 
     fn clear(&mut self, slots: &[u32]) {
         slots.iter().for_each(|&s| self.groups[s as usize].clear());
+    }
+
+    fn save(&self, slot: usize, out: &mut Vec<u8>) {
+        self.groups[slot].put(out);
+    }
+
+    fn load(&mut self, slot: usize, input: &mut Input<'_>) -> Result<()> {
+        self.groups[slot] = input.get()?;
+        Ok(())
     }
 }

@@ -21,6 +21,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema, SchemaRef};
 use crate::executor::epoch_ms;
 use crate::expr::record_batch;
 use crate::operator::Emission;
+use crate::state::{StateReader, StateWriter};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
 
 use super::{Aggregate, AggregateCall, AggregateSpec};
@@ -129,6 +130,14 @@ impl Operator for Combine {
 
     fn state_rows(&self) -> usize {
         self.groups.state_rows()
+    }
+
+    fn checkpoint(&mut self, _: &mut StateWriter) -> Result<()> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: &StateReader<'_>) -> Result<()> {
+        Ok(())
     }
 }
 

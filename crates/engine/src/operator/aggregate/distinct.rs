@@ -11,6 +11,8 @@ use std::sync::Arc;
 use crate::key::{KeyTable, NO_SLOT};
 use crate::{Delta, Result};
 
+use crate::state::{Changed, Dirty, Input, Persist, SlotMap, StateReader, StateWriter};
+
 use super::accumulator::{Accumulator, Update, create, filter_mask};
 use super::{AggregateCall, pick};
 
@@ -23,6 +25,8 @@ pub(super) struct Distinct {
     counts: Vec<i64>,
     variants: Vec<Variant>,
     slots: Vec<u32>,
+    /// Entries that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 /// The entries of each group as a list that is linked both ways, so that a group that goes finds
@@ -103,6 +107,7 @@ impl Distinct {
             counts: Vec::new(),
             variants: Vec::new(),
             slots: Vec::new(),
+            dirty: Dirty::default(),
         })
     }
 
@@ -134,6 +139,7 @@ impl Distinct {
         let mut entries = std::mem::take(&mut self.slots);
         self.entries.intern(&key, slots.len(), &mut entries)?;
         self.chains.add(slots, &entries);
+        self.dirty.mark_all(&entries);
         let variants = self.variants.len();
         self.counts.resize(self.entries.capacity() * variants, 0);
         for (v, variant) in self.variants.iter_mut().enumerate() {
@@ -196,6 +202,7 @@ impl Distinct {
             while let Some(entry) = self.chains.first(group) {
                 let at = entry as usize * variants;
                 self.counts[at..at + variants].fill(0);
+                self.dirty.mark(entry);
                 self.chains.remove(entry);
                 self.entries.remove(entry);
             }
@@ -203,6 +210,78 @@ impl Distinct {
         for (_, accumulator) in self.variants.iter_mut().flat_map(|v| &mut v.calls) {
             accumulator.clear(slots);
         }
+    }
+}
+
+/// The name of the table of entries in a checkpoint.
+const ENTRIES: &str = "entries";
+
+impl Distinct {
+    /// Makes room for groups below `capacity`.
+    pub fn resize(&mut self, capacity: usize) {
+        let calls = self.variants.iter_mut().flat_map(|v| &mut v.calls);
+        calls.for_each(|(_, accumulator)| accumulator.resize(capacity));
+    }
+
+    /// Appends what the calls hold of a group to a checkpoint.
+    pub fn save_group(&self, slot: usize, out: &mut Vec<u8>) {
+        let calls = self.variants.iter().flat_map(|v| &v.calls);
+        calls.for_each(|(_, accumulator)| accumulator.save(slot, out));
+    }
+
+    /// Reads back what the calls hold of a group; there is room for it.
+    pub fn load_group(&mut self, slot: usize, input: &mut Input<'_>) -> Result<()> {
+        let mut calls = self.variants.iter_mut().flat_map(|v| &mut v.calls);
+        calls.try_for_each(|(_, accumulator)| accumulator.load(slot, input))
+    }
+
+    /// Writes the entries that changed.
+    pub fn save(&mut self, out: &mut StateWriter) -> Result<()> {
+        let Self { entries, chains, counts, variants, dirty, .. } = self;
+        let variants = variants.len();
+        let changed = Changed::take(dirty, entries.capacity(), |entry| entries.is_live(entry));
+        out.slots(ENTRIES, &changed, |_, entry, out| {
+            entries.save(entry, out);
+            let at = entry as usize;
+            chains.links[at].group.put(out);
+            counts[at * variants..(at + 1) * variants].iter().for_each(|count| count.put(out));
+        })
+    }
+
+    /// Reads back the entries of the groups that `groups` knows.
+    pub fn load(&mut self, from: &StateReader<'_>, part: usize, groups: &SlotMap) -> Result<()> {
+        // A group is a part of an entry's key: where groups get other numbers, so do entries.
+        let mut table = KeyTable::new(self.entries.types().to_vec())?;
+        let (mut olds, mut of_group, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        for (old, mut input) in from.slots(part, ENTRIES) {
+            let Some(entry) = table.load_at(Some(old), &mut input, |_| true)? else { continue };
+            let Some(group) = groups.get(input.get()?) else { continue };
+            olds.push(entry);
+            of_group.push(group);
+            for _ in &self.variants {
+                counts.push(input.get::<i64>()?);
+            }
+        }
+        let mut slots = olds.clone();
+        if from.is_same() {
+            table.loaded();
+            self.entries = table;
+        } else {
+            let mut keys = table.keys(&olds)?;
+            keys[0] = Arc::new(Int32Array::from_iter_values(of_group.iter().map(|&g| g as i32)));
+            self.entries.intern(&keys, olds.len(), &mut slots)?;
+        }
+        self.chains.add(&of_group, &slots);
+        let variants = self.variants.len();
+        self.counts.resize(self.entries.capacity() * variants, 0);
+        for (&slot, counts) in slots.iter().zip(counts.chunks(variants.max(1))) {
+            let at = slot as usize * variants;
+            self.counts[at..at + variants].copy_from_slice(counts);
+        }
+        if from.is_same() {
+            self.dirty.start();
+        }
+        Ok(())
     }
 }
 

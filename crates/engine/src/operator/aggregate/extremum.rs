@@ -11,6 +11,8 @@ use arrow_row::{RowConverter, SortField};
 
 use crate::{EngineError, Result};
 
+use crate::state::{Input, Persist};
+
 use super::accumulator::{Accumulator, Update};
 
 /// Which end of the order is asked for.
@@ -165,6 +167,21 @@ impl Accumulator for Extremum {
             }
         }
     }
+
+    fn save(&self, slot: usize, out: &mut Vec<u8>) {
+        match &self.values {
+            Best::Integer { best, .. } => best[slot].put(out),
+            Best::Bytes { best, .. } => best[slot].put(out),
+        }
+    }
+
+    fn load(&mut self, slot: usize, input: &mut Input<'_>) -> Result<()> {
+        match &mut self.values {
+            Best::Integer { best, .. } => best[slot] = input.get()?,
+            Best::Bytes { best, .. } => best[slot] = input.get()?,
+        }
+        Ok(())
+    }
 }
 
 /// All values of a group in order, with how often each is there.
@@ -218,5 +235,14 @@ impl Accumulator for Ordered {
 
     fn clear(&mut self, slots: &[u32]) {
         slots.iter().for_each(|&s| self.values[s as usize].clear());
+    }
+
+    fn save(&self, slot: usize, out: &mut Vec<u8>) {
+        self.values[slot].put(out);
+    }
+
+    fn load(&mut self, slot: usize, input: &mut Input<'_>) -> Result<()> {
+        self.values[slot] = input.get()?;
+        Ok(())
     }
 }

@@ -23,21 +23,25 @@ mod distinct;
 mod extremum;
 mod moments;
 mod position;
+mod state;
 mod sum;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod zone_tests;
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, UInt32Array};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
 use crate::executor::epoch_ms;
 use crate::expr::record_batch;
 use crate::key::KeyTable;
 use crate::operator::Emission;
+use crate::state::{Dirty, StateReader, StateWriter};
 use crate::store::Leases;
-use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
+use crate::{Delta, Deltas, EngineError, LocalZone, Operator, Result, StepContext};
 
 pub use combine::{Combine, CombineSpec};
 
@@ -107,6 +111,15 @@ pub struct AggregateCall {
 pub struct WindowRetention {
     /// Which of the keys (by position among the keys) is the window's end.
     pub end_key: usize,
+    /// The zone in whose local time the end is.
+    pub zone: LocalZone,
+}
+
+impl WindowRetention {
+    /// The moments after the windows whose ends are in `column`.
+    fn ends(&self, column: &ArrayRef) -> Result<Int64Array> {
+        Ok(self.zone.ends(epoch_ms(column)?))
+    }
 }
 
 /// What an [`Aggregate`] computes.
@@ -140,11 +153,13 @@ pub struct Aggregate {
     /// The last step that touched each group.
     touched_at: Vec<u64>,
     accumulators: Vec<Calls>,
-    /// The groups of each open window by its end in epoch milliseconds.
+    /// The groups of each open window by the moment of its end in epoch milliseconds.
     windows: BTreeMap<i64, Vec<u32>>,
     /// Where there is a time to live.
     leases: Option<Leases>,
     started: bool,
+    /// Groups that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 /// Calls that are computed together, and the positions of their results.
@@ -180,6 +195,7 @@ impl Aggregate {
             accumulators,
             windows: BTreeMap::new(),
             started: false,
+            dirty: Dirty::default(),
         })
     }
 
@@ -194,7 +210,7 @@ impl Aggregate {
         if before == i64::MIN && delta.arrival().is_none() {
             return Ok(delta);
         }
-        let ends = epoch_ms(delta.column(self.spec.keys[window.end_key]))?;
+        let ends = window.ends(delta.column(self.spec.keys[window.end_key]))?;
         let arrival = delta.arrival();
         let in_time = |row: usize| {
             let watermark = arrival.map_or(before, |a| a[row]);
@@ -216,7 +232,7 @@ impl Aggregate {
         self.rows.resize(self.keys.capacity(), 0);
         self.touched_at.resize(self.keys.capacity(), 0);
         let ends = match self.spec.window {
-            Some(window) => Some(epoch_ms(&columns[window.end_key])?),
+            Some(window) => Some(window.ends(&columns[window.end_key])?),
             None => None,
         };
         for (row, &slot) in slots.iter().enumerate() {
@@ -346,6 +362,7 @@ impl Aggregate {
 
     fn forget(&mut self, slots: &[u32]) {
         self.clear_calls(slots);
+        self.dirty.mark_all(slots);
         for &slot in slots {
             self.rows[slot as usize] = 0;
             self.touched_at[slot as usize] = 0;
@@ -499,6 +516,7 @@ impl Operator for Aggregate {
                 false => rows,
             });
         }
+        self.dirty.mark_all(&touched);
         if let Some(leases) = &mut self.leases {
             touched.iter().for_each(|&slot| leases.renew(slot, context.clock_ms));
         }
@@ -530,6 +548,14 @@ impl Operator for Aggregate {
 
     fn state_rows(&self) -> usize {
         self.keys.len()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        self.save(out)
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        self.load(from)
     }
 }
 

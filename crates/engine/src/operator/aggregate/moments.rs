@@ -12,6 +12,8 @@ use arrow::datatypes::{DataType, Float64Type};
 
 use crate::Result;
 
+use crate::state::{Input, Persist, persist_struct};
+
 use super::accumulator::{Accumulator, Update};
 
 /// What is made of the moments.
@@ -29,6 +31,8 @@ struct Moment {
     mean: f64,
     deviation: f64,
 }
+
+persist_struct!(Moment { count, mean, deviation });
 
 impl Moment {
     /// Adds `weight` times the value; a negative weight takes it back.
@@ -95,5 +99,14 @@ impl Accumulator for Moments {
 
     fn clear(&mut self, slots: &[u32]) {
         slots.iter().for_each(|&s| self.moments[s as usize] = Moment::default());
+    }
+
+    fn save(&self, slot: usize, out: &mut Vec<u8>) {
+        self.moments[slot].put(out);
+    }
+
+    fn load(&mut self, slot: usize, input: &mut Input<'_>) -> Result<()> {
+        self.moments[slot] = input.get()?;
+        Ok(())
     }
 }

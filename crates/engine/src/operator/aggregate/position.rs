@@ -9,6 +9,8 @@ use arrow::datatypes::DataType;
 
 use crate::Result;
 
+use crate::state::{Input, Persist};
+
 use super::accumulator::{Accumulator, Update};
 use super::extremum::{Codec, Side};
 
@@ -75,5 +77,17 @@ impl Accumulator for Position {
 
     fn clear(&mut self, slots: &[u32]) {
         slots.iter().for_each(|&s| self.groups[s as usize].clear());
+    }
+
+    fn save(&self, slot: usize, out: &mut Vec<u8>) {
+        self.groups[slot].put(out);
+    }
+
+    fn load(&mut self, slot: usize, input: &mut Input<'_>) -> Result<()> {
+        self.groups[slot] = input.get()?;
+        // Later values come behind all that were there.
+        let last = self.groups[slot].last_key_value().map_or(0, |(at, _)| *at);
+        self.next = self.next.max(last);
+        Ok(())
     }
 }

@@ -8,6 +8,8 @@ use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use crate::{EngineError, Result};
 
+use crate::state::{Input, Persist};
+
 use super::accumulator::{Accumulator, Update};
 
 /// How many rows, or how many non-null arguments.
@@ -35,6 +37,15 @@ impl Accumulator for Count {
 
     fn clear(&mut self, slots: &[u32]) {
         slots.iter().for_each(|&s| self.counts[s as usize] = 0);
+    }
+
+    fn save(&self, slot: usize, out: &mut Vec<u8>) {
+        self.counts[slot].put(out);
+    }
+
+    fn load(&mut self, slot: usize, input: &mut Input<'_>) -> Result<()> {
+        self.counts[slot] = input.get()?;
+        Ok(())
     }
 }
 
@@ -173,6 +184,25 @@ impl Accumulator for Sum {
                 Sums::Float(sums) => sums[slot] = (0.0, 0.0),
             }
         }
+    }
+
+    fn save(&self, slot: usize, out: &mut Vec<u8>) {
+        self.counts[slot].put(out);
+        match &self.sums {
+            Sums::Integer(sums) => sums[slot].put(out),
+            Sums::Decimal(sums, _) => sums[slot].put(out),
+            Sums::Float(sums) => sums[slot].put(out),
+        }
+    }
+
+    fn load(&mut self, slot: usize, input: &mut Input<'_>) -> Result<()> {
+        self.counts[slot] = input.get()?;
+        match &mut self.sums {
+            Sums::Integer(sums) => sums[slot] = input.get()?,
+            Sums::Decimal(sums, _) => sums[slot] = input.get()?,
+            Sums::Float(sums) => sums[slot] = input.get()?,
+        }
+        Ok(())
     }
 }
 

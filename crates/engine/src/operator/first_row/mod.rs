@@ -29,8 +29,9 @@ use arrow::datatypes::SchemaRef;
 use super::Emission;
 use super::event_time::{epoch_millis, split_late};
 use super::order::{Key, KeyEncoder, SortColumn};
-use super::rows::{NO_ROW, RowStore, take_rows};
+use super::rows::{NO_ROW, RowStore, load_partitions, save_partitions, take_rows};
 use crate::key::KeyTable;
+use crate::state::{Dirty, Persist, StateReader, StateWriter};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 
 /// A row of the step that is not in the store yet: its number, marked.
@@ -69,6 +70,8 @@ pub struct FirstRow {
     store: RowStore,
     /// The keys whose first row has, or had, this time.
     timers: BTreeMap<i64, Vec<u32>>,
+    /// Keys that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 impl FirstRow {
@@ -80,6 +83,7 @@ impl FirstRow {
             entries: Vec::new(),
             store: RowStore::new(Arc::clone(input)),
             timers: BTreeMap::new(),
+            dirty: Dirty::default(),
             spec,
         })
     }
@@ -126,6 +130,7 @@ impl FirstRow {
             let (key, time) = (order.key(row), times.value(row));
             *entry = Entry::First { key, time, id: FRESH | row as u32 };
         }
+        self.dirty.mark_all(&touched);
         self.settle_ids(delta, &touched)?;
         let mut out = Deltas::new();
         if self.spec.emission == Emission::Updates {
@@ -189,6 +194,7 @@ impl FirstRow {
         }
         due.sort_unstable();
         due.dedup();
+        self.dirty.mark_all(&due);
         let output = match self.spec.emission {
             Emission::Final => self.rows_of(&due)?,
             Emission::Updates => None,
@@ -219,5 +225,40 @@ impl Operator for FirstRow {
 
     fn state_rows(&self) -> usize {
         self.store.len()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        let Self { table, dirty, store, entries, .. } = self;
+        save_partitions(out, (table, dirty, store), |slot, out| match &entries[slot as usize] {
+            Entry::Unknown => out.push(0),
+            Entry::Settled => out.push(1),
+            Entry::First { key, time, id } => {
+                out.push(2);
+                key.put(out);
+                time.put(out);
+                id.put(out);
+            }
+        })
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        let Self { table, dirty, store, entries, timers, .. } = self;
+        load_partitions(from, (table, dirty, store), |slot, input, id_now| {
+            let entry = match input.get::<u8>()? {
+                0 => Entry::Unknown,
+                1 => Entry::Settled,
+                _ => {
+                    let (key, time, id) = (input.get()?, input.get()?, input.get()?);
+                    timers.entry(time).or_default().push(slot);
+                    Entry::First { key, time, id: id_now(id) }
+                }
+            };
+            let at = slot as usize;
+            if at >= entries.len() {
+                entries.resize_with(at + 1, || Entry::Unknown);
+            }
+            entries[at] = entry;
+            Ok(())
+        })
     }
 }

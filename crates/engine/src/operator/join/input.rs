@@ -99,8 +99,9 @@ impl Input {
     }
 
     fn times(&self, delta: &Delta) -> Result<Option<Int64Array>> {
-        let column = self.retention.and_then(|r| r.time_column(self.side));
-        column.map(|c| times_ms(delta.column(c))).transpose()
+        let Some(retention) = self.retention else { return Ok(None) };
+        let column = retention.time_column(self.side);
+        column.map(|c| Ok(retention.moments(times_ms(delta.column(c))?))).transpose()
     }
 
     fn without_late(&self, delta: Delta, context: &mut StepContext<'_>) -> Result<Delta> {

@@ -44,7 +44,11 @@ use spec::Single;
 
 use crate::key::KeyTable;
 use crate::operator::Emission;
+use crate::state::{Changed, Dirty, Persist, SlotMap, StateReader, StateWriter};
 use crate::{Deltas, EngineError, Operator, Result, StepContext, Watermark};
+
+/// The name of the table of keys in a checkpoint.
+const KEYS: &str = "keys";
 
 /// The operator; input 0 is the left side, input 1 the right.
 #[derive(Debug)]
@@ -55,6 +59,8 @@ pub struct Join {
     pairs: Pairs,
     retention: Option<Retention>,
     emission: Emission,
+    /// Keys that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 impl Join {
@@ -70,6 +76,7 @@ impl Join {
             sides,
             retention: spec.retention,
             emission: spec.emission,
+            dirty: Dirty::default(),
         })
     }
 
@@ -88,6 +95,7 @@ impl Join {
     ) -> Result<()> {
         let input = &self.inputs[side];
         if let Some(rows) = input.prepare(deltas, &mut self.keys, context, out)? {
+            self.dirty.mark_all(&rows.slots);
             self.sides[side].apply(&rows)?;
             if !self.waits_for_window() {
                 self.pairs.join(&mut self.sides, side, out)?;
@@ -183,6 +191,7 @@ impl Join {
         for slot in slots {
             if self.sides.iter().all(|side| side.is_unused(slot)) {
                 self.keys.remove(slot);
+                self.dirty.mark(slot);
                 for totals in self.sides.iter_mut().filter_map(|side| side.totals.as_mut()) {
                     totals.reset(slot);
                 }
@@ -220,5 +229,40 @@ impl Operator for Join {
 
     fn state_rows(&self) -> usize {
         self.sides.iter().map(Side::len).sum()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        let Self { keys, sides, dirty, .. } = self;
+        let changed = Changed::take(dirty, keys.capacity(), |slot| keys.is_live(slot));
+        out.slots(KEYS, &changed, |_, slot, out| {
+            keys.save(slot, out);
+            sides.iter().filter_map(|side| side.total(slot)).for_each(|total| total.put(out));
+        })?;
+        let [left, right] = sides;
+        out.part("left", |out| left.save(out))?;
+        out.part("right", |out| right.save(out))
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        let mut maps = Vec::new();
+        for part in 0..from.parts() {
+            let mut map = SlotMap::default();
+            for (old, mut input) in from.slots(part, KEYS) {
+                let Some(slot) = self.keys.load(from, old, &mut input)? else { continue };
+                map.set(old, slot);
+                for side in &mut self.sides {
+                    if side.totals.is_some() {
+                        side.set_total(slot, input.get()?);
+                    }
+                }
+            }
+            maps.push(map);
+        }
+        self.keys.loaded();
+        if from.is_same() {
+            self.dirty.start();
+        }
+        self.sides[0].load(&from.part("left"), &maps)?;
+        self.sides[1].load(&from.part("right"), &maps)
     }
 }

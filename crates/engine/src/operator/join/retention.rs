@@ -1,6 +1,8 @@
 //! How long the rows of a join are kept, and which rows come too late for it.
 
-use crate::Watermark;
+use arrow::array::Int64Array;
+
+use crate::{LocalZone, Watermark};
 
 /// When a join may forget its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub enum Retention {
         left_end: usize,
         /// The exclusive end of the window in the right input; also one of its keys.
         right_end: usize,
+        /// The zone in whose local time the windows end.
+        zone: LocalZone,
     },
     /// Rows are forgotten some time after they were last written, by the clock of the step.
     Ttl {
@@ -39,8 +43,16 @@ impl Retention {
     pub(super) fn time_column(self, side: usize) -> Option<usize> {
         match self {
             Self::Interval { left_time, right_time, .. } => Some([left_time, right_time][side]),
-            Self::Window { left_end, right_end } => Some([left_end, right_end][side]),
+            Self::Window { left_end, right_end, .. } => Some([left_end, right_end][side]),
             Self::Ttl { .. } => None,
+        }
+    }
+
+    /// The times of a column as moments that watermarks can be compared with.
+    pub(super) fn moments(self, times: Int64Array) -> Int64Array {
+        match self {
+            Self::Window { zone, .. } => zone.ends(times),
+            _ => times,
         }
     }
 

@@ -5,8 +5,12 @@ use arrow::array::ArrayRef;
 use super::input::Prepared;
 use super::spec::{JoinSpec, Single};
 use crate::key::hash_columns;
+use crate::state::{Changed, Persist, SlotMap, StateReader, StateWriter};
 use crate::store::{Chains, Expiry, NO_ROW, RowLookup, RowStore};
 use crate::{EngineError, Result};
+
+/// The name of the table of rows in a checkpoint.
+const ROWS: &str = "rows";
 
 /// How the matches of a row are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +80,15 @@ impl Totals {
         if let Some(sum) = self.by_slot.get_mut(slot as usize) {
             *sum = 0;
         }
+    }
+
+    fn set(&mut self, slot: u32, total: i64) {
+        let s = slot as usize;
+        if s >= self.by_slot.len() {
+            self.by_slot.resize(s + 1, 0);
+            self.marks.resize(s + 1, 0);
+        }
+        self.by_slot[s] = total;
     }
 
     fn finish(&mut self, touched: &mut Vec<u32>) {
@@ -424,6 +437,7 @@ impl Side {
     pub(super) fn finish(&mut self, only_positive: bool, slots: &mut Vec<u32>) {
         let changes = std::mem::take(&mut self.changes);
         for change in &changes {
+            self.store.dirty.mark(change.row);
             if let Some(marks) = &mut self.marks {
                 marks[change.row as usize] = 0;
             }
@@ -458,6 +472,88 @@ impl Side {
         }
         if let Some(expiry) = &mut self.expiry {
             expiry.clear();
+        }
+        Ok(())
+    }
+
+    /// The sum of weights of a key, where it is counted.
+    pub(super) fn total(&self, slot: u32) -> Option<i64> {
+        self.totals.as_ref().map(|totals| totals.get(slot))
+    }
+
+    /// Sets the sum of weights of a key as a checkpoint has it.
+    pub(super) fn set_total(&mut self, slot: u32, total: i64) {
+        if let Some(totals) = &mut self.totals {
+            totals.set(slot, total);
+        }
+    }
+
+    /// Writes the rows that changed, and what is kept beside them.
+    pub(super) fn save(&mut self, out: &mut StateWriter) -> Result<()> {
+        let mut dirty = std::mem::take(&mut self.store.dirty);
+        let store = &self.store;
+        let changed = Changed::take(&mut dirty, store.capacity(), |row| store.is_live(row));
+        out.slots(ROWS, &changed, |_, row, out| {
+            let at = row as usize;
+            self.slots[at].put(out);
+            self.weight(row).put(out);
+            self.degrees.get(at).copied().unwrap_or(0).put(out);
+            self.times.as_ref().map_or(0, |times| times[at]).put(out);
+            self.deadlines.get(at).copied().unwrap_or(i64::MAX).put(out);
+            store.save(row, out);
+        })?;
+        self.store.dirty = dirty;
+        Ok(())
+    }
+
+    /// Reads back the rows of the keys that `keys` knows.
+    pub(super) fn load(&mut self, from: &StateReader<'_>, keys: &[SlotMap]) -> Result<()> {
+        let mut rows = Vec::new();
+        for (part, keys) in keys.iter().enumerate() {
+            for (old, mut input) in from.slots(part, ROWS) {
+                let slot = keys.get(input.get()?);
+                let [weight, degree, time, deadline] = input.get::<[i64; 4]>()?;
+                let Some(slot) = slot else { continue };
+                let row = self.store.load(from.is_same().then_some(old), &mut input)?;
+                self.grow();
+                let at = row as usize;
+                self.slots[at] = slot;
+                if weight != 1 && self.insert_only {
+                    self.check_weight(weight)?;
+                }
+                if let Some(weights) = &mut self.weights {
+                    weights.resize(self.store.capacity(), 1);
+                    weights[at] = weight;
+                }
+                if self.degree == Degree::Row {
+                    self.degrees[at] = degree;
+                }
+                if let Some(times) = &mut self.times {
+                    times[at] = time;
+                }
+                if let Some(expiry) = &mut self.expiry {
+                    self.deadlines[at] = deadline;
+                    expiry.push(deadline, row);
+                }
+                self.chains.insert(slot, row);
+                rows.push(row);
+            }
+        }
+        self.store.loaded();
+        if from.is_same() {
+            self.store.dirty.start();
+        }
+        self.look_up(&rows)
+    }
+
+    /// Makes rows that were read back known by value.
+    fn look_up(&mut self, rows: &[u32]) -> Result<()> {
+        let Some(lookup) = &mut self.lookup else { return Ok(()) };
+        let columns = (0..self.stored.len()).map(|c| self.store.gather(c, rows));
+        let mut hashes = Vec::new();
+        hash_columns(&columns.collect::<Result<Vec<_>>>()?, rows.len(), &mut hashes)?;
+        for (&row, hash) in rows.iter().zip(hashes) {
+            lookup.find_or_insert(&self.store, &self.slots, row, hash);
         }
         Ok(())
     }

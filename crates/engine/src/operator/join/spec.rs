@@ -157,7 +157,7 @@ impl JoinSpec {
                     return Err(invalid(format!("an interval from {lower_ms} to {upper_ms} ms")));
                 }
             }
-            Some(Retention::Window { left_end, right_end }) => {
+            Some(Retention::Window { left_end, right_end, .. }) => {
                 time_column(&self.left_schema, left_end)?;
                 time_column(&self.right_schema, right_end)?;
                 let mut keys = self.left_keys.iter().zip(&self.right_keys);

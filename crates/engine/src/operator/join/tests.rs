@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::spec::Single;
 use super::*;
+use crate::LocalZone;
 use crate::testing::{
     Action, Harness, Multiset, Row, TIME, add, collapse, compare, delta, perform, schema,
 };
@@ -207,7 +208,8 @@ fn interval() -> impl Strategy<Value = Retention> {
     })
 }
 
-const WINDOW: Retention = Retention::Window { left_end: TIME_AT, right_end: TIME_AT };
+const WINDOW: Retention =
+    Retention::Window { left_end: TIME_AT, right_end: TIME_AT, zone: LocalZone::UTC };
 
 /// The rows of each step, in the order of time if the case is one of event time.
 fn rows_of(case: &Case, steps: &Steps) -> Vec<[Vec<(Row, i64)>; 2]> {

@@ -25,8 +25,11 @@ use arrow::compute::take;
 use arrow::datatypes::{FieldRef, SchemaRef};
 
 use crate::expr::{Expression, record_batch};
+use crate::key::hash_columns;
 use crate::operator::join::Residual;
+use crate::operator::order::RowBytes;
 use crate::operator::rows::split_nulls;
+use crate::state::{StateReader, StateWriter};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 
 use table::Table;
@@ -86,6 +89,9 @@ impl LookupJoinSpec {
 fn invalid(text: String) -> EngineError {
     EngineError::Internal(format!("a lookup join was planned with {text}"))
 }
+
+/// The name of the value of rows that wait in a checkpoint.
+const WAITING: &str = "waiting";
 
 /// A column that the condition reads: of the probe row, or of a kept row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -256,5 +262,39 @@ impl Operator for LookupJoin {
 
     fn state_rows(&self) -> usize {
         self.table.len() + self.waiting.iter().map(Delta::num_rows).sum::<usize>()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        // Rows that wait are written whole each time: they wait only while the table is read.
+        let waiting = Delta::concat(&self.spec.probe_schema, &self.waiting)?;
+        let bytes = RowBytes::new(&self.spec.probe_schema)?.encode(waiting.batch().columns())?;
+        let row = |row: usize| -> (Box<[u8]>, (i64, i64)) {
+            let arrival = waiting.arrival().map_or(i64::MIN, |arrival| arrival[row]);
+            (bytes.row(row).data().into(), (waiting.weight(row), arrival))
+        };
+        out.value(WAITING, &(0..waiting.num_rows()).map(row).collect::<Vec<_>>())?;
+        out.part("table", |out| self.table.save(out))
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        let rows = RowBytes::new(&self.spec.probe_schema)?;
+        for part in 0..from.parts() {
+            let waiting: Vec<(Box<[u8]>, (i64, i64))> = from.value(part, WAITING)?;
+            if waiting.is_empty() {
+                continue;
+            }
+            let columns = rows.decode(waiting.iter().map(|(bytes, _)| bytes.as_ref()))?;
+            let keys: Vec<ArrayRef> =
+                self.spec.probe_keys.iter().map(|&k| columns[k].clone()).collect();
+            let mut hashes = Vec::new();
+            hash_columns(&keys, waiting.len(), &mut hashes)?;
+            let own: BooleanArray = hashes.iter().map(|&hash| Some(from.owns(hash))).collect();
+            let batch = record_batch(&self.spec.probe_schema, columns, waiting.len())?;
+            let weights = waiting.iter().map(|(_, (weight, _))| *weight).collect();
+            let arrival = Int64Array::from_iter_values(waiting.iter().map(|(_, (_, at))| *at));
+            let waiting = Delta::weighted(batch, weights).with_arrival(Some(arrival));
+            self.waiting.push(waiting.filter(&own)?);
+        }
+        self.table.load(&from.part("table"))
     }
 }

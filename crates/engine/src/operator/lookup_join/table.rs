@@ -4,6 +4,7 @@ use arrow::array::ArrayRef;
 
 use super::LookupJoinSpec;
 use crate::key::{KeyTable, NO_SLOT, hash_columns};
+use crate::state::{Changed, Dirty, Persist, SlotMap, StateReader, StateWriter};
 use crate::store::{Chains, RowLookup, RowStore};
 use crate::{Delta, Result};
 
@@ -11,8 +12,6 @@ use crate::{Delta, Result};
 #[derive(Debug, Default)]
 struct Counts {
     lookup: RowLookup,
-    /// By row.
-    slots: Vec<u32>,
     /// By row; zero: the row is not there any more.
     weights: Vec<i64>,
 }
@@ -26,6 +25,10 @@ pub(super) struct Table {
     keys: KeyTable,
     store: RowStore,
     chains: Chains,
+    /// By row: its key.
+    slots: Vec<u32>,
+    /// Keys that are new since the last checkpoint.
+    dirty: Dirty,
     /// `None` as long as every row is there once.
     counts: Option<Counts>,
     ids: Vec<u32>,
@@ -41,6 +44,8 @@ impl Table {
             store: RowStore::for_columns(&spec.table_schema, &stored)?,
             stored,
             chains: Chains::grow_only(),
+            slots: Vec::new(),
+            dirty: Dirty::default(),
             counts: (!spec.table_insert_only).then(Counts::default),
             ids: Vec::new(),
             hashes: Vec::new(),
@@ -55,10 +60,15 @@ impl Table {
     pub(super) fn apply(&mut self, delta: &Delta) -> Result<()> {
         let (keys, mut slots) = (columns_of(delta, &self.key_columns), Vec::new());
         self.keys.intern(&keys, delta.num_rows(), &mut slots)?;
+        self.dirty.mark_all(&slots);
         let columns = columns_of(delta, &self.stored);
         let all: Vec<u32> = (0..slots.len() as u32).collect();
         self.ids.clear();
         self.store.insert(&columns, &all, &mut self.ids)?;
+        self.slots.resize(self.store.capacity(), 0);
+        for (&id, &slot) in self.ids.iter().zip(&slots) {
+            self.slots[id as usize] = slot;
+        }
         if self.insert_only && delta.weights().is_none() && self.counts.is_none() {
             for (&id, &slot) in self.ids.iter().zip(&slots) {
                 self.chains.insert(slot, id);
@@ -77,15 +87,14 @@ impl Table {
             ..Counts::default()
         });
         counts.weights.resize(self.store.capacity(), 0);
-        counts.slots.resize(self.store.capacity(), 0);
         hash_columns(columns, slots.len(), &mut self.hashes)?;
         for (index, &id) in self.ids.iter().enumerate() {
             let (slot, weight) = (slots[index], delta.weight(index));
-            counts.slots[id as usize] = slot;
             let hash = self.hashes[index];
-            match counts.lookup.find_or_insert(&self.store, &counts.slots, id, hash) {
+            match counts.lookup.find_or_insert(&self.store, &self.slots, id, hash) {
                 Some(same) => {
                     counts.weights[same as usize] += weight;
+                    self.store.dirty.mark(same);
                     self.store.remove(id);
                 }
                 None => {
@@ -130,9 +139,81 @@ impl Table {
         if self.store.capacity() > 0 {
             self.store.clear()?;
             self.chains.clear();
+            self.slots.clear();
             self.counts = (!self.insert_only).then(Counts::default);
             let slots: Vec<u32> = self.keys.iter_slots().collect();
+            self.dirty.mark_all(&slots);
             slots.into_iter().for_each(|slot| self.keys.remove(slot));
+        }
+        Ok(())
+    }
+}
+
+/// The names of the tables in a checkpoint.
+const KEYS: &str = "keys";
+const ROWS: &str = "rows";
+
+impl Table {
+    /// Writes the keys and rows that changed.
+    pub(super) fn save(&mut self, out: &mut StateWriter) -> Result<()> {
+        let keys = &self.keys;
+        let changed = Changed::take(&mut self.dirty, keys.capacity(), |slot| keys.is_live(slot));
+        out.slots(KEYS, &changed, |_, slot, out| keys.save(slot, out))?;
+        let mut dirty = std::mem::take(&mut self.store.dirty);
+        let store = &self.store;
+        let changed = Changed::take(&mut dirty, store.capacity(), |row| store.is_live(row));
+        out.slots(ROWS, &changed, |_, row, out| {
+            self.slots[row as usize].put(out);
+            self.counts.as_ref().map_or(1, |counts| counts.weights[row as usize]).put(out);
+            store.save(row, out);
+        })?;
+        self.store.dirty = dirty;
+        Ok(())
+    }
+
+    /// Reads back the keys that this shard owns, and their rows.
+    pub(super) fn load(&mut self, from: &StateReader<'_>) -> Result<()> {
+        let (mut rows, mut weights) = (Vec::new(), Vec::new());
+        for part in 0..from.parts() {
+            let mut map = SlotMap::default();
+            for (old, mut input) in from.slots(part, KEYS) {
+                if let Some(slot) = self.keys.load(from, old, &mut input)? {
+                    map.set(old, slot);
+                }
+            }
+            for (old, mut input) in from.slots(part, ROWS) {
+                let (slot, weight) = (map.get(input.get()?), input.get::<i64>()?);
+                let Some(slot) = slot else { continue };
+                let row = self.store.load(from.is_same().then_some(old), &mut input)?;
+                self.slots.resize(self.store.capacity(), 0);
+                self.slots[row as usize] = slot;
+                self.chains.insert(slot, row);
+                rows.push(row);
+                weights.push(weight);
+            }
+        }
+        self.keys.loaded();
+        self.store.loaded();
+        if from.is_same() {
+            self.dirty.start();
+            self.store.dirty.start();
+        }
+        if !self.insert_only || weights.iter().any(|&weight| weight != 1) {
+            self.recount(&rows, &weights)?;
+        }
+        Ok(())
+    }
+
+    /// Makes rows that were read back known by value, with how often each is there.
+    fn recount(&mut self, rows: &[u32], weights: &[i64]) -> Result<()> {
+        let columns = (0..self.stored.len()).map(|c| self.store.gather(c, rows));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        hash_columns(&columns, rows.len(), &mut self.hashes)?;
+        let counts = self.counts.get_or_insert_with(Counts::default);
+        counts.weights.resize(self.store.capacity(), 0);
+        for ((&row, &weight), &hash) in rows.iter().zip(weights).zip(&self.hashes) {
+            counts.weights[row as usize] = weight;
+            counts.lookup.find_or_insert(&self.store, &self.slots, row, hash);
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::pattern::Instruction;
 use super::{Program, Skip};
 use crate::operator::order::Key;
 use crate::operator::rows::RowStore;
+use crate::state::persist_struct;
 use crate::{EngineError, Result, Watermark};
 
 /// At most so many threads in one attempt: beyond it the pattern is hopelessly ambiguous.
@@ -101,7 +102,18 @@ pub(super) struct Partition {
     pub(super) due: Option<i64>,
 }
 
+persist_struct!(Row { key, time, id, fits });
+persist_struct!(Node { parent, variable });
+persist_struct!(Thread { at, node, guard });
+persist_struct!(Attempt { threads, nodes, rows, best });
+persist_struct!(Partition { waiting, ready, attempt, due });
+
 impl Partition {
+    /// Gives the rows the ids that they have now.
+    pub(super) fn renumber(&mut self, id_now: &mut dyn FnMut(u32) -> u32) {
+        self.waiting.iter_mut().chain(&mut self.ready).for_each(|row| row.id = id_now(row.id));
+    }
+
     /// Puts a row in its place: by the order, then by arrival.
     pub(super) fn insert(&mut self, row: Row) {
         let at = self.waiting.partition_point(|r| r.key <= row.key);

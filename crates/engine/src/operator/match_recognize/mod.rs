@@ -43,9 +43,10 @@ use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 
 use super::event_time::{epoch_millis, split_late};
 use super::order::{KeyEncoder, SortColumn};
-use super::rows::RowStore;
+use super::rows::{RowStore, load_partitions, save_partitions};
 use crate::expr::record_batch;
 use crate::key::KeyTable;
+use crate::state::{Dirty, Persist, StateReader, StateWriter};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 use context::{Bound, Candidate};
 pub use context::{MatchExpression, MatchReference};
@@ -119,6 +120,8 @@ pub struct MatchRecognize {
     partitions: Vec<Partition>,
     store: RowStore,
     timers: BTreeSet<(i64, u32)>,
+    /// Partitions that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 impl MatchRecognize {
@@ -164,6 +167,7 @@ impl MatchRecognize {
             partitions: Vec::new(),
             store: RowStore::new(Arc::clone(input)),
             timers: BTreeSet::new(),
+            dirty: Dirty::default(),
             partition: spec.partition,
         })
     }
@@ -235,6 +239,7 @@ impl MatchRecognize {
         }
         slots.sort_unstable();
         slots.dedup();
+        self.dirty.mark_all(&slots);
         slots.into_iter().for_each(|slot| self.set_timer(slot));
         Ok(())
     }
@@ -261,6 +266,7 @@ impl MatchRecognize {
             partition.due = None;
             partition.advance(&self.program, &self.store, watermark, &mut found, &mut gone)?;
             due.push(slot);
+            self.dirty.mark(slot);
         }
         for slot in due {
             let partition = &mut self.partitions[slot as usize];
@@ -311,6 +317,28 @@ impl Operator for MatchRecognize {
 
     fn state_rows(&self) -> usize {
         self.store.len()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        let Self { table, dirty, store, partitions, .. } = self;
+        save_partitions(out, (table, dirty, store), |slot, out| {
+            partitions[slot as usize].put(out);
+        })
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        let Self { table, dirty, store, partitions, timers, .. } = self;
+        load_partitions(from, (table, dirty, store), |slot, input, id_now| {
+            let mut partition: Partition = input.get()?;
+            partition.renumber(id_now);
+            timers.extend(partition.due.map(|due| (due, slot)));
+            let at = slot as usize;
+            if at >= partitions.len() {
+                partitions.resize_with(at + 1, Partition::default);
+            }
+            partitions[at] = partition;
+            Ok(())
+        })
     }
 }
 

@@ -19,6 +19,7 @@ use super::spec::{Frame, FunctionKind, Nulls, WindowFunction};
 use crate::expr::evaluate;
 use crate::operator::order::{Key, KeyEncoder, SortColumn};
 use crate::operator::rows::NO_ROW;
+use crate::state::{Input, Persist};
 use crate::{EngineError, Result};
 
 /// What is carried from row to row.
@@ -41,6 +42,66 @@ impl State {
             Self::Row(id) if *id != NO_ROW => Some(*id),
             _ => None,
         }
+    }
+}
+
+impl State {
+    /// Gives the row that it shows the id that it has now.
+    pub(super) fn renumber(&mut self, id_now: &mut dyn FnMut(u32) -> u32) {
+        match self {
+            Self::Best(Some((_, id))) | Self::Row(id) => *id = id_now(*id),
+            _ => {}
+        }
+    }
+}
+
+impl Persist for State {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Nothing => out.push(0),
+            Self::Count(count) => {
+                out.push(1);
+                count.put(out);
+            }
+            Self::Exact { sum, count } => {
+                out.push(2);
+                sum.put(out);
+                count.put(out);
+            }
+            Self::Float { sum, count } => {
+                out.push(3);
+                sum.put(out);
+                count.put(out);
+            }
+            Self::Moments { count, mean, squares } => {
+                out.push(4);
+                [*count, *mean, *squares].put(out);
+            }
+            Self::Best(best) => {
+                out.push(5);
+                best.put(out);
+            }
+            Self::Row(id) => {
+                out.push(6);
+                id.put(out);
+            }
+        }
+    }
+
+    fn get(input: &mut Input<'_>) -> Result<Self> {
+        Ok(match input.get::<u8>()? {
+            0 => Self::Nothing,
+            1 => Self::Count(input.get()?),
+            2 => Self::Exact { sum: input.get()?, count: input.get()? },
+            3 => Self::Float { sum: input.get()?, count: input.get()? },
+            4 => {
+                let [count, mean, squares] = input.get()?;
+                Self::Moments { count, mean, squares }
+            }
+            5 => Self::Best(input.get()?),
+            6 => Self::Row(input.get()?),
+            other => return Err(EngineError::State(format!("{other} is no state of a function"))),
+        })
     }
 }
 

@@ -40,9 +40,10 @@ use hashbrown::HashSet;
 use super::emission::Emission;
 use super::event_time::{epoch_millis, split_late};
 use super::order::{KeyEncoder, RowBytes};
-use super::rows::{NO_ROW, RowStore, take_rows, widen};
+use super::rows::{NO_ROW, RowStore, load_partitions, save_partitions, take_rows, widen};
 use crate::expr::{Expression, evaluate, evaluate_mask};
 use crate::key::KeyTable;
+use crate::state::{Dirty, Persist, StateReader, StateWriter};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 pub(crate) use kernel::aggregate;
 use kernel::{Argument, Pass, Results, State, exact_column};
@@ -68,6 +69,8 @@ pub struct Over {
     arrivals: u64,
     timers: BTreeSet<(i64, u32)>,
     watermark: Watermark,
+    /// Partitions that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 /// Which columns of the store a function reads.
@@ -127,6 +130,7 @@ impl Over {
             arrivals: 0,
             timers: BTreeSet::new(),
             watermark: Watermark::MIN,
+            dirty: Dirty::default(),
             output: Arc::new(Schema::new_with_metadata(output, input.metadata().clone())),
             input: Arc::clone(input),
             spec,
@@ -229,6 +233,7 @@ impl Over {
         let mut fresh = new_ids.into_iter();
         for group in changes.chunk_by(|a, b| a.0 == b.0) {
             let slot = group[0].0;
+            self.dirty.mark(slot);
             let partition = &mut self.partitions[slot as usize];
             let places = (&group[0].1.place, &group[group.len() - 1].1.place);
             let from = partition.start_of_change(places.0, &self.reach);
@@ -444,6 +449,7 @@ impl Over {
         {
             self.timers.pop_first();
             self.partitions[slot as usize].due = None;
+            self.dirty.mark(slot);
             due.push(slot);
         }
         let (mut ids, mut work) = (Vec::new(), Vec::new());
@@ -507,6 +513,34 @@ impl Operator for Over {
 
     fn state_rows(&self) -> usize {
         self.store.len()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        out.value("arrivals", &self.arrivals)?;
+        out.value("watermark", &self.watermark.0)?;
+        let Self { table, dirty, store, partitions, .. } = self;
+        save_partitions(out, (table, dirty, store), |slot, out| {
+            partitions[slot as usize].put(out);
+        })
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        for part in 0..from.parts() {
+            self.arrivals = self.arrivals.max(from.value(part, "arrivals")?);
+            self.watermark = self.watermark.max(Watermark(from.value(part, "watermark")?));
+        }
+        let Self { table, dirty, store, partitions, timers, .. } = self;
+        load_partitions(from, (table, dirty, store), |slot, input, id_now| {
+            let mut partition: Partition = input.get()?;
+            partition.renumber(id_now);
+            timers.extend(partition.due.map(|due| (due, slot)));
+            let at = slot as usize;
+            if at >= partitions.len() {
+                partitions.resize_with(at + 1, Partition::default);
+            }
+            partitions[at] = partition;
+            Ok(())
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 use super::kernel::State;
 use super::spec::{Frame, FrameBound, FrameUnits, Reach};
 use crate::operator::order::Key;
+use crate::state::{Input, Persist, persist_struct};
+use crate::{EngineError, Result};
 
 /// States are kept every so many rows, so that a change in the middle starts near itself.
 const CHECKPOINT_ROWS: usize = 64;
@@ -63,7 +65,42 @@ pub(super) struct Job {
     pub(super) marks: Vec<usize>,
 }
 
+persist_struct!(Entry { place, id, time });
+persist_struct!(Partition { entries, base, settled, snapshots, pinned, due });
+
+impl Persist for Tie {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Arrival(number) => {
+                out.push(0);
+                number.put(out);
+            }
+            Self::Bytes(bytes) => {
+                out.push(1);
+                bytes.put(out);
+            }
+        }
+    }
+
+    fn get(input: &mut Input<'_>) -> Result<Self> {
+        Ok(match input.get::<u8>()? {
+            0 => Self::Arrival(input.get()?),
+            1 => Self::Bytes(input.get()?),
+            other => return Err(EngineError::State(format!("{other} is no kind of tie"))),
+        })
+    }
+}
+
 impl Partition {
+    /// Gives the rows the ids that they have now.
+    pub(super) fn renumber(&mut self, id_now: &mut dyn FnMut(u32) -> u32) {
+        self.entries.iter_mut().for_each(|entry| entry.id = id_now(entry.id));
+        self.pinned.iter_mut().for_each(|id| *id = id_now(*id));
+        for state in self.snapshots.iter_mut().flat_map(|(_, states)| states) {
+            state.renumber(id_now);
+        }
+    }
+
     /// Where the rows start that a change from `first` on can be seen by.
     pub(super) fn start_of_change(&self, first: &Place, reach: &Reach) -> usize {
         if reach.whole {

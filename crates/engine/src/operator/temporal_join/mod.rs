@@ -36,6 +36,7 @@ use crate::key::KeyTable;
 use crate::operator::Emission;
 use crate::operator::join::Residual;
 use crate::operator::rows::split_nulls;
+use crate::state::{Changed, Dirty, Persist, SlotMap, StateReader, StateWriter};
 use crate::store::{NO_ROW, times_ms};
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 
@@ -55,6 +56,8 @@ pub struct TemporalJoin {
     probes: Probes,
     output: Vec<Place>,
     filter: Option<(Residual, Vec<Place>)>,
+    /// Keys that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 /// Rows to emit: a probe row, its version or none, a weight.
@@ -108,6 +111,7 @@ impl TemporalJoin {
             probes: Probes::new(&spec.probe_schema, probe)?,
             output,
             filter,
+            dirty: Dirty::default(),
             spec: spec.clone(),
         })
     }
@@ -140,6 +144,7 @@ impl TemporalJoin {
         let columns: Vec<ArrayRef> = keys.iter().map(|&k| delta.column(k).clone()).collect();
         let mut slots = Vec::new();
         self.keys.intern(&columns, delta.num_rows(), &mut slots)?;
+        self.dirty.mark_all(&slots);
         Ok(slots)
     }
 
@@ -216,6 +221,7 @@ impl TemporalJoin {
                 let (p, version) = (probe as usize, self.version_of(probe));
                 let before = std::mem::replace(&mut self.probes.answers[p], version);
                 if version != before {
+                    self.probes.corrected(probe);
                     let weight = self.probes.weights[p];
                     answers.push(probe, before, -weight);
                     answers.push(probe, version, weight);
@@ -292,6 +298,7 @@ impl TemporalJoin {
         for slot in slots {
             if self.versions.is_unused(slot) && self.probes.chains.first(slot) == NO_ROW {
                 self.keys.remove(slot);
+                self.dirty.mark(slot);
             }
         }
         Ok(())
@@ -338,5 +345,35 @@ impl Operator for TemporalJoin {
 
     fn state_rows(&self) -> usize {
         self.versions.len() + self.probes.len()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        let Self { keys, versions, probes, dirty, .. } = self;
+        let changed = Changed::take(dirty, keys.capacity(), |slot| keys.is_live(slot));
+        out.slots("keys", &changed, |_, slot, out| {
+            keys.save(slot, out);
+            versions.live(slot).put(out);
+        })?;
+        out.part("versions", |out| versions.save(out))?;
+        out.part("probes", |out| probes.save(out))
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        let mut maps = Vec::new();
+        for part in 0..from.parts() {
+            let mut map = SlotMap::default();
+            for (old, mut input) in from.slots(part, "keys") {
+                let Some(slot) = self.keys.load(from, old, &mut input)? else { continue };
+                map.set(old, slot);
+                self.versions.set_live(slot, input.get()?);
+            }
+            maps.push(map);
+        }
+        self.keys.loaded();
+        if from.is_same() {
+            self.dirty.start();
+        }
+        let versions = self.versions.load(&from.part("versions"), &maps)?;
+        self.probes.load(&from.part("probes"), &maps, &versions)
     }
 }

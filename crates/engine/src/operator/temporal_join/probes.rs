@@ -3,8 +3,12 @@
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::SchemaRef;
 
+use crate::state::{Changed, Persist, SlotMap, StateReader, StateWriter};
 use crate::store::{Chains, Expiry, NO_ROW, RowStore};
 use crate::{Delta, Result};
+
+/// The name of the table of rows in a checkpoint.
+const ROWS: &str = "rows";
 
 /// Rows by key, with their times and signed weights. A row that is taken back lies here beside the
 /// row itself: both meet the same version, so they cancel out.
@@ -76,6 +80,66 @@ impl Probes {
             self.expiry.push(self.times[i], id);
         }
         Ok(ids)
+    }
+
+    /// Notes that the answer of a row has changed.
+    pub(super) fn corrected(&mut self, row: u32) {
+        self.store.dirty.mark(row);
+    }
+
+    /// Writes the rows that changed.
+    pub(super) fn save(&mut self, out: &mut StateWriter) -> Result<()> {
+        let mut dirty = std::mem::take(&mut self.store.dirty);
+        let store = &self.store;
+        let changed = Changed::take(&mut dirty, store.capacity(), |row| store.is_live(row));
+        out.slots(ROWS, &changed, |_, row, out| {
+            let at = row as usize;
+            self.slots[at].put(out);
+            self.times[at].put(out);
+            self.weights[at].put(out);
+            self.behind[at].put(out);
+            self.answers[at].put(out);
+            store.save(row, out);
+        })?;
+        self.store.dirty = dirty;
+        Ok(())
+    }
+
+    /// Reads back the rows of the keys that `keys` knows; `versions` says where the versions of
+    /// their answers are now.
+    pub(super) fn load(
+        &mut self,
+        from: &StateReader<'_>,
+        keys: &[SlotMap],
+        versions: &[SlotMap],
+    ) -> Result<()> {
+        for (part, (keys, versions)) in keys.iter().zip(versions).enumerate() {
+            for (old, mut input) in from.slots(part, ROWS) {
+                let slot = keys.get(input.get()?);
+                let (time, weight, behind) = (input.get()?, input.get()?, input.get()?);
+                let answer = input.get()?;
+                let Some(slot) = slot else { continue };
+                let row = self.store.load(from.is_same().then_some(old), &mut input)?;
+                let rows = self.store.capacity();
+                self.slots.resize(rows, 0);
+                self.times.resize(rows, 0);
+                self.weights.resize(rows, 0);
+                self.behind.resize(rows, false);
+                self.answers.resize(rows, NO_ROW);
+                let at = row as usize;
+                (self.slots[at], self.times[at], self.weights[at]) = (slot, time, weight);
+                // A version that is gone is none that a later one could replace.
+                self.behind[at] = behind;
+                self.answers[at] = versions.get(answer).unwrap_or(NO_ROW);
+                self.chains.insert(slot, row);
+                self.expiry.push(time, row);
+            }
+        }
+        self.store.loaded();
+        if from.is_same() {
+            self.store.dirty.start();
+        }
+        Ok(())
     }
 
     /// The watermarks that rows came behind, where some row did.

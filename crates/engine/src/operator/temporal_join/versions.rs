@@ -3,8 +3,12 @@
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::SchemaRef;
 
+use crate::state::{Changed, Persist, SlotMap, StateReader, StateWriter};
 use crate::store::{Expiry, NO_ROW, RowStore};
 use crate::{Delta, Result};
+
+/// The name of the table of versions in a checkpoint.
+const ROWS: &str = "rows";
 
 /// The history of a versioned table, as far back as it can be asked for.
 ///
@@ -219,6 +223,74 @@ impl Versions {
     fn free(&mut self, row: u32) {
         self.older[row as usize] = NO_ROW;
         self.store.remove(row);
+    }
+
+    /// How many rows of a key are there.
+    pub(super) fn live(&self, slot: u32) -> i64 {
+        self.live.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    /// Sets how many rows of a key are there, as a checkpoint has it.
+    pub(super) fn set_live(&mut self, slot: u32, live: i64) {
+        let keys = self.live.len().max(slot as usize + 1);
+        self.newest.resize(keys, NO_ROW);
+        self.live.resize(keys, 0);
+        self.live[slot as usize] = live;
+    }
+
+    /// Writes the versions that came or went. How they are linked follows from their times.
+    pub(super) fn save(&mut self, out: &mut StateWriter) -> Result<()> {
+        let mut dirty = std::mem::take(&mut self.store.dirty);
+        let store = &self.store;
+        let changed = Changed::take(&mut dirty, store.capacity(), |row| store.is_live(row));
+        out.slots(ROWS, &changed, |_, row, out| {
+            let at = row as usize;
+            self.slots[at].put(out);
+            self.times[at].put(out);
+            self.ended[at].put(out);
+            store.save(row, out);
+        })?;
+        self.store.dirty = dirty;
+        Ok(())
+    }
+
+    /// Reads back the versions of the keys that `keys` knows; answers where they are now, by part.
+    pub(super) fn load(
+        &mut self,
+        from: &StateReader<'_>,
+        keys: &[SlotMap],
+    ) -> Result<Vec<SlotMap>> {
+        let (mut maps, mut loaded) = (Vec::new(), Vec::new());
+        for (part, keys) in keys.iter().enumerate() {
+            let mut map = SlotMap::default();
+            for (old, mut input) in from.slots(part, ROWS) {
+                let slot = keys.get(input.get()?);
+                let (time, ended) = (input.get()?, input.get()?);
+                let Some(slot) = slot else { continue };
+                let row = self.store.load(from.is_same().then_some(old), &mut input)?;
+                let rows = self.store.capacity();
+                self.older.resize(rows, NO_ROW);
+                self.times.resize(rows, 0);
+                self.ended.resize(rows, false);
+                self.slots.resize(rows, 0);
+                let at = row as usize;
+                (self.slots[at], self.times[at], self.ended[at]) = (slot, time, ended);
+                map.set(old, row);
+                loaded.push((slot, time, row));
+            }
+            maps.push(map);
+        }
+        loaded.sort_unstable();
+        for (slot, time, row) in loaded {
+            self.set_live(slot, self.live(slot));
+            self.older[row as usize] = std::mem::replace(&mut self.newest[slot as usize], row);
+            self.expiry.push(time, row);
+        }
+        self.store.loaded();
+        if from.is_same() {
+            self.store.dirty.start();
+        }
+        Ok(maps)
     }
 
     /// Forgets everything.

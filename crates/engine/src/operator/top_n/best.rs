@@ -6,6 +6,7 @@ use super::{Changes, FRESH, Incoming, Partitions, Ranker, Ranking, Ties};
 use crate::Result;
 use crate::operator::order::Key;
 use crate::operator::rows::NO_ROW;
+use crate::state::{Input, Persist};
 
 /// One entry a partition, and those that changed in the step.
 #[derive(Default)]
@@ -85,5 +86,27 @@ impl Partitions for Best {
             out.push((entry.id, i64::from(ranker.with_rank), 1));
             ids.push(entry.id);
         }
+    }
+
+    fn save(&self, slot: u32, out: &mut Vec<u8>) {
+        match self.entries.get(slot as usize) {
+            Some(entry) => (entry.key.clone(), entry.id).put(out),
+            None => (Key::NullFirst, NO_ROW).put(out),
+        }
+    }
+
+    fn load(
+        &mut self,
+        slot: u32,
+        input: &mut Input<'_>,
+        id_now: &mut dyn FnMut(u32) -> u32,
+    ) -> Result<()> {
+        let (key, id) = input.get()?;
+        let at = slot as usize;
+        if at >= self.entries.len() {
+            self.entries.resize_with(at + 1, || Entry::EMPTY);
+        }
+        self.entries[at] = Entry { key, id: id_now(id) };
+        Ok(())
     }
 }

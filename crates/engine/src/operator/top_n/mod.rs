@@ -34,10 +34,11 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::emission::Emission;
 use super::event_time::{epoch_millis, split_late};
 use super::order::{Key, KeyEncoder, SortColumn};
-use super::rows::{RowStore, take_rows, widen};
+use super::rows::{RowStore, load_partitions, save_partitions, take_rows, widen};
 use crate::key::KeyTable;
+use crate::state::{Dirty, Input, Persist, StateReader, StateWriter};
 use crate::store::Leases;
-use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
+use crate::{Delta, Deltas, EngineError, LocalZone, Operator, Result, StepContext, Watermark};
 use best::Best;
 use ranked::Ranked;
 use retracting::Retracting;
@@ -87,6 +88,8 @@ pub struct TopNSpec {
     pub ties: Ties,
     /// The `window_end` column, one of `partition`: state is dropped when the window closes.
     pub window_end: Option<usize>,
+    /// The zone in whose local time windows end.
+    pub zone: LocalZone,
     /// When rows come out. `Final` needs `window_end`.
     pub emission: Emission,
     /// How long a partition is kept after its last row, by the clock; `None`: for ever. Partitions
@@ -234,6 +237,15 @@ trait Partitions: Send {
     fn take_empty(&mut self) -> Vec<u32>;
     /// Forgets a partition: what it has in the output, and the ids of all its rows.
     fn close(&mut self, slot: u32, ranker: &Ranker, out: &mut Vec<Ranking>, ids: &mut Vec<u32>);
+    /// Appends a partition to a checkpoint.
+    fn save(&self, slot: u32, out: &mut Vec<u8>);
+    /// Reads a partition back; `id_now` gives the ids that its rows have now.
+    fn load(
+        &mut self,
+        slot: u32,
+        input: &mut Input<'_>,
+        id_now: &mut dyn FnMut(u32) -> u32,
+    ) -> Result<()>;
 }
 
 /// The operator. See the module's documentation.
@@ -249,6 +261,8 @@ pub struct TopN {
     /// Where there is a time to live.
     leases: Option<Leases>,
     slots: Vec<u32>,
+    /// Partitions that changed since the last checkpoint.
+    dirty: Dirty,
 }
 
 impl TopN {
@@ -284,6 +298,7 @@ impl TopN {
             windows: OpenWindows::default(),
             leases: spec.ttl_ms.filter(|_| spec.window_end.is_none()).map(Leases::new),
             slots: Vec::new(),
+            dirty: Dirty::default(),
             spec,
         })
     }
@@ -298,7 +313,8 @@ impl TopN {
         let delta = Delta::concat(self.store.schema(), deltas)?;
         let delta = match self.spec.window_end {
             Some(column) if !delta.is_empty() => {
-                let deadlines = epoch_millis(delta.column(column))?.unary(last_moment);
+                let ends = self.spec.zone.ends(epoch_millis(delta.column(column))?);
+                let deadlines = ends.unary(last_moment);
                 split_late(delta, &deadlines, context)?.0
             }
             _ => delta,
@@ -316,6 +332,7 @@ impl TopN {
         for slot in leases.take_expired(clock_ms) {
             self.partitions.close(slot, &self.ranker, &mut out, &mut ids);
             self.table.remove(slot);
+            self.dirty.mark(slot);
         }
         ids.into_iter().try_for_each(|id| self.store.remove(id))
     }
@@ -325,8 +342,9 @@ impl TopN {
         let keys: Vec<ArrayRef> =
             self.spec.partition.iter().map(|&c| Arc::clone(&columns[c])).collect();
         self.table.intern(&keys, delta.num_rows(), &mut self.slots)?;
+        self.dirty.mark_all(&self.slots);
         if let Some(column) = self.spec.window_end {
-            let ends = epoch_millis(&columns[column])?;
+            let ends = self.spec.zone.ends(epoch_millis(&columns[column])?);
             self.windows.open(&self.slots, &ends, self.table.capacity());
         }
         if let Some(leases) = &mut self.leases {
@@ -362,12 +380,26 @@ impl TopN {
         for slot in self.windows.close(watermark) {
             self.partitions.close(slot, &self.ranker, &mut out, &mut ids);
             self.table.remove(slot);
+            self.dirty.mark(slot);
         }
         let stored = if self.ranker.updates { Vec::new() } else { out };
         let none = RecordBatch::new_empty(Arc::clone(self.store.schema()));
         let output = self.emit(&Changes { stored, fresh: Vec::new() }, &none)?;
         ids.into_iter().try_for_each(|id| self.store.remove(id))?;
         Ok(output)
+    }
+
+    /// The open windows are those of the partitions' keys.
+    fn reopen_windows(&mut self) -> Result<()> {
+        let Some(column) = self.spec.window_end else { return Ok(()) };
+        let Some(at) = self.spec.partition.iter().position(|&c| c == column) else {
+            let text = "a window's end is not a part of the partition";
+            return Err(EngineError::Internal(text.into()));
+        };
+        let slots: Vec<u32> = self.table.iter_slots().collect();
+        let ends = self.spec.zone.ends(epoch_millis(&self.table.keys(&slots)?[at])?);
+        self.windows.open(&slots, &ends, self.table.capacity());
+        Ok(())
     }
 
     fn emit(&self, changes: &Changes, fresh: &RecordBatch) -> Result<Deltas> {
@@ -414,6 +446,26 @@ impl Operator for TopN {
 
     fn state_rows(&self) -> usize {
         self.store.len()
+    }
+
+    fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        let Self { table, dirty, store, partitions, leases, .. } = self;
+        save_partitions(out, (table, dirty, store), |slot, out| {
+            leases.as_ref().map_or(0, |leases| leases.deadline(slot)).put(out);
+            partitions.save(slot, out);
+        })
+    }
+
+    fn restore(&mut self, from: &StateReader<'_>) -> Result<()> {
+        let Self { table, dirty, store, partitions, leases, .. } = self;
+        load_partitions(from, (table, dirty, store), |slot, input, id_now| {
+            let deadline = input.get()?;
+            if let Some(leases) = leases {
+                leases.restore(slot, deadline);
+            }
+            partitions.load(slot, input, id_now)
+        })?;
+        self.reopen_windows()
     }
 }
 

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use super::{Changes, FRESH, Incoming, Partitions, RankFunction, Ranker, Ranking, Ties};
 use crate::Result;
 use crate::operator::order::{Key, Keys};
+use crate::state::{Input, Persist, persist_struct};
 
 /// A short sorted list a partition; peers stand in the order of [`Ties`].
 #[derive(Default)]
@@ -30,6 +31,8 @@ struct Entry {
     key: Key,
     id: u32,
 }
+
+persist_struct!(Entry { key, id });
 
 impl Partition {
     /// Whether a row would rank behind all that can be in the output.
@@ -162,5 +165,30 @@ impl Partitions for Ranked {
         let partition = std::mem::take(partition);
         partition.outputs(ranker, out);
         ids.extend(partition.entries.iter().map(|e| e.id));
+    }
+
+    fn save(&self, slot: u32, out: &mut Vec<u8>) {
+        match self.partitions.get(slot as usize) {
+            Some(partition) => partition.entries.put(out),
+            None => Vec::<Entry>::new().put(out),
+        }
+    }
+
+    fn load(
+        &mut self,
+        slot: u32,
+        input: &mut Input<'_>,
+        id_now: &mut dyn FnMut(u32) -> u32,
+    ) -> Result<()> {
+        let mut entries: Vec<Entry> = input.get()?;
+        entries.iter_mut().for_each(|entry| entry.id = id_now(entry.id));
+        let changes = entries.windows(2).filter(|w| w[0].key != w[1].key).count();
+        let groups = changes as i64 + i64::from(!entries.is_empty());
+        let at = slot as usize;
+        if at >= self.partitions.len() {
+            self.partitions.resize_with(at + 1, Partition::default);
+        }
+        self.partitions[at] = Partition { entries, groups, stamp: 0 };
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use super::{Changes, FRESH, Incoming, Partitions, Ranker, Ranking};
 use crate::Result;
 use crate::operator::order::{Key, RowBytes};
+use crate::state::{Input, Persist, persist_struct};
 
 type Place = (Key, Box<[u8]>);
 
@@ -38,6 +39,8 @@ struct Entry {
     id: u32,
     count: i64,
 }
+
+persist_struct!(Entry { id, count });
 
 impl Partition {
     fn outputs(&self, ranker: &Ranker, out: &mut Vec<Ranking>) {
@@ -152,5 +155,28 @@ impl Partitions for Retracting {
         let partition = std::mem::take(partition);
         partition.outputs(ranker, out);
         ids.extend(partition.rows.values().map(|e| e.id));
+    }
+
+    fn save(&self, slot: u32, out: &mut Vec<u8>) {
+        match self.partitions.get(slot as usize) {
+            Some(partition) => partition.rows.put(out),
+            None => BTreeMap::<Place, Entry>::new().put(out),
+        }
+    }
+
+    fn load(
+        &mut self,
+        slot: u32,
+        input: &mut Input<'_>,
+        id_now: &mut dyn FnMut(u32) -> u32,
+    ) -> Result<()> {
+        let mut rows: BTreeMap<Place, Entry> = input.get()?;
+        rows.values_mut().for_each(|entry| entry.id = id_now(entry.id));
+        let at = slot as usize;
+        if at >= self.partitions.len() {
+            self.partitions.resize_with(at + 1, Partition::default);
+        }
+        self.partitions[at] = Partition { rows, stamp: 0 };
+        Ok(())
     }
 }

@@ -41,6 +41,7 @@ fn spec(function: RankFunction, first: u64, last: Option<u64>) -> TopNSpec {
         input_insert_only: false,
         ties: Ties::FirstArrival,
         window_end: None,
+        zone: LocalZone::UTC,
         emission: Emission::Updates,
         ttl_ms: None,
     }

@@ -74,7 +74,8 @@ impl Lowering {
     ) -> Plan {
         let (input, keys, calls) =
             super::slices::sliced(&input, &keys, &calls).unwrap_or((input, keys, calls));
-        let window = window_end(&input.traits, &keys).map(|end_key| WindowRetention { end_key });
+        let window = window_end(&input.traits, &keys)
+            .map(|(end_key, zone)| WindowRetention { end_key, zone });
         let emission = if window.is_some() { self.emission } else { Emission::Updates };
         let mut roles: Vec<Role> = keys.iter().map(|&k| input.traits.roles[k]).collect();
         roles.resize(output.fields().len(), Role::None);

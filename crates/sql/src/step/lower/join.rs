@@ -121,12 +121,17 @@ impl Lowering {
         both: &DFSchema,
         insert_only: bool,
     ) -> Option<Retention> {
-        let ends = left.keys.iter().zip(&right.keys).find(|&(&l, &r)| {
-            left.plan.traits.roles[l] == Role::WindowEnd
-                && right.plan.traits.roles[r] == Role::WindowEnd
+        let ends = left.keys.iter().zip(&right.keys).find_map(|(&left_end, &right_end)| {
+            let roles = (left.plan.traits.roles[left_end], right.plan.traits.roles[right_end]);
+            match roles {
+                (Role::WindowEnd(zone), Role::WindowEnd(other)) if zone == other => {
+                    Some(Retention::Window { left_end, right_end, zone })
+                }
+                _ => None,
+            }
         });
-        if let Some((&left_end, &right_end)) = ends {
-            return Some(Retention::Window { left_end, right_end });
+        if ends.is_some() {
+            return ends;
         }
         let bounds = time_bounds(filter?, both, left, right)?;
         insert_only.then_some(bounds)

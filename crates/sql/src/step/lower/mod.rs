@@ -30,10 +30,10 @@ use datafusion_expr::logical_plan::{FetchType, Limit, SkipType};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{Expr, LogicalPlan, SortExpr};
 use datafusion_physical_expr::create_physical_expr;
-use rialto_engine::Partitioning;
 use rialto_engine::expr::Expression;
 use rialto_engine::operator::set_operation::SetRule;
 use rialto_engine::operator::{Emission, SortColumn};
+use rialto_engine::{LocalZone, Partitioning};
 
 use crate::catalog::ObjectPath;
 use crate::error::{Result, SqlError};
@@ -254,12 +254,12 @@ impl Lowering {
         let role = |role| if timed { role } else { Role::None };
         traits.roles.extend([
             role(Role::WindowStart),
-            role(Role::WindowEnd),
+            role(Role::WindowEnd(window.zone)),
             role(Role::WindowTime),
         ]);
         match window.kind {
             WindowKind::Aligned(windows) => {
-                let node = StepNode::WindowAssign { time, windows };
+                let node = StepNode::WindowAssign { time, windows, zone: window.zone };
                 Ok(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
             }
             WindowKind::Session { gap } => self.session(input, window, (time, gap), schema, traits),
@@ -426,9 +426,12 @@ fn window_roles(roles: &[Role]) -> Vec<Role> {
     roles.iter().map(kept).collect()
 }
 
-/// The position of a window's end among some columns.
-fn window_end(traits: &Traits, columns: &[usize]) -> Option<usize> {
-    columns.iter().position(|&c| traits.roles[c] == Role::WindowEnd)
+/// The position of a window's end among some columns, and the zone of its local time.
+fn window_end(traits: &Traits, columns: &[usize]) -> Option<(usize, LocalZone)> {
+    columns.iter().enumerate().find_map(|(at, &column)| match traits.roles[column] {
+        Role::WindowEnd(zone) => Some((at, zone)),
+        _ => None,
+    })
 }
 
 fn values(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<Plan> {

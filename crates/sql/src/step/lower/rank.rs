@@ -9,6 +9,7 @@ use datafusion_expr::expr::WindowFunction;
 use datafusion_expr::logical_plan::{Filter, Window};
 use datafusion_expr::{Expr, LogicalPlan, Operator, SortExpr, WindowFunctionDefinition};
 use datafusion_physical_expr::expressions::lit;
+use rialto_engine::LocalZone;
 use rialto_engine::expr::Expression;
 use rialto_engine::operator::first_row::FirstRowSpec;
 use rialto_engine::operator::top_n::{RankFunction, Ties, TopNSpec};
@@ -128,7 +129,8 @@ impl Lowering {
         {
             return self.first_row(input, partition, one.column, rank_output);
         }
-        let window_end = super::window_end(&input.traits, &partition).map(|at| partition[at]);
+        let window = super::window_end(&input.traits, &partition);
+        let window_end = window.map(|(at, _)| partition[at]);
         let emission = if window_end.is_some() { self.emission } else { Emission::Updates };
         // Flink keeps the last of two rows of one time where it deduplicates by a descending time.
         let by_time =
@@ -147,6 +149,7 @@ impl Lowering {
             input_insert_only: input.traits.insert_only,
             ties,
             window_end,
+            zone: window.map_or(LocalZone::UTC, |(_, zone)| zone),
             emission,
             ttl_ms,
         };

@@ -34,6 +34,7 @@ impl Lowering {
             partition: partition.clone(),
             time,
             gap,
+            zone: window.zone,
             input_insert_only: input.traits.insert_only,
             emission,
         };

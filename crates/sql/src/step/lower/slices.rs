@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use rialto_engine::LocalZone;
 use rialto_engine::operator::aggregate::{AggregateCall, AggregateFunction, CombineSpec};
 use rialto_engine::operator::window_assign::{Windows, window_schema};
 
@@ -21,7 +22,7 @@ pub(super) type Sliced = (Plan, Vec<usize>, Vec<AggregateCall>);
 /// The same grouping over rows that were combined by slice; `None` where that is not possible.
 pub(super) fn sliced(input: &Plan, keys: &[usize], calls: &[AggregateCall]) -> Option<Sliced> {
     let (assign, columns) = below_selections(input);
-    let StepNode::WindowAssign { time, windows } = assign.node else { return None };
+    let StepNode::WindowAssign { time, windows, .. } = assign.node else { return None };
     let slices = slices(windows)?;
     let rows = &assign.inputs[0];
     let width = rows.schema.fields().len();
@@ -117,7 +118,7 @@ fn combine(
     plain: &[usize],
     calls: &[Split],
 ) -> Option<Plan> {
-    let node = StepNode::WindowAssign { time, windows: slices };
+    let node = StepNode::WindowAssign { time, windows: slices, zone: LocalZone::UTC };
     let (schema, traits) = (Arc::clone(&assign.schema), assign.traits.clone());
     let sliced = StepPlan { node, inputs: assign.inputs.clone(), schema, traits };
     let start = sliced.schema.fields().len() - 3;
@@ -146,7 +147,7 @@ fn combine(
 fn assign_again(combined: Plan, time: usize, windows: Windows) -> Option<Plan> {
     let schema = window_schema(&combined.schema, time).ok()?;
     let mut traits = combined.traits.clone();
-    traits.roles.extend([Role::WindowStart, Role::WindowEnd, Role::WindowTime]);
-    let node = StepNode::WindowAssign { time, windows };
+    traits.roles.extend([Role::WindowStart, Role::WindowEnd(LocalZone::UTC), Role::WindowTime]);
+    let node = StepNode::WindowAssign { time, windows, zone: LocalZone::UTC };
     Some(Arc::new(StepPlan { node, inputs: vec![combined], schema, traits }))
 }

@@ -6,32 +6,51 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{SortColumn as ArrowSort, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::SchemaRef;
-use arrow::row::{RowConverter, SortField};
+use arrow_row::{RowConverter, SortField};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use rialto_engine::operator::SortColumn;
-use rialto_engine::{Delta, EngineError, Result};
+
+use crate::operator::SortColumn;
+use crate::state::{Changed, Dirty, Input, Persist, StatePart, StateWriter, persist_struct};
+use crate::{Delta, EngineError, Result};
 
 /// A multiset of rows: what a view or a query's result is right now.
 pub struct View {
     schema: SchemaRef,
     shown: SchemaRef,
     converter: RowConverter,
-    rows: HashTable<Row>,
+    /// The places in `rows` by the hash of the row.
+    places: HashTable<u32>,
+    rows: Vec<Row>,
+    free: Vec<u32>,
     hasher: RandomState,
     arrivals: u64,
+    dirty: Dirty,
 }
+
+/// The name of the table of rows in a checkpoint.
+const ROWS: &str = "rows";
 
 /// A distinct row of the multiset. Its hash is kept so that a table that grows reads no row: a view
 /// of long rows must not stop the step that happens to grow it.
+#[derive(Debug, Default)]
 struct Row {
     hash: u64,
     bytes: Box<[u8]>,
     /// The order in which distinct rows came.
     arrival: u64,
+    /// How often it is there; zero: the place is free.
     count: i64,
 }
+
+/// A row as it is written: hashes are another process's own.
+struct Kept {
+    bytes: Box<[u8]>,
+    arrival: u64,
+    count: i64,
+}
+persist_struct!(Kept { bytes, arrival, count });
 
 impl View {
     /// A view without rows.
@@ -40,8 +59,17 @@ impl View {
         let fields = fields.map(|f| SortField::new(f.data_type().clone())).collect();
         let converter = RowConverter::new(fields)?;
         let shown = Arc::clone(&schema);
-        let (rows, hasher) = (HashTable::new(), RandomState::default());
-        Ok(Self { schema, shown, converter, rows, hasher, arrivals: 0 })
+        Ok(Self {
+            schema,
+            shown,
+            converter,
+            places: HashTable::new(),
+            rows: Vec::new(),
+            free: Vec::new(),
+            hasher: RandomState::default(),
+            arrivals: 0,
+            dirty: Dirty::default(),
+        })
     }
 
     /// Shows only the first columns, under these names and declared types.
@@ -61,27 +89,69 @@ impl View {
             let (encoded, weight) = (rows.row(row), delta.weight(row));
             let bytes = encoded.data();
             let hash = self.hasher.hash_one(bytes);
-            let same = |r: &Row| r.hash == hash && *r.bytes == *bytes;
-            match self.rows.entry(hash, same, |r| r.hash) {
-                Entry::Occupied(mut entry) => {
-                    entry.get_mut().count += weight;
-                    if entry.get().count == 0 {
+            let rows = &mut self.rows;
+            let same = |&at: &u32| {
+                let row = &rows[at as usize];
+                row.hash == hash && *row.bytes == *bytes
+            };
+            let place = match self.places.entry(hash, same, |&at| rows[at as usize].hash) {
+                Entry::Occupied(entry) => {
+                    let place = *entry.get();
+                    let row = &mut rows[place as usize];
+                    row.count += weight;
+                    if row.count == 0 {
+                        row.bytes = Box::default();
+                        self.free.push(place);
                         entry.remove();
                     }
+                    place
                 }
                 Entry::Vacant(entry) => {
+                    let place = self.free.pop().unwrap_or(rows.len() as u32);
+                    entry.insert(place);
                     self.arrivals += 1;
                     let (arrival, count) = (self.arrivals, weight);
-                    entry.insert(Row { hash, bytes: bytes.into(), arrival, count });
+                    put(rows, place, Row { hash, bytes: bytes.into(), arrival, count });
+                    place
                 }
-            }
+            };
+            self.dirty.mark(place);
         }
+        Ok(())
+    }
+
+    /// Writes the rows that changed since the last checkpoint.
+    pub fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
+        let rows = &self.rows;
+        let live = |place: u32| rows[place as usize].count != 0;
+        let changed = Changed::take(&mut self.dirty, rows.len(), live);
+        out.slots(ROWS, &changed, |_, place, out| {
+            let Row { bytes, arrival, count, .. } = &rows[place as usize];
+            bytes.put(out);
+            arrival.put(out);
+            count.put(out);
+        })
+    }
+
+    /// Takes over the rows of a checkpoint; there is none yet.
+    pub fn restore(&mut self, from: &StatePart) -> Result<()> {
+        for (place, bytes) in from.slots(ROWS) {
+            let Kept { bytes, arrival, count } = Input::new(bytes).get()?;
+            let hash = self.hasher.hash_one(&*bytes);
+            put(&mut self.rows, place, Row { hash, bytes, arrival, count });
+            self.arrivals = self.arrivals.max(arrival);
+            let rows = &self.rows;
+            self.places.insert_unique(hash, place, |&at| rows[at as usize].hash);
+        }
+        let rows = &self.rows;
+        self.free = (0..rows.len() as u32).filter(|&p| rows[p as usize].count == 0).collect();
+        self.dirty.start();
         Ok(())
     }
 
     /// The rows now, in `order`, or in the order of their arrival.
     pub fn read(&self, order: &[SortColumn]) -> Result<RecordBatch> {
-        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        let mut rows: Vec<&Row> = self.rows.iter().filter(|r| r.count != 0).collect();
         rows.sort_unstable_by_key(|r| r.arrival);
         if rows.iter().any(|r| r.count < 0) {
             return Err(EngineError::Internal("a row was taken back that was not there".into()));
@@ -105,6 +175,14 @@ impl View {
         let columns = batch.columns()[..width].to_vec();
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.shown), columns, &options)?)
     }
+}
+
+/// Puts a row in its place, behind the end where it is new.
+fn put(rows: &mut Vec<Row>, place: u32, row: Row) {
+    if place as usize >= rows.len() {
+        rows.resize_with(place as usize + 1, Row::default);
+    }
+    rows[place as usize] = row;
 }
 
 /// A batch in order; rows that compare equal keep theirs.

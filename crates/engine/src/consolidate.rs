@@ -2,13 +2,14 @@
 
 use arrow::array::{Int64Array, UInt32Array};
 use arrow::datatypes::SchemaRef;
-use arrow::row::{RowConverter, SortField};
-use rialto_engine::{Delta, Result};
+use arrow_row::{RowConverter, SortField};
 use std::collections::HashMap;
+
+use crate::{Delta, Result};
 
 /// One delta of all rows. Equal rows of a delta with weights become one with the sum of their
 /// weights; rows that cancel are gone. The order of first appearance is kept.
-pub(crate) fn consolidate(schema: &SchemaRef, deltas: &[Delta]) -> Result<Delta> {
+pub fn consolidate(schema: &SchemaRef, deltas: &[Delta]) -> Result<Delta> {
     let all = Delta::concat(schema, deltas)?.with_arrival(None);
     let Some(weights) = all.weights() else { return Ok(all) };
     if weights.iter().all(|&w| w > 0) || schema.fields().is_empty() {

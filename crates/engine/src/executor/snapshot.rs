@@ -1,0 +1,106 @@
+//! What is kept of a circuit between two steps, and how it is given back.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::Position;
+use crate::state::{StatePart, TableImage};
+use crate::{EngineError, Result, Watermark};
+
+/// Where a circuit stands, apart from its operators' state.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The number of the last step.
+    pub step: u64,
+    /// The readers of each source.
+    pub readers: Vec<Vec<ReaderProgress>>,
+    /// The watermark of each node's output, in epoch milliseconds.
+    pub watermarks: Vec<i64>,
+}
+
+/// Where a reader stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReaderProgress {
+    /// Its position in its input.
+    pub position: Position,
+    /// Its watermark, in epoch milliseconds.
+    pub watermark: i64,
+    /// It has given a row.
+    pub started: bool,
+    /// It does not hold the table's watermark back.
+    pub idle: bool,
+    /// It has nothing more to give.
+    pub ended: bool,
+    /// The clock when it gave its last row, in epoch milliseconds.
+    pub last_row_ms: Option<i64>,
+    /// How many rows it has given.
+    pub rows: u64,
+}
+
+/// What a checkpoint writes: where the circuit stands, and what changed in each shard since the
+/// last one.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Where the circuit stands.
+    pub progress: Progress,
+    /// The changed tables of each shard, by node.
+    pub shards: Vec<Vec<(usize, Vec<TableImage>)>>,
+}
+
+/// The state of all operators of one shard, by node.
+#[derive(Debug, Default)]
+pub struct ShardState {
+    nodes: BTreeMap<usize, StatePart>,
+}
+
+impl ShardState {
+    /// Takes over the changed tables of a node, of a later checkpoint than all before.
+    pub fn apply(&mut self, node: usize, tables: Vec<TableImage>) -> Result<()> {
+        let part = self.nodes.entry(node).or_default();
+        tables.into_iter().try_for_each(|table| part.apply(table))
+    }
+
+    /// The state of a node.
+    pub fn node(&self, node: usize) -> Option<&StatePart> {
+        self.nodes.get(&node)
+    }
+}
+
+/// What a circuit goes on from: the answer to the checkpoints of an earlier run.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// Where the circuit stood.
+    pub progress: Progress,
+    /// The state of each shard. With another number of shards than now, keys are dealt anew.
+    pub shards: Vec<ShardState>,
+}
+
+impl Restored {
+    /// The readers' progress of a source with so many readers now: each gets the positions that it
+    /// goes on from. The least watermark of those counts.
+    pub(super) fn deal(&self, source: usize, readers: usize) -> Vec<Vec<&ReaderProgress>> {
+        let mut dealt = vec![Vec::new(); readers];
+        for (number, progress) in self.progress.readers[source].iter().enumerate() {
+            dealt[number % readers.max(1)].push(progress);
+        }
+        dealt
+    }
+
+    /// Checks that this is the state of a circuit of this form.
+    pub(super) fn check(&self, nodes: usize, sources: usize) -> Result<()> {
+        let (kept, read) = (self.progress.watermarks.len(), self.progress.readers.len());
+        if kept != nodes || read != sources {
+            return Err(EngineError::State(format!(
+                "it is of a plan of {kept} nodes and {read} sources, this one has {nodes} and \
+                 {sources}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The watermark of a node's output.
+    pub(super) fn watermark(&self, node: usize) -> Watermark {
+        Watermark(self.progress.watermarks[node])
+    }
+}
