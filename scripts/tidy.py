@@ -27,7 +27,7 @@ MAY_USE = {
     "storage": set(),
     "connectors": {"engine", "storage"},
     "runtime": {"engine", "sql", "connectors", "storage"},
-    "server": {"connectors", "runtime"},
+    "server": {"connectors"},
     "cli": {"runtime", "server"},
 }
 TESTS_ONLY = {"datafusion"}

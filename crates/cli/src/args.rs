@@ -1,5 +1,6 @@
 //! What a user may type.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -163,6 +164,12 @@ pub struct Run {
     /// Forget the checkpoints that are there and begin anew
     #[arg(long, requires = "state")]
     pub fresh: bool,
+    /// Take events over HTTP while the job runs, at an address of this machine (127.0.0.1:8080)
+    ///
+    /// POST /v1/events/TABLE puts rows into the tables with 'connector' = 'http'. /livez and
+    /// /readyz say how the process is.
+    #[arg(long, value_name = "ADDR")]
+    pub serve: Option<SocketAddr>,
     #[command(flatten)]
     pub job: JobArguments,
 }

@@ -15,12 +15,14 @@ mod datagen;
 mod filesystem;
 mod generate;
 pub mod kafka;
+mod log;
 pub mod nexmark;
 mod print;
 mod registry;
 
 pub use changelog::{RowKind, changes};
 pub use error::{ConnectorError, Result};
+pub use log::http::{Accepted, BadRow, Ingest, Refused};
 pub use registry::{
     Capabilities, capabilities, connector_names, metadata_type, sink, source, validate,
 };

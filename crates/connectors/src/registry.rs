@@ -7,7 +7,7 @@ use crate::error::{ConnectorError, Result};
 use crate::format::is_changelog;
 use crate::options::{Options, nearest};
 use crate::spec::{Environment, TableSpec};
-use crate::{blackhole, datagen, filesystem, kafka, nexmark, print};
+use crate::{blackhole, datagen, filesystem, kafka, log, nexmark, print};
 
 type MakeSource = fn(&TableSpec, &Environment) -> Result<Box<dyn Source>>;
 type MakeSink = fn(&TableSpec, &Environment) -> Result<Box<dyn Sink>>;
@@ -34,7 +34,9 @@ const CONNECTORS: &[Connector] = &[
     blackhole::CONNECTOR,
     datagen::CONNECTOR,
     filesystem::CONNECTOR,
+    log::http::CONNECTOR,
     kafka::KAFKA,
+    log::CONNECTOR,
     nexmark::CONNECTOR,
     print::CONNECTOR,
     kafka::UPSERT,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rialto_connectors::{Changelog, ConnectorError, Environment, TableSpec};
+use rialto_connectors::{Changelog, ConnectorError, Environment, Ingest, TableSpec};
 use rialto_engine::{Sink, Source};
 use rialto_sql::catalog::{ColumnKind, TableDef};
 use rialto_sql::error::SqlError;
@@ -34,6 +34,14 @@ pub(crate) fn sink(
     spec.changelog = changelog;
     spec.metadata = written_metadata(table);
     rialto_connectors::sink(&spec, environment).map_err(|e| of_table(table, e))
+}
+
+/// Opens a table that takes rows over HTTP. Unlike a reader it holds senders to `NOT NULL`.
+pub(crate) fn ingest(table: &TableDef, environment: &Environment) -> Result<Ingest, SqlError> {
+    let physical = table.columns.iter().filter(|c| matches!(c.kind, ColumnKind::Physical));
+    let fields = physical.filter_map(|c| Some(c.data_type.as_ref()?.to_field(&c.name)));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    Ingest::open(&spec(table, schema), environment).map_err(|e| of_table(table, e))
 }
 
 /// An error that says which table cannot be opened: a job has many, and no place in a text.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use rialto_connectors::Environment;
-use rialto_sql::catalog::{ColumnDef, ColumnKind, TableDef};
+use rialto_connectors::{Environment, Ingest};
+use rialto_sql::catalog::{ColumnDef, ColumnKind, Relation, TableDef};
 use rialto_sql::error::SqlError;
 use rialto_sql::functions::{SessionSettings, format_value};
 use rialto_sql::parser::{CreateTable, Explain, Insert, ParsedStatement, QualifiedName, Statement};
@@ -138,6 +138,19 @@ impl Runtime {
             _ => return self.execute(parsed).map(Some),
         }
         Ok(None)
+    }
+
+    /// The tables of the current database that take rows over HTTP, opened for it.
+    pub fn ingests(&self) -> Result<Vec<Ingest>> {
+        let mut ingests = Vec::new();
+        for relation in self.session.catalog.relations(None)? {
+            if let Relation::Table(table) = relation
+                && table.options.iter().any(|o| o.key == "connector" && o.value == "http")
+            {
+                ingests.push(connect::ingest(table, &self.environment)?);
+            }
+        }
+        Ok(ingests)
     }
 
     /// A job over several outputs, ready to run.

@@ -1,1 +1,147 @@
-//! The HTTP server.
+//! The HTTP server: events in, and whether all is well.
+//!
+//! - `lib.rs`: starting and stopping
+//! - `health.rs`: what keeps the server from being ready
+//! - `routes.rs`: who answers what
+//! - `events.rs`: `POST /v1/events/{table}`
+//! - `body.rs`: the bytes of a request, bounded
+//! - `answer.rs`: answers and errors as JSON
+//!
+//! The server has a thread and a small runtime of its own; rows go from a request into a table's
+//! log, where a job finds them. So a job that is slow, or stopped, keeps nobody from sending.
+//!
+//! There are no users yet, so that only programs of the same machine may ask: the address must be a
+//! loopback one, and requests that a browser sends for a foreign page are refused.
+
+mod answer;
+mod body;
+mod events;
+mod health;
+mod routes;
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rialto_connectors::Ingest;
+use tokio::sync::oneshot;
+
+pub use health::Health;
+
+/// How long requests that have begun may take when the server stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a server does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The address is open to other machines.
+    NotLoopback(SocketAddr),
+    /// The address cannot be used.
+    Bind(SocketAddr, std::io::Error),
+    /// There is no thread for it.
+    Thread(std::io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotLoopback(address) => write!(
+                f,
+                "cannot serve on {address}: other machines could send events, and there are no \
+                 users yet (not supported; use 127.0.0.1:{}, with a proxy in front that knows who \
+                 may)",
+                address.port()
+            ),
+            Self::Bind(address, error) => write!(f, "cannot serve on {address}: {error}"),
+            Self::Thread(error) => write!(f, "cannot start the server's thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running server. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    health: Arc<Health>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens on an address of this machine and takes events for the tables.
+    pub fn start(address: SocketAddr, tables: Vec<Ingest>) -> Result<Self, StartError> {
+        if !address.ip().is_loopback() {
+            return Err(StartError::NotLoopback(address));
+        }
+        let bind = |e| StartError::Bind(address, e);
+        let listener = TcpListener::bind(address).map_err(bind)?;
+        listener.set_nonblocking(true).map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(64)
+            .thread_name("http")
+            .enable_all()
+            .build()
+            .map_err(StartError::Thread)?;
+        let tables: BTreeMap<String, Arc<Ingest>> =
+            tables.into_iter().map(|t| (t.table().to_owned(), Arc::new(t))).collect();
+        let health = Arc::new(Health::new(tables.values().cloned().collect()));
+        let app = routes::router(tables, Arc::clone(&health));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serve = async move {
+            let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+            let served = axum::serve(listener, app).with_graceful_shutdown(async {
+                // An error is a server that was dropped: it stops as well.
+                let _ = stopped.await;
+            });
+            let _ = served.await;
+        };
+        let run = move || {
+            runtime.block_on(serve);
+            runtime.shutdown_timeout(STOP_PATIENCE);
+        };
+        let thread = std::thread::Builder::new().name("http".into()).spawn(run);
+        let thread = Some(thread.map_err(StartError::Thread)?);
+        Ok(Self { address, health, stop: Some(stop), thread })
+    }
+
+    /// Where the server listens: with port 0 the system has chosen one.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the server says of itself.
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Takes no more requests, and waits a moment for those that have begun.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.health.not_ready("server", "the server is stopping");
+        drop(self.stop.take());
+        let Some(thread) = self.thread.take() else { return };
+        // A connection that never ends must not keep the process.
+        let started = std::time::Instant::now();
+        while !thread.is_finished() && started.elapsed() < STOP_PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if thread.is_finished() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

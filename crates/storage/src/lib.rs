@@ -18,6 +18,7 @@ pub mod frame;
 mod local;
 pub mod log;
 mod os;
+mod remote;
 mod storage;
 pub mod testing;
 
@@ -25,4 +26,5 @@ pub use error::{Result, StorageError};
 pub use files::{Entry, File, Files, Guard, SafeFile, create_folders};
 pub use local::LocalStorage;
 pub use os::OsFiles;
+pub use remote::RemoteStorage;
 pub use storage::{Object, Storage, check_name};

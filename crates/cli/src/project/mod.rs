@@ -2,10 +2,12 @@
 //!
 //! - `observe.rs`: the views of a running project
 //! - `progress.rs`: the line on the terminal
+//! - `serve.rs`: events over HTTP while the job runs
 //! - `state.rs`: the folder of the checkpoints
 
 mod observe;
 mod progress;
+mod serve;
 mod state;
 
 use std::path::Path;
@@ -16,6 +18,7 @@ use rialto_runtime::sql::catalog::nearest;
 use rialto_runtime::sql::error::SqlError;
 use rialto_runtime::sql::parser::{ParsedStatement, Statement};
 use rialto_runtime::{Answer as Answered, Job, JobPlan, Runtime};
+use rialto_server::Server;
 use serde_json::json;
 
 use crate::args::{Answer, Check, Format, JobArguments, ProjectArguments, Run};
@@ -56,9 +59,13 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     }
     let mut report = Report::new(command.job.dead_letters.as_deref())?;
     stdout.flush()?;
+    let server = command.serve.map(|address| serve::start(address, &runtime)).transpose()?;
     if !plan.is_empty() {
         let job = runtime.start(&plan).map_err(|e| without_place(&e))?;
-        run_job(job, &plan, &runtime, command, &signals, stdout, &mut report)?;
+        server.iter().for_each(serve::is_ready);
+        let result = run_job(job, &plan, &runtime, command, &signals, stdout, &mut report);
+        server.into_iter().for_each(Server::stop);
+        result?;
     } else if let Some(view) = command.watch.first() {
         return Err(no_such_view(view, &[]));
     }

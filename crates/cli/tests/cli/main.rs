@@ -2,12 +2,14 @@
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
 //! - `project.rs`: `run` and `check`
+//! - `serve.rs`: events over HTTP while a project runs
 //! - `signals.rs`: endless jobs and who ends them
 //! - `terminal.rs`: what only a terminal sees
 //! - `bench.rs`: `nexmark` and `bench`
 
 mod bench;
 mod project;
+mod serve;
 mod signals;
 mod sql;
 mod terminal;

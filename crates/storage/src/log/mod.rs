@@ -18,7 +18,7 @@
 //! | `topic` | the number of partitions; written once |
 //! | `lock` | held by the one process that writes |
 //! | `00…042.log` | a segment, named by the sequence of its first batch |
-//! | `00…042.idx` | the index of a segment that is complete; made again where it is missing |
+//! | `00…042.idx` | the index of a segment that is complete; without it one reads from its start |
 //! | `end` | how far the log is durable, for readers in other processes |
 //!
 //! # Promises

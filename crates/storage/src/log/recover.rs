@@ -217,26 +217,8 @@ impl Tail {
     }
 }
 
-/// Makes the index of a complete segment, where there is none.
-pub(super) fn index_of(files: &dyn Files, folder: &Path, sequence: u64) -> Result<Index> {
-    if let Some(index) = Index::read(files, folder, sequence) {
-        return Ok(index);
-    }
-    let (start, first) = Start::read(files, folder, sequence)?;
-    let path = folder.join(file_name(sequence));
-    let len = files.len(&path).map_err(|e| io("read", &path, e))?;
-    let mut tail = Tail::new(&start);
-    match tail.walk(files, folder, first, len)? {
-        (_, None) => Ok(tail.index),
-        (position, Some(reason)) => Err(LogError::Damaged {
-            file: path.display().to_string(),
-            position,
-            reason: reason.into(),
-        }),
-    }
-}
-
-/// Keeps the index of a complete segment. It can be made again, so that nobody waits for it.
+/// Keeps the index of a complete segment. Without one readers begin at the segment's start, so that
+/// nobody waits for it.
 pub(super) fn keep_index(files: &dyn Files, folder: &Path, sequence: u64, index: &Index) {
     let path = folder.join(index_name(sequence));
     let _ = files.remove(&path);

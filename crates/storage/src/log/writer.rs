@@ -10,7 +10,7 @@ use std::sync::{Arc, MutexGuard, OnceLock};
 use super::batch::{Batch, Producer};
 use super::error::{LogError, Result};
 use super::ids::{IdWindow, Ids, Known};
-use super::recover::{create, index_of, keep_index, load_ids, note_producer, recover};
+use super::recover::{create, keep_index, load_ids, note_producer, recover};
 use super::segment::{End, Index, Mark, Start, file_name, index_name, io};
 use super::topic::{Topic, View, locked, publish};
 use crate::files::{Guard, SafeFile};
@@ -465,20 +465,6 @@ impl Topic {
             offsets: writer.offsets.clone(),
         };
         publish(self.files.as_ref(), &self.folder, &end)
-    }
-
-    /// Makes the indexes of complete segments that have none.
-    pub fn mend_indexes(&self) -> Result<()> {
-        let active = self.writer()?;
-        let Some(writer) = active.as_ref() else { return Ok(()) };
-        let complete = writer.segments.split_last().map_or(&[][..], |(_, rest)| rest);
-        for &sequence in complete {
-            if Index::read(self.files.as_ref(), &self.folder, sequence).is_none() {
-                let index = index_of(self.files.as_ref(), &self.folder, sequence)?;
-                keep_index(self.files.as_ref(), &self.folder, sequence, &index);
-            }
-        }
-        Ok(())
     }
 
     /// The place in the segment that is written from which to look for what `before` says of it.

@@ -1,0 +1,135 @@
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::{command, rialto, stderr};
+
+const PROJECT: &str = "CREATE TABLE sales (event_id STRING, sku STRING NOT NULL, qty INT) \
+    WITH ('connector' = 'http');\n\
+    CREATE TABLE large (sku STRING, qty INT) \
+    WITH ('connector' = 'log', 'partitions' = '2', 'key.fields' = 'sku');\n\
+    CREATE MATERIALIZED VIEW counted AS SELECT COUNT(*) AS n, SUM(qty) AS total FROM sales;\n\
+    INSERT INTO large SELECT sku, qty FROM sales WHERE qty >= 100;\n";
+
+/// A running project and where it serves.
+fn start(dir: &Path) -> (Child, String) {
+    let mut child = command(dir, &["run", "job.sql", "--serve", "127.0.0.1:0", "-o", "json"]);
+    let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let address = line.strip_prefix("serving http://").and_then(|l| l.split('/').next());
+    let address = address.unwrap_or_else(|| panic!("where it serves: {line}")).to_owned();
+    (child, address)
+}
+
+/// Sends a body; answers the status and what was said.
+fn post(address: &str, body: &str) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "POST /v1/events/sales HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let status = answer.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    Ok((status, body.to_owned()))
+}
+
+fn get(address: &str, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn wait_ready(address: &str) {
+    for _ in 0..600 {
+        if get(address, "/readyz").is_ok_and(|a| a.contains("{\"ready\":true")) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("not ready");
+}
+
+fn terminate(child: Child) -> String {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn events_over_http_are_in_the_view_and_go_on_into_a_log() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("job.sql"), PROJECT).unwrap();
+    let (child, address) = start(dir.path());
+    wait_ready(&address);
+    let body = r#"[{"event_id":"1","sku":"tea","qty":100},{"event_id":"2","sku":"milk","qty":7}]"#;
+    assert_eq!(post(&address, body).unwrap().0, 200);
+    let (status, said) = post(&address, body).unwrap();
+    assert_eq!((status, said.trim()), (200, r#"{"accepted":0,"duplicates":2}"#));
+    let (status, said) = post(&address, r#"{"event_id":"3","qty":7}"#).unwrap();
+    assert!(status == 400 && said.contains("column 'sku' is NOT NULL"), "{said}");
+    // The job polls every millisecond.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let printed = terminate(child);
+    assert!(printed.contains(r#""n":2,"total":107"#), "{printed}");
+    let read = "CREATE TABLE large (sku STRING, qty INT) WITH ('connector' = 'log', \
+        'scan.bounded.mode' = 'latest-offset'); SELECT * FROM large";
+    let output = rialto(dir.path(), &["sql", "-o", "csv", "-c", read]);
+    assert_eq!(crate::stdout(&output), "sku,qty\ntea,100\n", "{}", stderr(&output));
+}
+
+#[test]
+fn what_was_acknowledged_is_there_once_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("job.sql"), PROJECT).unwrap();
+    let (mut sent, mut total) = (0, 0);
+    for round in 0..5 {
+        let (mut child, address) = start(dir.path());
+        // What was being sent when the process was killed is sent again: it may be there or not.
+        for n in sent..sent + 30 {
+            let body = format!("{{\"event_id\":\"e{n}\",\"sku\":\"x\",\"qty\":{n}}}");
+            let (status, said) = post(&address, &body).unwrap();
+            assert_eq!(status, 200, "round {round}: {said}");
+            total += n;
+        }
+        sent += 30;
+        let unanswered = format!("{{\"event_id\":\"e{sent}\",\"sku\":\"x\",\"qty\":{sent}}}");
+        let to = address.clone();
+        let last = std::thread::spawn(move || post(&to, &unanswered).is_ok());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let _ = last.join();
+    }
+    let (child, address) = start(dir.path());
+    wait_ready(&address);
+    let body = format!("{{\"event_id\":\"e{sent}\",\"sku\":\"x\",\"qty\":{sent}}}");
+    assert_eq!(post(&address, &body).unwrap().0, 200);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let printed = terminate(child);
+    let expected = format!("\"n\":{},\"total\":{}", sent + 1, total + sent);
+    assert!(printed.contains(&expected), "{expected} in {printed}");
+}
+
+#[test]
+fn an_address_that_cannot_be_served_is_an_error_before_anything_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("job.sql"), PROJECT).unwrap();
+    let output = rialto(dir.path(), &["run", "job.sql", "--serve", "0.0.0.0:0"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("use 127.0.0.1:0"), "{}", stderr(&output));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = rialto(dir.path(), &["run", "job.sql", "--serve", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot serve on"), "{}", stderr(&output));
+}

@@ -1,0 +1,55 @@
+//! Answers and errors as JSON.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// An answer that is JSON.
+pub fn answer(status: StatusCode, body: &Value) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    let mut text = body.to_string();
+    text.push('\n');
+    (status, [(header::CONTENT_TYPE, json)], text).into_response()
+}
+
+/// Why a request was refused.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    body: Value,
+    retry_after: Option<u64>,
+}
+
+impl Refusal {
+    /// What is wrong, in one sentence.
+    pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
+        Self { status, body: json!({ "error": error.into() }), retry_after: None }
+    }
+
+    /// Adds what to do.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        self.with("hint", Value::String(hint.into()))
+    }
+
+    /// Adds a member to the answer.
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.body[name] = value;
+        self
+    }
+
+    /// Says when it is worth trying again.
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = answer(self.status, &self.body);
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

@@ -1,0 +1,108 @@
+//! Who answers what.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use rialto_connectors::Ingest;
+use rialto_connectors::options::nearest;
+use serde_json::json;
+
+use crate::answer::{Refusal, answer};
+use crate::body::Bodies;
+use crate::events;
+use crate::health::Health;
+
+/// What the routes share.
+#[derive(Debug)]
+pub struct Shared {
+    tables: BTreeMap<String, Arc<Ingest>>,
+    health: Arc<Health>,
+    /// The bytes of requests that are being read or taken.
+    pub bodies: Bodies,
+}
+
+impl Shared {
+    /// The table of a request.
+    pub fn table(&self, name: &str) -> Result<&Arc<Ingest>, Refusal> {
+        self.tables.get(name).ok_or_else(|| {
+            let error = format!("there is no table '{name}' that takes events");
+            let refusal = Refusal::new(StatusCode::NOT_FOUND, error);
+            let names: Vec<&str> = self.tables.keys().map(String::as_str).collect();
+            match (nearest(name, &names), names.as_slice()) {
+                (Some(near), _) => refusal.hint(format!("did you mean '{near}'?")),
+                (None, []) => refusal.hint("the project has no table with 'connector' = 'http'"),
+                (None, names) => refusal.hint(format!("there are {}", names.join(", "))),
+            }
+        })
+    }
+}
+
+/// All routes.
+pub fn router(tables: BTreeMap<String, Arc<Ingest>>, health: Arc<Health>) -> Router {
+    let shared = Arc::new(Shared { tables, health, bodies: Bodies::default() });
+    Router::new()
+        .route("/v1/events/{table}", post(events::post_events))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::from_fn(only_for_this_machine))
+        .with_state(shared)
+}
+
+/// The process answers.
+async fn livez() -> Response {
+    answer(StatusCode::OK, &json!({ "status": "live" }))
+}
+
+/// Whether all is well, and if not, why.
+async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+    let reasons = shared.health.reasons_now();
+    if reasons.is_empty() {
+        let rows: BTreeMap<&str, usize> =
+            shared.tables.iter().map(|(name, table)| (name.as_str(), table.rows())).collect();
+        return answer(StatusCode::OK, &json!({ "ready": true, "rows": rows }));
+    }
+    let reasons: Vec<_> =
+        reasons.iter().map(|(who, why)| json!({ "who": who, "reason": why })).collect();
+    answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "ready": false, "reasons": reasons }))
+}
+
+async fn no_such_path(request: Request) -> Refusal {
+    let error = format!("there is nothing at {}", request.uri().path());
+    Refusal::new(StatusCode::NOT_FOUND, error)
+        .hint("events are sent with POST /v1/events/{table}; /livez and /readyz can be asked")
+}
+
+async fn no_such_method(request: Request) -> Refusal {
+    let error = format!("{} does not take {}", request.uri().path(), request.method());
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, error)
+        .hint("events are sent with POST /v1/events/{table}; /livez and /readyz take GET")
+}
+
+/// Refuses what a browser asks for a foreign page whose name was made to mean this machine.
+async fn only_for_this_machine(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    if host.is_none_or(is_this_machine) {
+        return next.run(request).await;
+    }
+    let error = "this server answers only by the names of this machine";
+    Refusal::new(StatusCode::FORBIDDEN, error)
+        .hint("use the host 127.0.0.1, [::1] or localhost")
+        .into_response()
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or(rest, |(name, _)| name),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    let is_loopback = name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    is_loopback || name.eq_ignore_ascii_case("localhost")
+}
