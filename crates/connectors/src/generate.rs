@@ -137,6 +137,8 @@ impl<G: Generate> Reader for GeneratorReader<G> {
         deal.next = deal.next.max(next);
         drop(deal);
         self.begun.extend(begun);
+        // Of several readers' ranges the lowest comes first: times go forwards.
+        self.begun.sort_unstable_by(|a, b| b.cmp(a));
         Ok(())
     }
 }

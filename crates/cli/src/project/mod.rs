@@ -59,9 +59,14 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     }
     let mut report = Report::new(command.job.dead_letters.as_deref())?;
     stdout.flush()?;
+    // Another run of the project is told so before it touches anything.
+    let state = command.state.as_deref().map(StateFolder::open).transpose()?;
     let server = command.serve.map(|address| serve::start(address, &runtime)).transpose()?;
     if !plan.is_empty() {
-        let job = runtime.start(&plan).map_err(|e| without_place(&e))?;
+        let mut job = runtime.start(&plan).map_err(|e| without_place(&e))?;
+        if let Some(state) = &state {
+            state.keep(&mut job, runtime.session(), command.fresh)?;
+        }
         server.iter().for_each(serve::is_ready);
         let result = run_job(job, &plan, &runtime, command, &signals, stdout, &mut report);
         server.into_iter().for_each(Server::stop);
@@ -105,10 +110,6 @@ fn run_job(
         return Err(Failure::request(message, Some("watch one view, or take -o json")));
     }
     let settings = &runtime.session().settings;
-    let state = command.state.as_deref().map(StateFolder::open).transpose()?;
-    if let Some(state) = &state {
-        state.keep(&mut job, runtime.session(), command.fresh)?;
-    }
     let mut views = Views::new(&job, plan, command, settings, stdout, report)?;
     let result = job.run(&signals.control(), &mut views);
     let ended = views.finish(result.is_ok());

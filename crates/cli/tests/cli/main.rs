@@ -2,6 +2,7 @@
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
 //! - `project.rs`: `run` and `check`
+//! - `restart.rs`: projects that are killed, and go on
 //! - `serve.rs`: events over HTTP while a project runs
 //! - `signals.rs`: endless jobs and who ends them
 //! - `terminal.rs`: what only a terminal sees
@@ -9,6 +10,7 @@
 
 mod bench;
 mod project;
+mod restart;
 mod serve;
 mod signals;
 mod sql;

@@ -442,6 +442,9 @@ impl Reader for FileReader {
             let (offset, lines) = (number("offset")?, number("lines")?);
             self.resumed.push(Resume { split, offset, lines });
         }
+        // The last one is opened first: of several readers' files the first by name.
+        let place = |r: &Resume| (r.split.file.path.clone(), r.split.start);
+        self.resumed.sort_by_key(|r| std::cmp::Reverse(place(r)));
         Ok(())
     }
 

@@ -1,0 +1,212 @@
+//! A project with state: killed at any moment, run again, and everything is exact.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::{command, rialto, stderr, stdout};
+
+/// Rows by a clock of their own, a window and a join over them, a rank; into files, a log and views.
+const JOB: &str = "
+SET 'execution.checkpointing.interval' = '40 ms';
+CREATE TABLE sales (
+  id BIGINT, shop INT, price INT,
+  at AS TO_TIMESTAMP_LTZ(id, 3), WATERMARK FOR at AS at - INTERVAL '0.2' SECOND
+) WITH (
+  'connector' = 'datagen', 'rows-per-second' = '60000', 'fields.id.kind' = 'sequence',
+  'fields.id.start' = '1', 'fields.id.end' = '400000', 'fields.shop.min' = '1',
+  'fields.shop.max' = '40', 'fields.price.min' = '1', 'fields.price.max' = '500'
+);
+CREATE TABLE big (id BIGINT, shop INT) WITH (
+  'connector' = 'filesystem', 'path' = 'big', 'format' = 'csv');
+CREATE TABLE minutes (shop INT, w TIMESTAMP(3), n BIGINT, paid BIGINT) WITH (
+  'connector' = 'filesystem', 'path' = 'minutes', 'format' = 'csv');
+CREATE TABLE journal (id BIGINT, shop INT, price INT) WITH (
+  'connector' = 'log', 'partitions' = '2', 'key.fields' = 'shop', 'scan.bounded.mode' = 'latest-offset');
+INSERT INTO big SELECT id, shop FROM sales WHERE price > 450;
+INSERT INTO minutes SELECT shop, window_start, COUNT(*), SUM(price)
+  FROM TUMBLE(TABLE sales, DESCRIPTOR(at), INTERVAL '1' SECOND) GROUP BY shop, window_start, window_end;
+INSERT INTO journal SELECT id, shop, price FROM sales WHERE price <= 25;
+CREATE MATERIALIZED VIEW totals AS
+  SELECT shop, COUNT(*) AS n, SUM(price) AS paid, COUNT(DISTINCT price) AS prices, MAX(id) AS latest
+  FROM sales GROUP BY shop;
+CREATE MATERIALIZED VIEW dear AS
+  SELECT id, shop, price, paid FROM (
+    SELECT s.id, s.shop, s.price, t.paid,
+      ROW_NUMBER() OVER (PARTITION BY s.shop ORDER BY s.price DESC, s.id) AS place
+    FROM sales AS s JOIN totals AS t ON s.shop = t.shop AND s.price > 490
+  ) WHERE place <= 3;
+";
+
+/// What a project has answered: its views as it printed them, and its files and log, sorted.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer(BTreeMap<&'static str, Vec<String>>);
+
+fn sorted(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(!name.starts_with('.'), "{name} was left behind");
+        text += &fs::read_to_string(&path).unwrap();
+    }
+    sorted(&text)
+}
+
+fn answer(dir: &Path, printed: &str) -> Answer {
+    let table = JOB.split("CREATE TABLE journal").nth(1).unwrap().split(';').next().unwrap();
+    let read = format!("CREATE TABLE journal{table}; SELECT id, shop, price FROM journal");
+    let journal = rialto(dir, &["sql", "-c", &read, "-o", "csv"]);
+    assert_eq!(journal.status.code(), Some(0), "{}", stderr(&journal));
+    Answer(BTreeMap::from([
+        ("views", sorted(printed)),
+        ("big", files(&dir.join("big"))),
+        ("minutes", files(&dir.join("minutes"))),
+        ("journal", sorted(&stdout(&journal))),
+    ]))
+}
+
+/// Numbers that look random and are the same in every run (a linear congruential generator).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        (self.0 >> 33) % n
+    }
+}
+
+fn kills() -> u64 {
+    std::env::var("RIALTO_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20)
+}
+
+#[test]
+fn a_project_that_is_killed_again_and_again_answers_as_if_it_never_was() {
+    let straight = tempfile::tempdir().unwrap();
+    fs::write(straight.path().join("job.sql"), JOB).unwrap();
+    let all = ["run", "job.sql", "-o", "json", "--rows", "1000"];
+    let output = rialto(straight.path(), &all);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let expected = answer(straight.path(), &stdout(&output));
+    assert!(expected.0.values().all(|rows| rows.len() > 40), "there is something to compare");
+
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("job.sql"), JOB).unwrap();
+    let mut dice = Dice(7);
+    let (mut resumed, mut shards) = (0, "2");
+    for kill in 0..kills() {
+        // Every third time with another number of shards.
+        if kill % 3 == 2 {
+            shards = ["1", "2", "3"][dice.below(3) as usize];
+        }
+        let mut run =
+            command(dir.path(), &[&all[..], &["--state", "state", "--shards", shards]].concat());
+        let mut child = run
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(120 + dice.below(400)));
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        resumed += usize::from(stderr(&output).contains("going on from checkpoint"));
+    }
+    let output = rialto(dir.path(), &[&all[..], &["--state", "state", "--shards", "2"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("going on from checkpoint"), "{}", stderr(&output));
+    assert!(resumed > 3, "most runs went on from an earlier one, {resumed} did");
+    let found = answer(dir.path(), &stdout(&output));
+    for (what, rows) in &expected.0 {
+        let found = &found.0[what];
+        let lost: Vec<_> =
+            rows.iter().filter(|r| found.binary_search(r).is_err()).take(3).collect();
+        let new: Vec<_> = found.iter().filter(|r| rows.binary_search(r).is_err()).take(3).collect();
+        assert_eq!(
+            (rows.len(), lost.len(), new.len()),
+            (found.len(), 0, 0),
+            "{what}: lost {lost:?}, too many {new:?}"
+        );
+        assert_eq!(rows, found, "{what}");
+    }
+}
+
+#[test]
+fn a_signal_stops_with_a_checkpoint_and_the_next_run_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("job.sql"), JOB).unwrap();
+    let run = ["run", "job.sql", "--state", "state"];
+    let child = command(dir.path(), &run)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").arg(&pid).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let listed = rialto(dir.path(), &["checkpoints", "state", "-o", "json"]);
+    let newest: serde_json::Value =
+        serde_json::from_str(stdout(&listed).lines().next().unwrap()).unwrap();
+    assert_eq!(newest["finished"], false, "{newest}");
+
+    // Another project does not get this one's state, and says what to do.
+    let other = JOB.replace("price > 450", "price > 451");
+    fs::write(dir.path().join("job.sql"), other).unwrap();
+    let refused = rialto(dir.path(), &run);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("is not the one that wrote checkpoint"), "{refused:?}");
+    assert!(stderr(&refused).contains("--fresh"), "{refused:?}");
+
+    fs::write(dir.path().join("job.sql"), JOB).unwrap();
+    let output = rialto(dir.path(), &run);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let going_on = format!("going on from checkpoint {}", newest["checkpoint"]);
+    assert!(stderr(&output).contains(&going_on), "{}", stderr(&output));
+    let listed = rialto(dir.path(), &["checkpoints", "state"]);
+    assert!(stdout(&listed).contains("400000 rows"), "{}", stdout(&listed));
+    assert!(stdout(&listed).contains("the input has ended"), "{}", stdout(&listed));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_told_and_an_older_one_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let endless = JOB.replace("'fields.id.end' = '400000'", "'fields.id.end' = '9000000000'");
+    fs::write(dir.path().join("job.sql"), endless).unwrap();
+    let run = ["run", "job.sql", "--state", "state"];
+    let stop = |millis| {
+        let child = command(dir.path(), &run)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(millis));
+        let second = rialto(dir.path(), &run);
+        assert_eq!(second.status.code(), Some(2), "one run at a time: {}", stderr(&second));
+        assert!(stderr(&second).contains("is in use"), "{}", stderr(&second));
+        let pid = child.id().to_string();
+        assert!(std::process::Command::new("kill").arg(&pid).status().unwrap().success());
+        child.wait_with_output().unwrap()
+    };
+    stop(900);
+    let manifests = dir.path().join("state/checkpoints/manifests");
+    let mut names: Vec<_> = fs::read_dir(&manifests).unwrap().map(|e| e.unwrap().path()).collect();
+    names.sort();
+    assert_eq!(names.len(), 3, "three are kept: {names:?}");
+    let newest = names.pop().unwrap();
+    let mut bytes = fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x20;
+    fs::write(&newest, bytes).unwrap();
+    let output = stop(600);
+    let said = stderr(&output);
+    assert!(said.contains("is damaged") && said.contains("an older one is used"), "{said}");
+    assert!(said.contains("going on from checkpoint"), "{said}");
+}
