@@ -380,3 +380,35 @@ fn a_scalar_subquery_correlates_by_less() {
          -t(1, 7, 'z')\n+u(1, 0)\n\n-u(2, 6)\n+t(1, 1, 'b')\n\n-u(1, 0)\n-t(1, 1, 'a')",
     );
 }
+
+#[test]
+fn a_membership_is_a_value_that_changes() {
+    // The referee knows `IN` as a condition only: by what there is in `u`, and how much of it null.
+    let joined = "FROM t CROSS JOIN (SELECT COUNT(*) AS n, COUNT(*) - COUNT(w) AS nulls FROM u) AS \
+                  c LEFT JOIN (SELECT w, COUNT(*) AS m FROM u GROUP BY w) AS h ON t.v = h.w";
+    let member = "CASE WHEN h.m > 0 THEN TRUE WHEN c.n = 0 THEN FALSE WHEN t.v IS NULL OR \
+                  c.nulls > 0 THEN NULL ELSE FALSE END";
+    let story = "+t(1, 1, 'a')\n+t(2, NULL, 'b')\n\n+u(1, 5)\n\n+u(1, 1)\n+u(2, 1)\n\n\
+                 -u(1, 1)\n\n+u(3, NULL)\n-u(2, 1)\n\n-u(1, 5)\n+t(1, 1, 'a')\n\n-u(3, NULL)\n\n\
+                 -t(2, NULL, 'b')";
+    let theirs = format!(
+        "SELECT t.k, {member} AS a, NOT ({member}) AS b, COALESCE(e.m, 0) > 0 AS c {joined} \
+         LEFT JOIN (SELECT j, COUNT(*) AS m FROM u GROUP BY j) AS e ON t.k = e.j"
+    );
+    holds_as(
+        "SELECT t.k, t.v IN (SELECT w FROM u) AS a, v NOT IN (SELECT w FROM u) AS b, \
+         EXISTS (SELECT 1 FROM u WHERE j = t.k) AS c FROM t",
+        theirs.leak(),
+        story,
+    );
+    let theirs = format!(
+        "SELECT a, COUNT(*) AS n, SUM(CASE WHEN n > 0 THEN k ELSE 0 END) AS s FROM \
+         (SELECT t.k, c.n, {member} AS a {joined}) AS q GROUP BY a"
+    );
+    holds_as(
+        "SELECT v IN (SELECT w FROM u) AS a, COUNT(*) AS n, SUM(CASE WHEN EXISTS (SELECT 1 FROM u) \
+         THEN k ELSE 0 END) AS s FROM t GROUP BY v IN (SELECT w FROM u)",
+        theirs.leak(),
+        story,
+    );
+}
