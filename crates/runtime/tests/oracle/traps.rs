@@ -412,3 +412,26 @@ fn a_membership_is_a_value_that_changes() {
         story,
     );
 }
+
+#[test]
+fn groups_that_stayed_where_a_join_left_them_meet_others() {
+    // The groups are where the hash of `k` is; the other side comes by `k` and `v`.
+    let story = "+t(1, 1, 'a')\n+t(2, 1, 'a')\n+u(1, 1)\n\n+t(1, 2, 'b')\n+t(3, 5, 'b')\n+u(3, 5)\n\n\
+                 +t(4, 7, 'a')\n+u(1, 2)\n+u(4, 7)\n\n-t(1, 1, 'a')\n+t(5, 9, 'c')\n\n-u(3, 5)";
+    let joined = "(SELECT x.k AS k, y.v AS v, COUNT(*) AS n FROM t AS x JOIN t AS y ON x.k = y.k \
+                  GROUP BY x.k, y.v)";
+    holds(
+        format!("SELECT q.k, q.v, q.n FROM {joined} AS q JOIN u ON q.k = u.j AND q.v = u.w").leak(),
+        story,
+    );
+    holds(
+        format!("SELECT q.k, q.v, q.k AS l FROM {joined} AS q EXCEPT SELECT j, w, j AS l FROM u").leak(),
+        story,
+    );
+    holds(
+        "SELECT r.k, r.v, u.w FROM (SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k, v ORDER BY n) \
+         AS i FROM (SELECT k, v, COUNT(*) OVER (PARTITION BY k) AS n FROM t) AS o) AS r JOIN u ON \
+         r.k = u.j AND r.v = u.w WHERE r.i = 1",
+        story,
+    );
+}
