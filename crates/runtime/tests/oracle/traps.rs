@@ -425,7 +425,8 @@ fn groups_that_stayed_where_a_join_left_them_meet_others() {
         story,
     );
     holds(
-        format!("SELECT q.k, q.v, q.k AS l FROM {joined} AS q EXCEPT SELECT j, w, j AS l FROM u").leak(),
+        format!("SELECT q.k, q.v, q.k AS l FROM {joined} AS q EXCEPT SELECT j, w, j AS l FROM u")
+            .leak(),
         story,
     );
     holds(
