@@ -5,7 +5,7 @@
 //! | `BOOLEAN`, `TINYINT` … `BIGINT` | `Boolean`, `Int8` … `Int64` |
 //! | `FLOAT`, `DOUBLE`, `DECIMAL(p, s)` | `Float32`, `Float64`, `Decimal128(p, s)` |
 //! | `CHAR(n)`, `VARCHAR(n)`, `STRING` | `Utf8` |
-//! | `BINARY(n)`, `VARBINARY(n)`, `BYTES` | `Binary` |
+//! | `BINARY(n)`, `VARBINARY(n)`, `BYTES`, `BITMAP` | `Binary` |
 //! | `DATE`, `TIME(p)` | `Date32`, `Time32(Millisecond)` |
 //! | `TIMESTAMP(p)` | `Timestamp(unit, None)`: ms to p = 3, µs to 6, ns to 9 |
 //! | `TIMESTAMP_LTZ(p)` | the same in zone `UTC`; the session's zone is for casts and printing |
@@ -63,6 +63,8 @@ pub enum TypeKind {
     VarBinary(u32),
     /// `BYTES`.
     Bytes,
+    /// `BITMAP`: a set of 32-bit numbers, as bytes that the `BITMAP_*` functions read.
+    Bitmap,
     /// `DECIMAL(precision, scale)`.
     Decimal(u8, u8),
     /// `TINYINT`.
@@ -293,6 +295,7 @@ impl fmt::Display for TypeKind {
             TypeKind::Binary(n) => write!(f, "BINARY({n})"),
             TypeKind::VarBinary(n) => write!(f, "VARBINARY({n})"),
             TypeKind::Bytes => f.write_str("BYTES"),
+            TypeKind::Bitmap => f.write_str("BITMAP"),
             TypeKind::Decimal(p, s) => write!(f, "DECIMAL({p}, {s})"),
             TypeKind::TinyInt => f.write_str("TINYINT"),
             TypeKind::SmallInt => f.write_str("SMALLINT"),

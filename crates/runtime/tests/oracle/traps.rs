@@ -380,3 +380,59 @@ fn a_scalar_subquery_correlates_by_less() {
          -t(1, 7, 'z')\n+u(1, 0)\n\n-u(2, 6)\n+t(1, 1, 'b')\n\n-u(1, 0)\n-t(1, 1, 'a')",
     );
 }
+
+#[test]
+fn a_membership_is_a_value_that_changes() {
+    // The referee knows `IN` as a condition only: by what there is in `u`, and how much of it null.
+    let joined = "FROM t CROSS JOIN (SELECT COUNT(*) AS n, COUNT(*) - COUNT(w) AS nulls FROM u) AS \
+                  c LEFT JOIN (SELECT w, COUNT(*) AS m FROM u GROUP BY w) AS h ON t.v = h.w";
+    let member = "CASE WHEN h.m > 0 THEN TRUE WHEN c.n = 0 THEN FALSE WHEN t.v IS NULL OR \
+                  c.nulls > 0 THEN NULL ELSE FALSE END";
+    let story = "+t(1, 1, 'a')\n+t(2, NULL, 'b')\n\n+u(1, 5)\n\n+u(1, 1)\n+u(2, 1)\n\n\
+                 -u(1, 1)\n\n+u(3, NULL)\n-u(2, 1)\n\n-u(1, 5)\n+t(1, 1, 'a')\n\n-u(3, NULL)\n\n\
+                 -t(2, NULL, 'b')";
+    let theirs = format!(
+        "SELECT t.k, {member} AS a, NOT ({member}) AS b, COALESCE(e.m, 0) > 0 AS c {joined} \
+         LEFT JOIN (SELECT j, COUNT(*) AS m FROM u GROUP BY j) AS e ON t.k = e.j"
+    );
+    holds_as(
+        "SELECT t.k, t.v IN (SELECT w FROM u) AS a, v NOT IN (SELECT w FROM u) AS b, \
+         EXISTS (SELECT 1 FROM u WHERE j = t.k) AS c FROM t",
+        theirs.leak(),
+        story,
+    );
+    let theirs = format!(
+        "SELECT a, COUNT(*) AS n, SUM(CASE WHEN n > 0 THEN k ELSE 0 END) AS s FROM \
+         (SELECT t.k, c.n, {member} AS a {joined}) AS q GROUP BY a"
+    );
+    holds_as(
+        "SELECT v IN (SELECT w FROM u) AS a, COUNT(*) AS n, SUM(CASE WHEN EXISTS (SELECT 1 FROM u) \
+         THEN k ELSE 0 END) AS s FROM t GROUP BY v IN (SELECT w FROM u)",
+        theirs.leak(),
+        story,
+    );
+}
+
+#[test]
+fn groups_that_stayed_where_a_join_left_them_meet_others() {
+    // The groups are where the hash of `k` is; the other side comes by `k` and `v`.
+    let story = "+t(1, 1, 'a')\n+t(2, 1, 'a')\n+u(1, 1)\n\n+t(1, 2, 'b')\n+t(3, 5, 'b')\n+u(3, 5)\n\n\
+                 +t(4, 7, 'a')\n+u(1, 2)\n+u(4, 7)\n\n-t(1, 1, 'a')\n+t(5, 9, 'c')\n\n-u(3, 5)";
+    let joined = "(SELECT x.k AS k, y.v AS v, COUNT(*) AS n FROM t AS x JOIN t AS y ON x.k = y.k \
+                  GROUP BY x.k, y.v)";
+    holds(
+        format!("SELECT q.k, q.v, q.n FROM {joined} AS q JOIN u ON q.k = u.j AND q.v = u.w").leak(),
+        story,
+    );
+    holds(
+        format!("SELECT q.k, q.v, q.k AS l FROM {joined} AS q EXCEPT SELECT j, w, j AS l FROM u")
+            .leak(),
+        story,
+    );
+    holds(
+        "SELECT r.k, r.v, u.w FROM (SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k, v ORDER BY n) \
+         AS i FROM (SELECT k, v, COUNT(*) OVER (PARTITION BY k) AS n FROM t) AS o) AS r JOIN u ON \
+         r.k = u.j AND r.v = u.w WHERE r.i = 1",
+        story,
+    );
+}

@@ -14,14 +14,23 @@ use datafusion_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 pub(super) fn columns(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut names = 0;
     let rewritten = plan.transform_up_with_subqueries(|node| {
-        let is_place = matches!(
-            node,
-            LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)
-        );
-        if !is_place || !has_membership(&node)? {
+        if !has_membership(&node)? {
             return Ok(Transformed::no(node));
         }
-        with_columns(node, &mut names).map(Transformed::yes)
+        match node {
+            LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) => {
+                with_columns(node, &mut names).map(Transformed::yes)
+            }
+            LogicalPlan::Sort(_) => {
+                // What is only ordered by is no column of the result.
+                let columns = node.schema().columns().into_iter().map(Expr::Column);
+                let columns: Vec<Expr> = columns.collect();
+                let sorted = with_columns(node, &mut names)?;
+                let plan = LogicalPlanBuilder::from(sorted).project(columns)?.build()?;
+                Ok(Transformed::yes(plan))
+            }
+            other => Ok(Transformed::no(other)),
+        }
     })?;
     Ok(rewritten.data)
 }

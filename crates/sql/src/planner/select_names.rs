@@ -10,42 +10,27 @@ use sqlparser::ast::{Expr, Ident, ObjectName, Select, SelectItem, TableFactor, T
 pub(super) fn name_columns(select: &mut Select) {
     let tables: Vec<Vec<String>> = select.from.iter().flat_map(table_names).collect();
     let all: Vec<String> = select.projection.iter().filter_map(name_of).collect();
-    // The paths of columns that stay as they are, and the names of all other items.
-    let mut columns: Vec<Vec<String>> = Vec::new();
     let mut taken: Vec<String> = Vec::new();
     for (at, item) in select.projection.iter_mut().enumerate() {
-        let is_column = |name: &String| columns.iter().any(|c| c.last() == Some(name));
-        let unique = |name: &String, is_taken| match is_taken {
-            true => free_name(name, &[&taken, &all]),
-            false => name.clone(),
-        };
-        let (expr, alias) = match item {
-            SelectItem::ExprWithAlias { expr, alias } => {
-                let name = &alias.value;
-                (expr, unique(name, taken.contains(name) || is_column(name)))
-            }
+        let (expr, name, is_named) = match item {
+            SelectItem::ExprWithAlias { expr, alias } => (expr, alias.value.clone(), true),
             SelectItem::UnnamedExpr(expr) => {
                 let path = path_of(expr);
-                let alias = match path.last() {
-                    None => format!("EXPR${at}"),
-                    Some(name) if is_field(&path, &tables) => {
-                        unique(name, taken.contains(name) || is_column(name))
-                    }
-                    Some(name) if taken.contains(name) || columns.contains(&path) => {
-                        unique(name, true)
-                    }
-                    Some(_) => {
-                        columns.push(path);
-                        continue;
-                    }
-                };
-                (expr, alias)
+                let named = !path.is_empty() && !is_field(&path, &tables);
+                let name = path.last().cloned().unwrap_or_else(|| format!("EXPR${at}"));
+                (expr, name, named)
             }
             _ => continue,
         };
-        taken.push(alias.clone());
-        let alias = Ident::with_quote('`', alias);
-        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        let unique = match taken.contains(&name) {
+            true => free_name(&name, &[&taken, &all]),
+            false => name.clone(),
+        };
+        taken.push(unique.clone());
+        if unique != name || !is_named {
+            let alias = Ident::with_quote('`', unique);
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
     }
 }
 
@@ -142,10 +127,10 @@ mod tests {
         assert_eq!(named("SELECT x, r.x FROM t"), ["x", "r.x AS `x0`"]);
         assert_eq!(named("SELECT a, a FROM t"), ["a", "a AS `a0`"]);
         assert_eq!(named("SELECT a, b AS a FROM t"), ["a", "b AS `a0`"]);
-        assert_eq!(named("SELECT l.a, r.a FROM l, r"), ["l.a", "r.a"]);
+        assert_eq!(named("SELECT l.a, r.a FROM l, r"), ["l.a", "r.a AS `a0`"]);
         assert_eq!(
             named("SELECT r.x, r.x, 1 AS x0 FROM t"),
-            ["r.x AS `x`", "r.x AS `x1`", "1 AS `x0`"]
+            ["r.x AS `x`", "r.x AS `x1`", "1 AS x0"]
         );
     }
 

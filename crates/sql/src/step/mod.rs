@@ -58,7 +58,7 @@ pub struct Traits {
     pub key: Option<Vec<usize>>,
     /// What a column means for time; one a column.
     pub roles: Vec<Role>,
-    /// Rows with equal values of these columns are in the same shard; `None`: anywhere.
+    /// A row is in the shard of the hash of these columns, in this order; `None`: anywhere.
     pub partitioning: Option<Vec<usize>>,
 }
 

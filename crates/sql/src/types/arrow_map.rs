@@ -19,7 +19,8 @@ impl FlinkType {
         match &self.kind {
             TypeKind::Char(_) | TypeKind::VarChar(_) | TypeKind::String => DataType::Utf8,
             TypeKind::Boolean => DataType::Boolean,
-            TypeKind::Binary(_) | TypeKind::VarBinary(_) | TypeKind::Bytes => DataType::Binary,
+            TypeKind::Binary(_) | TypeKind::VarBinary(_) => DataType::Binary,
+            TypeKind::Bytes | TypeKind::Bitmap => DataType::Binary,
             // The precision is at most 38, so the scale fits as well.
             TypeKind::Decimal(p, s) => DataType::Decimal128(*p, (*s).min(*p) as i8),
             TypeKind::TinyInt => DataType::Int8,

@@ -13,6 +13,7 @@ const LTZ: &str = "TIMESTAMP_LTZ";
 const MULTISET: &str = "MULTISET";
 const INTERVAL: &str = "INTERVAL";
 const NULL: &str = "NULL";
+const BITMAP: &str = "BITMAP";
 
 impl FlinkType {
     /// The node that stands for this type in a `CAST`.
@@ -32,6 +33,7 @@ impl FlinkType {
                 DataType::Varbinary(Some(BinaryLength::IntegerLength { length: u64::from(*n) }))
             }
             TypeKind::Bytes => DataType::Bytes(None),
+            TypeKind::Bitmap => custom(BITMAP, vec![]),
             TypeKind::Decimal(p, s) => {
                 DataType::Decimal(ExactNumberInfo::PrecisionAndScale(u64::from(*p), i64::from(*s)))
             }

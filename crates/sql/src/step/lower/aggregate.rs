@@ -79,15 +79,14 @@ impl Lowering {
         let emission = if window.is_some() { self.emission } else { Emission::Updates };
         let mut roles: Vec<Role> = keys.iter().map(|&k| input.traits.roles[k]).collect();
         roles.resize(output.fields().len(), Role::None);
-        let positions: Vec<usize> = (0..keys.len()).collect();
         let insert_only_distinct = calls.is_empty() && input.traits.insert_only && window.is_none();
+        let input = exchange(input, &keys);
         let traits = Traits {
             insert_only: emission == Emission::Final || insert_only_distinct,
-            key: Some(positions.clone()),
+            key: Some((0..keys.len()).collect()),
             roles,
-            partitioning: Some(positions).filter(|p| !p.is_empty()),
+            partitioning: super::partitioning_among(&input, &keys),
         };
-        let input = exchange(input, &keys);
         let spec = AggregateSpec {
             input: Arc::clone(&input.schema),
             keys,

@@ -384,7 +384,15 @@ fn project_traits(input: &Traits, columns: &[Option<usize>]) -> Traits {
     }
 }
 
-/// Brings rows with equal values of `keys` to one shard, unless they are there already.
+/// The partitioning of rows that an operator groups by columns of its input and then gives with
+/// these first: that of the input, which may be by fewer of them.
+fn partitioning_among(input: &Plan, columns: &[usize]) -> Option<Vec<usize>> {
+    let by = input.traits.partitioning.as_ref()?;
+    by.iter().map(|c| columns.iter().position(|column| column == c)).collect()
+}
+
+/// Brings rows with equal values of `keys` to one shard, unless they are there already. By what
+/// they are partitioned then is what the plan's traits say: it may be fewer columns.
 fn exchange(input: Plan, keys: &[usize]) -> Plan {
     let there = |p: &Vec<usize>| !p.is_empty() && p.iter().all(|c| keys.contains(c));
     if input.traits.partitioning.as_ref().is_some_and(there) {

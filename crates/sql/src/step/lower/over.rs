@@ -99,7 +99,7 @@ impl Lowering {
             insert_only: emission == Emission::Final,
             key: input.traits.key.clone(),
             roles,
-            partitioning: Some(partition.clone()).filter(|p| !p.is_empty()),
+            partitioning: input.traits.partitioning.clone(),
         };
         let spec = OverSpec {
             partition,

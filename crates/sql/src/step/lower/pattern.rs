@@ -79,7 +79,7 @@ impl Lowering {
             insert_only: true,
             key: None,
             roles,
-            partitioning: Some((0..width).collect()).filter(|p: &Vec<usize>| !p.is_empty()),
+            partitioning: super::partitioning_among(&input, &partition),
         };
         let node = StepNode::MatchRecognize(Box::new(spec));
         Ok(Arc::new(StepPlan { node, inputs: vec![input], schema: output, traits }))

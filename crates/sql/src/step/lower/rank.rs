@@ -179,7 +179,7 @@ impl Lowering {
             insert_only: spec.is_output_insert_only(),
             key,
             roles,
-            partitioning: Some(partition).filter(|p| !p.is_empty()),
+            partitioning: input.traits.partitioning.clone(),
         };
         let schema = Arc::new(arrow::datatypes::Schema::new(fields));
         let node = StepNode::TopN(Box::new(spec));
@@ -201,7 +201,7 @@ impl Lowering {
             insert_only: self.emission == Emission::Final,
             key: Some(partition.clone()),
             roles: input.traits.roles.clone(),
-            partitioning: Some(partition.clone()).filter(|p| !p.is_empty()),
+            partitioning: input.traits.partitioning.clone(),
         };
         let node = StepNode::FirstRow(FirstRowSpec { partition, time, emission: self.emission });
         let plan = StepPlan { node, inputs: vec![input], schema, traits: traits.clone() };

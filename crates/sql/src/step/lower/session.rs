@@ -31,7 +31,7 @@ impl Lowering {
         let timed = input.traits.roles[time].is_event_time();
         let emission = if timed { self.emission } else { Emission::Updates };
         let spec = SessionSpec {
-            partition: partition.clone(),
+            partition,
             time,
             gap,
             zone: window.zone,
@@ -39,7 +39,7 @@ impl Lowering {
             emission,
         };
         traits.insert_only = emission == Emission::Final;
-        traits.partitioning = Some(partition).filter(|p| !p.is_empty());
+        traits.partitioning = input.traits.partitioning.clone();
         traits.roles = super::window_roles(&traits.roles);
         // A row's bounds change as its session grows: they are no part of a key.
         traits.key = input.traits.key.clone();
