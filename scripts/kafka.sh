@@ -3,9 +3,11 @@
 # are free. Its jars come from Maven Central by `mvn`, pinned by tests/kafka/jars.sha256.
 #
 #   scripts/kafka.sh provision          fetch what is missing
-#   scripts/kafka.sh up [--for PID]     start a broker in a new temporary folder; prints shell
+#   scripts/kafka.sh up [--for PID] [NAME=VALUE...]
+#                                       start a broker in a new temporary folder; prints shell
 #                                       assignments to eval: KAFKA_DIR, KAFKA_BOOTSTRAP. With
-#                                       --for it is gone soon after the process PID is
+#                                       --for it is gone soon after the process PID is; the
+#                                       rest are settings of the broker
 #   scripts/kafka.sh stop DIR           stop the broker of that folder, keep its data
 #   scripts/kafka.sh start DIR          start it again, on the same ports
 #   scripts/kafka.sh down DIR           stop it and remove the folder
@@ -183,13 +185,17 @@ guard() {
 
 up() {
   local for_pid="" dir ports
-  [ "${1:-}" = --for ] && for_pid="$2"
+  if [ "${1:-}" = --for ]; then
+    for_pid="$2"
+    shift 2
+  fi
   provision
   dir="$(mktemp -d "${TMPDIR:-/tmp}/rialto-kafka.XXXXXX")"
   ports="$(free_ports)"
   cp -r "$home/empty" "$dir/data"
   # shellcheck disable=SC2086  # two ports
   configure "$dir" $ports
+  [ $# = 0 ] || printf '%s\n' "$@" >>"$dir/server.properties"
   start "$dir"
   [ -z "$for_pid" ] || guard "$for_pid" "$dir"
   printf 'KAFKA_DIR=%q\nKAFKA_BOOTSTRAP=%q\n' "$dir" "$(cat "$dir/bootstrap")"
@@ -199,5 +205,5 @@ case "${1:-}" in
   provision) provision ;;
   up) shift && up "$@" ;;
   start | stop | down) [ -n "${2:-}" ] || fail "usage: kafka.sh $1 DIR"; "$1" "$2" ;;
-  *) fail "usage: kafka.sh provision | up [--for PID] | stop DIR | start DIR | down DIR" ;;
+  *) fail "usage: kafka.sh provision | up [--for PID] [NAME=VALUE...] | stop DIR | start DIR | down DIR" ;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to it that this machine can build Rialto, or says exactly what is missing.
 #
-#   scripts/setup.sh build    C compiler, python3, Rust toolchain
+#   scripts/setup.sh build    C and C++ compilers, OpenSSL, zlib, python3, Rust toolchain
 #   scripts/setup.sh lint     the same, rustfmt and clippy too
 #
 # On a Debian where it may (root, or sudo without a password) it installs what is missing. It
@@ -41,6 +41,13 @@ apt_install() {
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v python3 >/dev/null || missing+=(python3)
+# librdkafka is compiled from source, and uses the system's OpenSSL and zlib.
+command -v c++ >/dev/null || missing+=(g++)
+command -v make >/dev/null || missing+=(make)
+command -v pkg-config >/dev/null || missing+=(pkg-config)
+has_header() { echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1; }
+has_header openssl/ssl.h || missing+=(libssl-dev)
+has_header zlib.h || missing+=(zlib1g-dev)
 if [ ${#missing[@]} -gt 0 ]; then
   apt_install "${missing[@]}" ||
     fail "missing: ${missing[*]}" "on Debian, as root: apt-get install ${missing[*]}"

@@ -30,6 +30,8 @@ pub enum Command {
     /// SQL file. Inserts and materialized views of all files share their sources. Bounded input
     /// runs to its end; SIGINT and SIGTERM stop between two steps.
     Run(Run),
+    /// List the checkpoints that a project's runs have left
+    Checkpoints(Checkpoints),
     /// Parse and plan a project without opening its tables
     Check(Check),
     /// Show how queries and inserts would run
@@ -156,6 +158,12 @@ pub struct Run {
     /// Rows of each view that are printed when the job ends
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub rows: usize,
+    /// Keep checkpoints in this folder, and go on from the newest one there
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Forget the checkpoints that are there and begin anew
+    #[arg(long, requires = "state")]
+    pub fresh: bool,
     /// Take events over HTTP while the job runs, at an address of this machine (127.0.0.1:8080)
     ///
     /// POST /v1/events/TABLE puts rows into the tables with 'connector' = 'http'. /livez and
@@ -164,6 +172,17 @@ pub struct Run {
     pub serve: Option<SocketAddr>,
     #[command(flatten)]
     pub job: JobArguments,
+}
+
+/// `rialto checkpoints`.
+#[derive(Debug, Args)]
+pub struct Checkpoints {
+    /// The folder that was given to `rialto run --state`
+    #[arg(value_name = "DIR")]
+    pub state: PathBuf,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
 }
 
 /// `rialto check`.

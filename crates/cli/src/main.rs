@@ -67,6 +67,7 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
     match &arguments.command {
         Command::Sql(command) => sql::sql(command, stdout),
         Command::Run(command) => project::run(command, stdout),
+        Command::Checkpoints(command) => project::checkpoints(command, stdout),
         Command::Check(command) => project::check(command, stdout),
         Command::Explain(command) => explain::explain(command, stdout),
         Command::Bench(command) => bench::bench(command, stdout),

@@ -21,7 +21,8 @@ pub struct TableSpec {
     /// exactly these, in this order. `None` is all of them. Sinks ignore it.
     pub projection: Option<Vec<usize>>,
     /// Metadata columns that the plan reads: the connector's key (`file.path`) and the column that
-    /// it becomes. They follow the physical columns. Sinks ignore it.
+    /// it becomes. A reader appends them to the physical columns. For a sink they are those columns
+    /// of `schema` that are metadata.
     pub metadata: Vec<(String, Field)>,
     /// The columns of `PRIMARY KEY … NOT ENFORCED`.
     pub primary_key: Vec<String>,

@@ -8,7 +8,7 @@ use rialto_sql::catalog::{ColumnKind, TableDef};
 use rialto_sql::error::SqlError;
 use rialto_sql::step::{Connect, ScanTable};
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 
 /// Opens tables within an environment.
 pub(crate) struct Connectors<'a> {
@@ -32,6 +32,7 @@ pub(crate) fn sink(
 ) -> Result<Box<dyn Sink>, SqlError> {
     let mut spec = spec(table, sink_schema(table));
     spec.changelog = changelog;
+    spec.metadata = written_metadata(table);
     rialto_connectors::sink(&spec, environment).map_err(|e| of_table(table, e))
 }
 
@@ -55,7 +56,21 @@ fn of_table(table: &TableDef, error: ConnectorError) -> SqlError {
 
 /// Checks a table's connector and options, without touching anything outside.
 pub(crate) fn validate(table: &TableDef) -> Result<(), SqlError> {
-    rialto_connectors::validate(&spec(table, sink_schema(table))).map_err(sql_error)
+    let mut spec = spec(table, sink_schema(table));
+    spec.metadata = written_metadata(table);
+    rialto_connectors::validate(&spec).map_err(sql_error)
+}
+
+/// Those columns of a sink's schema that are metadata: key and column.
+fn written_metadata(table: &TableDef) -> Vec<(String, Field)> {
+    let written = table.columns.iter().filter_map(|c| match &c.kind {
+        ColumnKind::Metadata { key, is_virtual: false, .. } => {
+            let field = c.data_type.as_ref()?.to_field(&c.name).with_nullable(true);
+            Some((key.clone().unwrap_or_else(|| c.name.clone()), field))
+        }
+        _ => None,
+    });
+    written.collect()
 }
 
 /// The columns that are written: physical ones, and metadata that is not virtual.

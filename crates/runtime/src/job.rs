@@ -10,6 +10,11 @@ use rialto_engine::{
     Circuit, DeadLetter, Delta, Deltas, Executor, OutputId, Result, Sink, Watermark,
 };
 use rialto_sql::functions::StepClock;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::{
+    CheckpointError, CheckpointOptions, CheckpointStore, Identity, Keeper, Node, Resumed,
+};
 
 use rialto_engine::consolidate::consolidate;
 
@@ -67,7 +72,7 @@ pub trait Observer {
 }
 
 /// What a job has done in all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Steps taken.
     pub steps: u64,
@@ -108,6 +113,9 @@ pub struct Job {
     clock: StepClock,
     rows_max: usize,
     summary: Summary,
+    /// What it is, until it is kept.
+    identity: Option<Identity>,
+    keeper: Option<Keeper>,
 }
 
 impl Job {
@@ -120,8 +128,40 @@ impl Job {
     ) -> Result<Self> {
         clock.set(now_ms());
         let executor = Executor::new(circuit, shards)?;
-        let summary = Summary::default();
-        Ok(Self { executor, outputs, clock, rows_max: STEP_ROWS_MAX, summary })
+        let node = |(name, identity): (&str, &str)| Node {
+            name: name.to_owned(),
+            identity: identity.to_owned(),
+        };
+        let identity = Identity {
+            nodes: circuit.nodes().map(node).collect(),
+            sources: circuit.sources().map(str::to_owned).collect(),
+            shards: shards.max(1),
+        };
+        Ok(Self {
+            executor,
+            outputs,
+            clock,
+            rows_max: STEP_ROWS_MAX,
+            summary: Summary::default(),
+            identity: Some(identity),
+            keeper: None,
+        })
+    }
+
+    /// Keeps checkpoints from here on, and goes on from those of an earlier run, if there are any.
+    /// To be called before the first step.
+    pub fn keep(
+        &mut self,
+        store: CheckpointStore,
+        options: CheckpointOptions,
+    ) -> std::result::Result<Resumed, CheckpointError> {
+        let twice = || CheckpointError::Broken("the job is kept already".into());
+        let identity = self.identity.take().ok_or_else(twice)?;
+        let (executor, outputs) = (&mut self.executor, &mut self.outputs);
+        let (keeper, resumed) = Keeper::start(store, options, identity, executor, outputs)?;
+        self.keeper = Some(keeper);
+        self.summary = resumed.summary;
+        Ok(resumed)
     }
 
     /// Bounds the rows that each reader gives to a step; small steps are for tests.
@@ -163,7 +203,12 @@ impl Job {
             }
             match &mut output.target {
                 Target::Sink(sink) => sink.write(&delta, report.step)?,
-                Target::Observer => observer.changed(at, &delta, report.step)?,
+                Target::Observer => {
+                    if let Some(keeper) = &mut self.keeper {
+                        keeper.changed(at, &delta)?;
+                    }
+                    observer.changed(at, &delta, report.step)?;
+                }
             }
         }
         self.summary.steps = report.step;
@@ -183,21 +228,50 @@ impl Job {
 
     /// Steps until the input ends or `control` says stop, then makes the sinks' output visible.
     pub fn run(&mut self, control: &Control, observer: &mut dyn Observer) -> Result<Summary> {
-        while !control.is_stopped() {
-            let (rows, more) = self.step_once(observer)?;
-            if !more {
-                break;
-            }
-            if rows == 0 {
+        self.show_kept(observer)?;
+        let mut more = true;
+        while more && !control.is_stopped() {
+            let rows;
+            (rows, more) = self.step_once(observer)?;
+            self.checkpoint_if_due()?;
+            if rows == 0 && more {
                 std::thread::sleep(IDLE_WAIT);
             }
         }
-        self.commit()?;
+        self.finish(!more)?;
         Ok(self.summary)
     }
 
-    /// Makes what the sinks have taken so far visible.
-    fn commit(&mut self) -> Result<()> {
+    /// Hands the rows of the views of an earlier run to the observer, as if they came just now.
+    fn show_kept(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let Some(keeper) = &self.keeper else { return Ok(()) };
+        for at in 0..self.outputs.len() {
+            if let Some(rows) = keeper.rows(at)? {
+                observer.changed(at, &rows, self.summary.steps)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn checkpoint_if_due(&mut self) -> Result<()> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        keeper.settle(&mut self.outputs, false)?;
+        if keeper.is_due() {
+            let (executor, outputs) = (&mut self.executor, &mut self.outputs);
+            keeper.take(executor, outputs, self.summary, false, now_ms())?;
+        }
+        Ok(())
+    }
+
+    /// Makes what the sinks have taken so far visible; with checkpoints, by the last one. `ended`:
+    /// there is nothing to go on with.
+    fn finish(&mut self, ended: bool) -> Result<()> {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.settle(&mut self.outputs, true)?;
+            let (executor, outputs) = (&mut self.executor, &mut self.outputs);
+            keeper.take(executor, outputs, self.summary, ended, now_ms())?;
+            return keeper.settle(&mut self.outputs, true);
+        }
         for output in &mut self.outputs {
             if let Target::Sink(sink) = &mut output.target {
                 sink.prepare(self.summary.steps)?;

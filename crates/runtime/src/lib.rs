@@ -4,6 +4,7 @@
 //! queries and inserts become a [`Job`], which moves step by step until its input ends or it is
 //! told to stop.
 
+pub mod checkpoint;
 mod connect;
 mod describe;
 pub mod job;
@@ -17,4 +18,5 @@ pub use plan::JobPlan;
 pub use rialto_connectors as connectors;
 pub use rialto_engine as engine;
 pub use rialto_sql as sql;
+pub use rialto_storage as storage;
 pub use session::{Answer, Runtime, RuntimeOptions};

@@ -184,7 +184,8 @@ fn changelog(table: &TableDef, plan: &StepPlan) -> Changelog {
 /// Flink refuses to send changes to a sink that can only append; so do we.
 fn check_sink(table: &TableDef, plan: &StepPlan) -> Result<()> {
     let connector = table.options.get("connector").unwrap_or_default();
-    let capabilities = rialto_connectors::capabilities(connector, table.options.get("format"));
+    let format = table.options.get("format").or_else(|| table.options.get("value.format"));
+    let capabilities = rialto_connectors::capabilities(connector, format);
     let accepts = capabilities.is_none_or(|c| c.accepts_changes);
     if plan.traits.insert_only || accepts {
         return Ok(());

@@ -3,10 +3,12 @@
 //! - `observe.rs`: the views of a running project
 //! - `progress.rs`: the line on the terminal
 //! - `serve.rs`: events over HTTP while the job runs
+//! - `state.rs`: the folder of the checkpoints
 
 mod observe;
 mod progress;
 mod serve;
+mod state;
 
 use std::path::Path;
 
@@ -25,6 +27,8 @@ use crate::output::{Report, Stdout, print_rows};
 use crate::signals::Signals;
 use crate::sql::{self, Flow, Session};
 use observe::Views;
+use state::StateFolder;
+pub use state::checkpoints;
 
 /// Runs a project.
 pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
@@ -101,6 +105,10 @@ fn run_job(
         return Err(Failure::request(message, Some("watch one view, or take -o json")));
     }
     let settings = &runtime.session().settings;
+    let state = command.state.as_deref().map(StateFolder::open).transpose()?;
+    if let Some(state) = &state {
+        state.keep(&mut job, runtime.session(), command.fresh)?;
+    }
     let mut views = Views::new(&job, plan, command, settings, stdout, report)?;
     let result = job.run(&signals.control(), &mut views);
     let ended = views.finish(result.is_ok());

@@ -61,8 +61,8 @@ pub trait Decoder: Send {
         bad: &mut Vec<BadRecord>,
     ) -> Result<Progress, String>;
 
-    /// Decodes one record that stands alone, as in a message of a broker, or says why it is none. It
-    /// may become no row where the format was told to ignore what it cannot read.
+    /// Decodes one record that stands alone, as in a message of a broker, or says why it is none.
+    /// It may become no row where the format was told to ignore what it cannot read.
     fn decode_record(&mut self, record: &[u8]) -> Result<(), String> {
         if record.is_empty() {
             return Err("the record is empty".into());

@@ -14,8 +14,6 @@ use crate::spec::Output;
 pub(super) type KafkaConsumer = BaseConsumer<Context>;
 pub(super) type KafkaProducer = BaseProducer<Context>;
 
-/// How long one question to a broker may take before the next try.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same warning is not repeated sooner than this.
 const WARNING_PAUSE: Duration = Duration::from_secs(30);
 
@@ -23,6 +21,8 @@ const WARNING_PAUSE: Duration = Duration::from_secs(30);
 pub(super) struct Context {
     /// Names the table in warnings.
     table: String,
+    /// How long a broker is waited for that is asked something.
+    pub patience: Duration,
     stderr: Output,
     said: Mutex<Said>,
 }
@@ -37,9 +37,9 @@ struct Said {
 }
 
 impl Context {
-    pub fn new(table: &str, stderr: &Output) -> Self {
+    pub fn new(table: &str, patience: Duration, stderr: &Output) -> Self {
         let said = Mutex::default();
-        Self { table: table.to_owned(), stderr: stderr.clone(), said }
+        Self { table: table.to_owned(), patience, stderr: stderr.clone(), said }
     }
 
     fn said(&self) -> std::sync::MutexGuard<'_, Said> {

@@ -78,6 +78,7 @@ pub(super) struct RowMaker {
     key: Option<Box<dyn Decoder>>,
     /// An update or a tombstone says what becomes of the row of a key.
     weighted: bool,
+    ignores: bool,
     wants_metadata: bool,
     wants_headers: bool,
     rows: Rows,
@@ -131,6 +132,7 @@ impl RowMaker {
             value: values.decoder(&options.value)?,
             key,
             weighted: options.upsert,
+            ignores: options.ignores,
             wants_metadata: !spec.metadata.is_empty(),
             wants_headers: uses("headers"),
             parts,
@@ -174,7 +176,10 @@ impl RowMaker {
     ) -> Result<(), String> {
         let before = self.value.rows();
         match value {
-            Some(value) => self.value.decode_record(value)?,
+            Some(value) => match self.value.decode_record(value) {
+                Err(_) if self.ignores => return Ok(()),
+                read => read?,
+            },
             // A tombstone is no row in most formats, and nothing that is wrong.
             None => drop(self.value.decode_null()),
         }

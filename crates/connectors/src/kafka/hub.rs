@@ -35,7 +35,9 @@ const AHEAD_KBYTES_MIN: usize = 1 << 10;
 const TICK: Duration = Duration::from_millis(100);
 /// How often offsets are committed to the group.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
-/// A partition that has not been heard of after so long no longer holds back the others' first rows.
+/// How often topics are looked for that were deleted.
+const DELETED_INTERVAL: Duration = Duration::from_secs(3);
+/// A partition that nobody heard of for so long does not hold back the others' first rows.
 const FIRST_ROWS_WAIT: Duration = Duration::from_secs(10);
 
 /// Where to go on reading a partition.
@@ -45,6 +47,8 @@ pub(super) struct Resume {
     pub stop: Option<i64>,
     /// The last record of every key, for `upsert-kafka`.
     pub last: Option<String>,
+    /// Who was told to go on here, and knows the watermark that belongs to it.
+    pub reader: Option<usize>,
 }
 
 /// A partition that is dealt to a reader.
@@ -205,7 +209,7 @@ impl Hub {
         for split in new {
             let next = starts.get(&split).copied().unwrap_or(0);
             let stop = stops.get(&split).copied();
-            state.resume.insert(split, Resume { next, stop, last: None });
+            state.resume.insert(split, Resume { next, stop, last: None, reader: None });
         }
         if self.in_order {
             state.silent_until = Some(Instant::now() + FIRST_ROWS_WAIT);
@@ -220,7 +224,11 @@ impl Hub {
 
     /// Gives each partition of `resume` to a reader.
     fn deal(&self, state: &mut State) -> Result<(), String> {
-        for (split, at) in std::mem::take(&mut state.resume) {
+        // Those that belong to a reader first: the others are dealt around them.
+        let mut resume: Vec<(Split, Resume)> =
+            std::mem::take(&mut state.resume).into_iter().collect();
+        resume.sort_by_key(|(_, at)| at.reader.is_none());
+        for (split, at) in resume {
             let queue = PartitionQueue::new(&self.consumer, &split.0, split.1)
                 .ok_or_else(|| format!("'{}' cannot be the name of a topic", split.0))?;
             let last = match (self.upsert, &at.last) {
@@ -228,7 +236,7 @@ impl Hub {
                 (true, None) => Some(LastRecords::default()),
                 (false, _) => None,
             };
-            let reader = state.dealt.len() % self.readers;
+            let reader = at.reader.unwrap_or_else(|| self.least_busy(state));
             let (topic, partition) = (Arc::from(split.0.as_str()), split.1);
             let assigned = Assigned { topic, partition, queue, next: at.next, stop: at.stop, last };
             state.positions.insert(split.clone(), at.next);
@@ -237,6 +245,12 @@ impl Hub {
         }
         self.news.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    fn least_busy(&self, state: &State) -> usize {
+        let mut counts = vec![0usize; self.readers];
+        state.dealt.values().for_each(|&reader| counts[reader] += 1);
+        (0..self.readers).min_by_key(|&reader| counts[reader]).unwrap_or_default()
     }
 
     /// Whether the first rows may be given. `heard` are partitions of which something is there.
@@ -309,7 +323,7 @@ impl Hub {
 
     fn gone(&self, topic: &str, partition: i32, next: i64) -> String {
         let bounds =
-            self.consumer.fetch_watermarks(topic, partition, super::client::REQUEST_TIMEOUT);
+            self.consumer.fetch_watermarks(topic, partition, self.consumer.context().patience);
         let found = match bounds {
             Ok((low, high)) if next < low => {
                 format!("is gone, the earliest that is left is {low}, the end is {high}")
@@ -325,8 +339,8 @@ impl Hub {
         )
     }
 
-    /// Starts the thread that hears the client's news, finds partitions and commits offsets. It ends
-    /// when the last reader is gone.
+    /// Starts the thread that hears the client's news, finds partitions and commits offsets. It
+    /// ends when the last reader is gone.
     fn watch(self: &Arc<Self>) -> Result<(), String> {
         let hub = Arc::downgrade(self);
         std::thread::Builder::new()
@@ -340,13 +354,7 @@ impl Hub {
         let found = match topics::partitions(&self.consumer, &self.topics) {
             Ok(found) => found,
             Err(reason) => {
-                let gone = matches!(&self.topics, Topics::List(names)
-                    if names.iter().any(|n| topics::exists(&self.consumer, n) == Some(false)));
-                if gone {
-                    self.fail(format!("{reason} any more"));
-                } else {
-                    self.consumer.context().warn(&format!("{reason}; trying again"));
-                }
+                self.consumer.context().warn(&format!("{reason}; trying again"));
                 return;
             }
         };
@@ -358,7 +366,7 @@ impl Hub {
         // What was written to a partition before it was found is read, too.
         let added = topics::offsets(&self.consumer, &new, &Place::Earliest, None).and_then(|at| {
             for (split, next) in &at {
-                let resume = Resume { next: *next, stop: None, last: None };
+                let resume = Resume { next: *next, stop: None, last: None, reader: None };
                 state.resume.insert(split.clone(), resume);
             }
             self.deal(&mut state)?;
@@ -369,6 +377,18 @@ impl Hub {
         if let Err(reason) = added {
             self.fail(format!("new partitions cannot be read: {reason}"));
         }
+    }
+
+    /// Fails where a topic that is read is not there twice in a row: librdkafka itself waits for it
+    /// to come back.
+    fn look_for_deleted(&self, missing: &mut BTreeSet<String>) {
+        let topics: BTreeSet<String> = self.state().dealt.keys().map(|s| s.0.clone()).collect();
+        let is_gone = |topic: &String| topics::exists(&self.consumer, topic) == Some(false);
+        let gone: BTreeSet<String> = topics.into_iter().filter(is_gone).collect();
+        if let Some(topic) = gone.intersection(missing).next() {
+            self.fail(format!("the topic '{topic}' was deleted while it was read"));
+        }
+        *missing = gone;
     }
 
     fn fail(&self, reason: String) {
@@ -395,6 +415,7 @@ impl Hub {
 
 fn watch(hub: &Weak<Hub>) {
     let (mut discovered, mut committed) = (Instant::now(), Instant::now());
+    let (mut looked, mut missing) = (Instant::now(), BTreeSet::new());
     loop {
         std::thread::sleep(TICK);
         let Some(hub) = hub.upgrade() else { return };
@@ -407,6 +428,10 @@ fn watch(hub: &Weak<Hub>) {
         if hub.discovery.is_some_and(|interval| discovered.elapsed() >= interval) {
             hub.discover();
             discovered = Instant::now();
+        }
+        if looked.elapsed() >= DELETED_INTERVAL {
+            hub.look_for_deleted(&mut missing);
+            looked = Instant::now();
         }
         if committed.elapsed() >= COMMIT_INTERVAL {
             hub.commit();
@@ -447,7 +472,7 @@ fn consumer(
     if let Some(kbytes) = ahead_kbytes {
         config.set("queued.max.messages.kbytes", kbytes.to_string());
     }
-    let context = Context::new(table, stderr);
+    let context = Context::new(table, properties.patience(), stderr);
     KafkaConsumer::from_config_and_context(&config, context)
         .map_err(|e| failed(table, properties.brokers(), e.to_string()))
 }

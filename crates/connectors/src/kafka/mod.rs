@@ -62,6 +62,7 @@ pub(crate) const UPSERT: Connector = Connector {
 
 fn source(spec: &TableSpec, environment: &Environment, upsert: bool) -> Result<Box<dyn Source>> {
     let options = KafkaOptions::read(spec, upsert)?;
+    options.check_source()?;
     let schema = RowMaker::new(spec, &options)?.schema().clone();
     let bounded = options.stop.is_some();
     let stderr = environment.stderr.clone();

@@ -110,13 +110,15 @@ pub(super) struct KafkaOptions<'a> {
     pub stop: Option<Place>,
     pub discovery: Option<Duration>,
     pub on_error: OnError,
+    /// A value that cannot be decoded is dropped without a word, as the format was told.
+    pub ignores: bool,
     pub guarantee: Guarantee,
     pub id_prefix: Option<&'a str>,
     pub partitioner: Partitioner,
 }
 
 impl<'a> KafkaOptions<'a> {
-    /// `metadata` are the indices of the columns of `spec` that are no part of a record's halves.
+    /// Reads the options of a table of `kafka`, or of `upsert-kafka`.
     pub fn read(spec: &'a TableSpec, upsert: bool) -> Result<Self> {
         let raw = Options::new(spec);
         let name = if upsert { "upsert-kafka" } else { "kafka" };
@@ -144,27 +146,52 @@ impl<'a> KafkaOptions<'a> {
             None => None,
         };
         let properties = Properties::read(&raw)?;
-        let start = if upsert { Place::Earliest } else { start(&raw, &properties)? };
+        let start = if upsert { Place::Earliest } else { start(&raw)? };
         let guarantee = guarantee(&raw)?;
         let id_prefix = raw.get("sink.transactional-id-prefix").filter(|p| !p.trim().is_empty());
         Ok(Self {
             upsert,
             topics: topics(&raw, upsert)?,
-            value,
             key,
             start,
-            stop: stop(&raw, &properties)?,
+            stop: stop(&raw)?,
             discovery: discovery(&raw)?,
             on_error: match raw.choice("rialto.on-error", &["skip", "fail"])? {
                 Some("fail") => OnError::Fail,
                 _ => OnError::Skip,
             },
+            ignores: ignores(&value)?,
             guarantee,
             id_prefix,
             partitioner: partitioner(&raw)?,
             properties,
+            value,
             raw,
         })
+    }
+
+    /// Checks what only a reader needs: a sink has no start.
+    pub fn check_source(&self) -> Result<()> {
+        let places = [(Some(&self.start), "scan.startup"), (self.stop.as_ref(), "scan.bounded")];
+        for (_, kind) in places.iter().filter(|(place, _)| *place == Some(&Place::Group)) {
+            if self.properties.get("group.id").is_some() {
+                continue;
+            }
+            let mode = format!("{kind}.mode");
+            return Err(ConnectorError::new(format!(
+                "table '{}' asks for the offsets of a group, and names no group",
+                self.raw.table()
+            ))
+            .detail(match self.raw.get(&mode) {
+                Some(_) => format!("'{mode}' is 'group-offsets'"),
+                None => format!("'{mode}' is not set, and 'group-offsets' by default"),
+            })
+            .hint(format!(
+                "set 'properties.group.id', or '{mode}' = '{}-offset'",
+                if *kind == "scan.startup" { "earliest" } else { "latest" }
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -348,6 +375,11 @@ fn half(
     Ok(Half { format, spec, columns })
 }
 
+fn ignores(half: &Half) -> Result<bool> {
+    let option = format!("{}.ignore-parse-errors", half.format.name);
+    Options::new(&half.spec).boolean(&option, false)
+}
+
 fn topics(raw: &Options<'_>, upsert: bool) -> Result<Topics> {
     match (raw.get("topic"), raw.get("topic-pattern")) {
         (Some(list), None) => {
@@ -375,20 +407,20 @@ fn topics(raw: &Options<'_>, upsert: bool) -> Result<Topics> {
 const PLACES: &[&str] =
     &["earliest-offset", "latest-offset", "group-offsets", "timestamp", "specific-offsets"];
 
-fn start(raw: &Options<'_>, properties: &Properties) -> Result<Place> {
+fn start(raw: &Options<'_>) -> Result<Place> {
     let mode = raw.choice("scan.startup.mode", PLACES)?.unwrap_or("group-offsets");
-    place(raw, properties, "scan.startup", mode)
+    place(raw, "scan.startup", mode)
 }
 
-fn stop(raw: &Options<'_>, properties: &Properties) -> Result<Option<Place>> {
+fn stop(raw: &Options<'_>) -> Result<Option<Place>> {
     let words = [&["unbounded"], &PLACES[1..]].concat();
     match raw.choice("scan.bounded.mode", &words)? {
         None | Some("unbounded") => Ok(None),
-        Some(mode) => place(raw, properties, "scan.bounded", mode).map(Some),
+        Some(mode) => place(raw, "scan.bounded", mode).map(Some),
     }
 }
 
-fn place(raw: &Options<'_>, properties: &Properties, kind: &str, mode: &str) -> Result<Place> {
+fn place(raw: &Options<'_>, kind: &str, mode: &str) -> Result<Place> {
     Ok(match mode {
         "earliest-offset" => Place::Earliest,
         "latest-offset" => Place::Latest,
@@ -408,24 +440,7 @@ fn place(raw: &Options<'_>, properties: &Properties, kind: &str, mode: &str) -> 
                 raw.bad(&option, text, "of the form 'partition:0,offset:42;partition:1,offset:300'")
             })?)
         }
-        _ => {
-            if properties.get("group.id").is_none() {
-                let mode = format!("{kind}.mode");
-                return Err(ConnectorError::new(format!(
-                    "table '{}' asks for the offsets of a group, and names no group",
-                    raw.table()
-                ))
-                .detail(match raw.get(&mode) {
-                    Some(_) => format!("'{mode}' is 'group-offsets'"),
-                    None => format!("'{mode}' is not set, and 'group-offsets' by default"),
-                })
-                .hint(format!(
-                    "set 'properties.group.id', or '{mode}' = '{}-offset'",
-                    if kind == "scan.startup" { "earliest" } else { "latest" }
-                )));
-            }
-            Place::Group
-        }
+        _ => Place::Group,
     })
 }
 
@@ -500,7 +515,8 @@ mod tests {
 
     fn refused(pairs: &[(&str, &str)]) -> String {
         let spec = spec(pairs);
-        KafkaOptions::read(&spec, false).err().unwrap().to_string()
+        let read = KafkaOptions::read(&spec, false).and_then(|options| options.check_source());
+        read.err().unwrap().to_string()
     }
 
     #[test]

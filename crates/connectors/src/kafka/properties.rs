@@ -2,10 +2,18 @@
 //!
 //! [`KNOWN`] is the whole table, which `docs/connectors.md` shows.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 
 use crate::error::{ConnectorError, Result};
 use crate::options::{Options, nearest};
+
+/// The ways to log in.
+const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
+/// How long a broker is waited for that is asked something, unless the table says it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the settings are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +100,7 @@ const KNOWN: &[(&str, &str, For)] = &[
         For::Producer,
     ),
     ("transaction.timeout.ms", "transaction.timeout.ms", For::Producer),
+    ("default.api.timeout.ms", "", For::Nobody),
     ("transactional.id", "", For::Nobody),
     ("buffer.memory", "", For::Nobody),
     ("max.block.ms", "", For::Nobody),
@@ -125,6 +134,12 @@ impl Properties {
     /// The value of a setting.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// How long a broker is waited for that is asked something.
+    pub fn patience(&self) -> Duration {
+        let given = self.get("default.api.timeout.ms").and_then(|ms| ms.trim().parse().ok());
+        given.map_or(PATIENCE, Duration::from_millis)
     }
 
     /// The brokers to begin with.
@@ -162,6 +177,10 @@ impl Properties {
                 config.set(*native, value.trim());
             }
         }
+        if config.get("reconnect.backoff.max.ms").is_none() {
+            // A broker that is back is noticed soon.
+            config.set("reconnect.backoff.max.ms", "1000");
+        }
         self.security(&mut config)?;
         config.create_native_config().map_err(|e| self.invalid(&e))?;
         Ok(config)
@@ -182,6 +201,15 @@ impl Properties {
 
     /// What has another form in librdkafka than in the Java client.
     fn security(&self, config: &mut ClientConfig) -> Result<()> {
+        if self.get("security.protocol").is_some_and(|p| p.trim().starts_with("SASL")) {
+            let mechanism = self.get("sasl.mechanism").unwrap_or("GSSAPI, which is the default");
+            if !MECHANISMS.contains(&mechanism.trim()) {
+                let known = MECHANISMS.join("', '");
+                return Err(self
+                    .bad("sasl.mechanism", &format!("it is {mechanism}"))
+                    .hint(format!("there are '{known}'")));
+            }
+        }
         if let Some(jaas) = self.get("sasl.jaas.config") {
             let (user, password) = jaas_login(jaas).map_err(|reason| {
                 self.bad("sasl.jaas.config", &reason)
@@ -361,6 +389,12 @@ mod tests {
             let error = read(&[("properties.sasl.jaas.config", bad)]).unwrap_err();
             assert!(error.to_string().contains(reason), "{error}");
         }
+    }
+
+    #[test]
+    fn kerberos_is_refused() {
+        let error = read(&[("properties.security.protocol", "SASL_SSL")]).unwrap_err();
+        assert!(error.to_string().contains("GSSAPI"), "{error}");
     }
 
     #[test]

@@ -229,10 +229,25 @@ impl Reader for KafkaReader {
                 let next = place.get("next").and_then(Value::as_i64).ok_or_else(broken)?;
                 let stop = place.get("stop").and_then(Value::as_i64);
                 let last = place.get("last").and_then(Value::as_str).map(str::to_owned);
-                self.hub.resume((topic.clone(), partition), Resume { next, stop, last })?;
+                let reader = Some(self.index);
+                let at = Resume { next, stop, last, reader };
+                self.hub.resume((topic.clone(), partition), at)?;
             }
         }
-        self.sought = position.clone();
+        // One reader may go on where several stood.
+        match (self.sought.as_object_mut(), position.as_object()) {
+            (Some(sought), Some(more)) => {
+                for (topic, partitions) in more {
+                    let place = sought.entry(topic.clone()).or_insert_with(|| json!({}));
+                    if let (Some(place), Some(more)) =
+                        (place.as_object_mut(), partitions.as_object())
+                    {
+                        place.extend(more.clone());
+                    }
+                }
+            }
+            _ => return Err(broken()),
+        }
         Ok(())
     }
 

@@ -12,11 +12,11 @@ use arrow::compute::take_record_batch;
 use rdkafka::producer::Producer;
 use rialto_engine::{Delta, Sink};
 
-use super::client::{KafkaProducer, REQUEST_TIMEOUT, explain};
+use super::client::{KafkaProducer, explain};
 use super::encode::{HalfWriter, MetadataWriter, timestamp_ms};
 use super::options::{Guarantee, KafkaOptions, Partitioner, Topics};
 use super::outbox::{Outbox, Record};
-use super::transaction::{Client, Transactions, send};
+use super::transaction::{Client, Transactions, partitions, send};
 use crate::changelog::{RowKind, changes};
 use crate::error::{ConnectorError, Result};
 use crate::spec::{Environment, TableSpec};
@@ -174,44 +174,6 @@ impl KafkaSink {
         }
     }
 
-    /// Makes what was written so far ready to be committed; answers what a restart needs to commit
-    /// the epoch.
-    pub fn prepare_epoch(&mut self, epoch: u64) -> rialto_engine::Result<Vec<u8>> {
-        match &mut self.delivery {
-            Delivery::Direct(direct) => direct.flush().map(|()| Vec::new()),
-            Delivery::Transactional(sink) => {
-                sink.open()?;
-                let outbox = std::mem::take(&mut sink.outbox);
-                let kept = outbox.encode(&sink.run, sink.seen.as_deref());
-                sink.prepared.insert(epoch, outbox);
-                Ok(kept)
-            }
-        }
-    }
-
-    /// Puts an epoch into the topic, unless it is there.
-    pub fn commit_epoch(&mut self, epoch: u64) -> rialto_engine::Result<()> {
-        match &mut self.delivery {
-            Delivery::Direct(_) => Ok(()),
-            Delivery::Transactional(sink) => sink.commit(epoch),
-        }
-    }
-
-    /// Goes on after an epoch that another process prepared: sees to it that the epoch is in the
-    /// topic, once.
-    pub fn recover_epoch(&mut self, epoch: u64, prepared: &[u8]) -> rialto_engine::Result<()> {
-        match &mut self.delivery {
-            Delivery::Direct(_) => Ok(()),
-            Delivery::Transactional(_) if prepared.is_empty() => Ok(()),
-            Delivery::Transactional(sink) => {
-                sink.transactions.recover(epoch, prepared)?;
-                sink.open()?;
-                sink.committed = Some(epoch);
-                Ok(())
-            }
-        }
-    }
-
     /// For tests: lets the next transaction wait before its end, longer than it may last.
     #[doc(hidden)]
     pub fn hold_next_transaction(&mut self, hold: std::time::Duration) {
@@ -251,12 +213,38 @@ impl Sink for KafkaSink {
         Ok(())
     }
 
-    fn prepare(&mut self, epoch: u64) -> rialto_engine::Result<()> {
-        self.prepare_epoch(epoch).map(drop)
+    fn prepare(&mut self, epoch: u64) -> rialto_engine::Result<Vec<u8>> {
+        match &mut self.delivery {
+            Delivery::Direct(direct) => direct.flush().map(|()| Vec::new()),
+            Delivery::Transactional(sink) => {
+                sink.open()?;
+                let outbox = std::mem::take(&mut sink.outbox);
+                let kept = outbox.encode(&sink.run, sink.seen.as_deref());
+                sink.prepared.insert(epoch, outbox);
+                Ok(kept)
+            }
+        }
     }
 
     fn commit(&mut self, epoch: u64) -> rialto_engine::Result<()> {
-        self.commit_epoch(epoch)
+        match &mut self.delivery {
+            Delivery::Direct(_) => Ok(()),
+            Delivery::Transactional(sink) => sink.commit(epoch),
+        }
+    }
+
+    fn recover(&mut self, epoch: u64, prepared: &[u8]) -> rialto_engine::Result<()> {
+        match &mut self.delivery {
+            Delivery::Direct(_) => Ok(()),
+            // The checkpoint is from when the sink promised less.
+            Delivery::Transactional(_) if prepared.is_empty() => Ok(()),
+            Delivery::Transactional(sink) => {
+                sink.transactions.recover(epoch, prepared)?;
+                sink.open()?;
+                sink.committed = Some(epoch);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -281,19 +269,6 @@ impl Spread {
                 Some(partition)
             }
         }
-    }
-}
-
-/// How many partitions a topic has.
-fn partitions(producer: &KafkaProducer, topic: &str) -> std::result::Result<i32, String> {
-    let metadata = producer
-        .client()
-        .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
-        .map_err(|e| format!("no broker answers: {}", explain(&e, producer.context())))?;
-    let found = metadata.topics().iter().find(|t| t.name() == topic);
-    match found.map(|t| t.partitions().len()) {
-        Some(count) if count > 0 => i32::try_from(count).map_err(|e| e.to_string()),
-        _ => Err(format!("the topic '{topic}' does not exist")),
     }
 }
 
@@ -359,7 +334,7 @@ impl Direct {
         let Some(producer) = &self.producer else { return Ok(()) };
         while producer.in_flight_count() > 0 {
             // A time-out of this call is none of a record's: those have one of their own.
-            let _ = producer.flush(REQUEST_TIMEOUT);
+            let _ = producer.flush(producer.context().patience);
             self.check()?;
             if !self.waits {
                 break;

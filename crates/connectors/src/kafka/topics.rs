@@ -7,7 +7,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{KafkaConsumer, REQUEST_TIMEOUT, explain};
+use super::client::{KafkaConsumer, explain};
 use super::options::{Place, Topics};
 
 /// A partition of a topic.
@@ -29,7 +29,7 @@ pub(super) fn partitions(consumer: &KafkaConsumer, topics: &Topics) -> Result<Ve
         }
         Topics::Pattern(pattern) => {
             let metadata = consumer
-                .fetch_metadata(None, REQUEST_TIMEOUT)
+                .fetch_metadata(None, consumer.context().patience)
                 .map_err(|e| unreachable(consumer, &e))?;
             for topic in metadata.topics() {
                 if topic.error().is_none()
@@ -49,7 +49,7 @@ pub(super) fn partitions(consumer: &KafkaConsumer, topics: &Topics) -> Result<Ve
 
 fn of_topic(consumer: &KafkaConsumer, name: &str) -> Result<Vec<Split>, Failed> {
     let metadata = consumer
-        .fetch_metadata(Some(name), REQUEST_TIMEOUT)
+        .fetch_metadata(Some(name), consumer.context().patience)
         .map_err(|e| unreachable(consumer, &e))?;
     let topic = metadata.topics().iter().find(|t| t.name() == name);
     let error = topic.and_then(|t| t.error()).map(RDKafkaErrorCode::from);
@@ -66,7 +66,7 @@ fn of_topic(consumer: &KafkaConsumer, name: &str) -> Result<Vec<Split>, Failed> 
 
 /// Whether a topic is there; `None` where nobody can say.
 pub(super) fn exists(consumer: &KafkaConsumer, name: &str) -> Option<bool> {
-    let metadata = consumer.fetch_metadata(Some(name), REQUEST_TIMEOUT).ok()?;
+    let metadata = consumer.fetch_metadata(Some(name), consumer.context().patience).ok()?;
     let topic = metadata.topics().iter().find(|t| t.name() == name)?;
     match topic.error().map(RDKafkaErrorCode::from) {
         None => Some(!topic.partitions().is_empty()),
@@ -121,7 +121,7 @@ fn ask(consumer: &KafkaConsumer, splits: &[Split], at: Offset) -> Result<Offsets
     }
     let asked = list(splits, at)?;
     let answer = consumer
-        .offsets_for_times(asked, REQUEST_TIMEOUT)
+        .offsets_for_times(asked, consumer.context().patience)
         .map_err(|e| unreachable(consumer, &e))?;
     read(&answer, |split, error| format!("no offset of {}/{}: {error}", split.0, split.1))
 }
@@ -135,7 +135,7 @@ fn group(
         return Ok(Offsets::new());
     }
     let answer = consumer
-        .committed_offsets(list(splits, Offset::Invalid)?, REQUEST_TIMEOUT)
+        .committed_offsets(list(splits, Offset::Invalid)?, consumer.context().patience)
         .map_err(|e| unreachable(consumer, &e))?;
     let mut found =
         read(&answer, |split, error| format!("no offset of {}/{}: {error}", split.0, split.1))?;

@@ -33,6 +33,8 @@ use crate::spec::Output;
 const TRANSACTION_TIMEOUT_MS: u64 = 60_000;
 /// How long one call may take before its outcome is looked at.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a topic is waited for that a broker may be making.
+const TOPIC_WAIT: Duration = Duration::from_secs(2);
 /// How often the same epoch is tried before the sink gives up.
 const TRIES_MAX: usize = 20;
 
@@ -71,9 +73,39 @@ impl Client {
     }
 
     pub fn producer(&self, config: &ClientConfig) -> rialto_engine::Result<KafkaProducer> {
-        let context = Context::new(&self.table, &self.stderr);
+        let context = Context::new(&self.table, self.properties.patience(), &self.stderr);
         KafkaProducer::from_config_and_context(config, context)
             .map_err(|e| self.failed(e.to_string()))
+    }
+}
+
+/// How many partitions a topic has. One that is not there may be made by the broker, because it was
+/// asked for: that is waited for a little.
+pub(super) fn partitions(producer: &KafkaProducer, topic: &str) -> Result<i32, String> {
+    let since = Instant::now();
+    loop {
+        let metadata =
+            producer
+                .client()
+                .fetch_metadata(Some(topic), producer.context().patience)
+                .map_err(|e| format!("no broker answers: {}", explain(&e, producer.context())))?;
+        let found = metadata.topics().iter().find(|t| t.name() == topic);
+        let error = found.and_then(|t| t.error()).map(RDKafkaErrorCode::from);
+        let count = found.map_or(0, |t| t.partitions().len());
+        match error {
+            None if count > 0 => return i32::try_from(count).map_err(|e| e.to_string()),
+            None
+            | Some(
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::LeaderNotAvailable,
+            ) if since.elapsed() > TOPIC_WAIT => {
+                return Err(format!("the topic '{topic}' does not exist"));
+            }
+            None
+            | Some(
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::LeaderNotAvailable,
+            ) => std::thread::sleep(Duration::from_millis(100)),
+            Some(error) => return Err(format!("the topic cannot be written: {error}")),
+        }
     }
 }
 
@@ -157,7 +189,6 @@ impl Transactions {
         if self.producer.is_some() {
             return Ok(());
         }
-        self.claim()?;
         let mut config = self.client.producer_config()?;
         config
             .set("transactional.id", &self.id)
@@ -166,6 +197,8 @@ impl Transactions {
         config.remove("delivery.timeout.ms");
         config.set("message.timeout.ms", self.timeout.as_millis().to_string());
         let producer = self.client.producer(&config)?;
+        partitions(&producer, &self.client.topic).map_err(|e| self.client.failed(e))?;
+        self.claim()?;
         let begun = Instant::now();
         loop {
             match producer.init_transactions(CALL_TIMEOUT) {
@@ -238,7 +271,8 @@ impl Transactions {
             .set("group.id", format!("{}-{ending}", self.id))
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed");
-        let context = Context::new(&self.client.table, &self.client.stderr);
+        let patience = self.client.properties.patience();
+        let context = Context::new(&self.client.table, patience, &self.client.stderr);
         KafkaConsumer::from_config_and_context(&config, context)
             .map_err(|e| self.client.failed(e.to_string()))
     }

@@ -45,7 +45,7 @@ impl Output {
     fn prepare(&mut self, epoch: u64, rows: &[&str]) -> Vec<u8> {
         let rows: Vec<_> = rows.iter().map(|text| (*text, epoch as i64, 1)).collect();
         self.write(&rows);
-        self.sink.prepare_epoch(epoch).unwrap()
+        self.sink.prepare(epoch).unwrap()
     }
 
     pub fn commit(&mut self, epoch: u64) {
@@ -123,8 +123,8 @@ fn keys_partitions_and_timestamps_are_written() {
     }
 
     let topic = broker.topic(1, &[]);
-    let mut spec = of(broker, "kafka", &topic, &[("s", Utf8), ("n", Int64)])
-        .option_set("format", "json");
+    let mut spec =
+        of(broker, "kafka", &topic, &[("s", Utf8), ("n", Int64)]).option_set("format", "json");
     spec.schema = Arc::new(arrow::datatypes::Schema::new(vec![
         arrow::datatypes::Field::new("s", Utf8, true),
         arrow::datatypes::Field::new("at", TIMESTAMP_LTZ(), true),
@@ -189,13 +189,13 @@ fn nothing_is_seen_before_the_commit_and_a_commit_counts_once() {
     let mut output = Output::open(&exactly_once(broker, &topic));
     output.prepare(1, &["a", "b"]);
     assert!(committed(broker, &topic).is_empty());
-    output.sink.commit_epoch(1).unwrap();
-    output.sink.commit_epoch(1).unwrap();
+    output.sink.commit(1).unwrap();
+    output.sink.commit(1).unwrap();
     output.prepare(2, &["c"]);
     // An epoch may be empty, and several may be committed by one call.
-    output.sink.prepare_epoch(3).unwrap();
-    output.sink.commit_epoch(3).unwrap();
-    output.sink.commit_epoch(2).unwrap();
+    output.sink.prepare(3).unwrap();
+    output.sink.commit(3).unwrap();
+    output.sink.commit(2).unwrap();
     let mut rows = committed(broker, &topic);
     rows.sort();
     assert_eq!(rows, ["a|1", "b|1", "c|2"]);
@@ -208,34 +208,34 @@ fn a_prepared_epoch_outlives_its_process() {
     let spec = exactly_once(broker, &topic);
     let mut first = Output::open(&spec);
     first.prepare(1, &["a"]);
-    first.sink.commit_epoch(1).unwrap();
+    first.sink.commit(1).unwrap();
     // Killed between preparing and committing.
     let kept = first.prepare(2, &["b", "c"]);
     drop(first);
     let mut second = Output::open(&spec);
-    second.sink.recover_epoch(2, &kept).unwrap();
+    second.sink.recover(2, &kept).unwrap();
     assert_eq!(committed(broker, &topic), ["a|1", "b|2", "c|2"]);
     // Killed while it recovered: it recovers again.
     drop(second);
     let mut third = Output::open(&spec);
-    third.sink.recover_epoch(2, &kept).unwrap();
-    third.sink.commit_epoch(2).unwrap();
+    third.sink.recover(2, &kept).unwrap();
+    third.sink.commit(2).unwrap();
     // Killed between the commit and its acknowledgement, with an epoch begun.
     let kept = third.prepare(3, &["d"]);
-    third.sink.commit_epoch(3).unwrap();
+    third.sink.commit(3).unwrap();
     third.write(&[("lost", 4, 1)]);
     drop(third);
     let mut fourth = Output::open(&spec);
-    fourth.sink.recover_epoch(3, &kept).unwrap();
+    fourth.sink.recover(3, &kept).unwrap();
     let kept = fourth.prepare(4, &["e"]);
     drop(fourth);
     let mut fifth = Output::open(&spec);
-    fifth.sink.recover_epoch(4, &kept).unwrap();
+    fifth.sink.recover(4, &kept).unwrap();
     fifth.prepare(5, &["f"]);
-    fifth.sink.commit_epoch(5).unwrap();
+    fifth.sink.commit(5).unwrap();
     assert_eq!(committed(broker, &topic), ["a|1", "b|2", "c|2", "d|3", "e|4", "f|5"]);
 
-    let error = Output::open(&spec).sink.recover_epoch(5, b"something else").unwrap_err();
+    let error = Output::open(&spec).sink.recover(5, b"something else").unwrap_err();
     assert!(error.to_string().contains("not written by this connector"), "{error}");
 }
 
@@ -247,16 +247,16 @@ fn a_job_that_starts_anew_counts_anew() {
     let mut first = Output::open(&spec);
     for epoch in 1..=3 {
         first.prepare(epoch, &["old"]);
-        first.sink.commit_epoch(epoch).unwrap();
+        first.sink.commit(epoch).unwrap();
     }
     drop(first);
     // Its epochs 1 and 2 are not those of the run before.
     let mut second = Output::open(&spec);
     second.prepare(1, &["new"]);
-    second.sink.commit_epoch(1).unwrap();
+    second.sink.commit(1).unwrap();
     let kept = second.prepare(2, &["new"]);
     drop(second);
-    Output::open(&spec).sink.recover_epoch(2, &kept).unwrap();
+    Output::open(&spec).sink.recover(2, &kept).unwrap();
     assert_eq!(committed(broker, &topic), ["old|1", "old|2", "old|3", "new|1", "new|2"]);
 }
 
@@ -264,14 +264,13 @@ fn a_job_that_starts_anew_counts_anew() {
 fn an_expired_transaction_loses_nothing() {
     let Some(broker) = broker() else { return };
     let topic = broker.topic(1, &[]);
-    let spec = exactly_once(broker, &topic)
-        .option_set("properties.transaction.timeout.ms", "1000");
+    let spec = exactly_once(broker, &topic).option_set("properties.transaction.timeout.ms", "1000");
     let mut output = Output::open(&spec);
     output.prepare(1, &["a", "b"]);
     output.sink.hold_next_transaction(Duration::from_millis(2500));
-    output.sink.commit_epoch(1).unwrap();
+    output.sink.commit(1).unwrap();
     output.prepare(2, &["c"]);
-    output.sink.commit_epoch(2).unwrap();
+    output.sink.commit(2).unwrap();
     assert_eq!(committed(broker, &topic), ["a|1", "b|1", "c|2"]);
 }
 
@@ -279,25 +278,24 @@ fn an_expired_transaction_loses_nothing() {
 fn a_second_process_shuts_out_the_first() {
     let Some(broker) = broker() else { return };
     let topic = broker.topic(1, &[]);
-    let spec = exactly_once(broker, &topic)
-        .option_set("properties.transaction.timeout.ms", "3000");
+    let spec = exactly_once(broker, &topic).option_set("properties.transaction.timeout.ms", "3000");
     let mut first = Output::open(&spec);
     let kept = first.prepare(1, &["a"]);
     let mut second = Output::open(&spec);
-    second.sink.recover_epoch(1, &kept).unwrap();
+    second.sink.recover(1, &kept).unwrap();
     second.prepare(2, &["b"]);
-    let error = first.sink.commit_epoch(1).unwrap_err().to_string();
+    let error = first.sink.commit(1).unwrap_err().to_string();
     assert!(error.contains("another process writes under the same"), "{error}");
-    second.sink.commit_epoch(2).unwrap();
+    second.sink.commit(2).unwrap();
     assert_eq!(committed(broker, &topic), ["a|1", "b|2"]);
     // Also where the first was away for longer than its transactions last.
     second.prepare(3, &["c"]);
     let mut third = Output::open(&spec);
     third.prepare(1, &["d"]);
     second.sink.hold_next_transaction(Duration::from_millis(3500));
-    let error = second.sink.commit_epoch(3).unwrap_err().to_string();
+    let error = second.sink.commit(3).unwrap_err().to_string();
     assert!(error.contains("another process writes under the same"), "{error}");
-    third.sink.commit_epoch(1).unwrap();
+    third.sink.commit(1).unwrap();
     assert_eq!(committed(broker, &topic), ["a|1", "b|2", "d|1"]);
 }
 

@@ -51,16 +51,13 @@ fn every_start_mode_finds_its_place() {
         ("scan.bounded.specific-offsets", "partition:0,offset:3"),
     ];
     assert_eq!(from(&end), [0, 1, 2]);
-    let end = [
-        ("scan.bounded.mode", "timestamp"),
-        ("scan.bounded.timestamp-millis", now.as_str()),
-    ];
+    let end = [("scan.bounded.mode", "timestamp"), ("scan.bounded.timestamp-millis", now.as_str())];
     assert_eq!(from(&end), Vec::from_iter(0..10));
 
     let group = [(mode, "group-offsets"), ("properties.group.id", "places")];
-    let spec = group.iter().fold(table(broker, &topic, &columns).bounded(), |spec, (k, v)| {
-        spec.option_set(k, v)
-    });
+    let spec = group
+        .iter()
+        .fold(table(broker, &topic, &columns).bounded(), |spec, (k, v)| spec.option_set(k, v));
     let error = Input::open(&spec, 1).failure();
     assert!(error.contains("has committed no offset"), "{error}");
     let reset = [&group[..], &[("properties.auto.offset.reset", "earliest")]].concat();
@@ -83,8 +80,8 @@ fn the_latest_offset_is_that_of_the_start() {
     let Some(broker) = broker() else { return };
     let topic = broker.topic(2, &[]);
     broker.write(&topic, 0, &["{\"n\": 1}"]);
-    let spec = table(broker, &topic, &[("n", Int64)])
-        .option_set("scan.startup.mode", "latest-offset");
+    let spec =
+        table(broker, &topic, &[("n", Int64)]).option_set("scan.startup.mode", "latest-offset");
     let mut input = Input::open(&spec, 1);
     while input.positions()[0].as_object().unwrap().is_empty() {
         input.poll(100).unwrap();
@@ -114,10 +111,8 @@ fn metadata_headers_and_keys_stand_beside_the_value() {
     producer.send(record.timestamp(5)).map_err(|(e, _)| e).unwrap();
     producer.flush(Duration::from_secs(10)).unwrap();
 
-    let entries = Fields::from(vec![
-        Field::new("keys", Utf8, false),
-        Field::new("values", Binary, true),
-    ]);
+    let entries =
+        Fields::from(vec![Field::new("keys", Utf8, false), Field::new("values", Binary, true)]);
     let entries = Field::new("entries", DataType::Struct(entries), false);
     let spec = table(broker, &topic, &[("k_id", DataType::Int16), ("n", Int64)])
         .option_set("key.format", "raw")
@@ -245,8 +240,7 @@ fn a_restart_goes_on_with_any_number_of_readers() {
     broker.write(&topic, 0, &["{\"n\": 1000}"]);
     for readers in [1, 2, 5] {
         let after = Input::resume(&spec, readers, &positions).to_end().net();
-        let mut all: Vec<i64> =
-            before.iter().chain(&after).map(|n| n.parse().unwrap()).collect();
+        let mut all: Vec<i64> = before.iter().chain(&after).map(|n| n.parse().unwrap()).collect();
         all.sort_unstable();
         let expected: Vec<i64> = (0..50).chain(100..150).chain(200..250).collect();
         assert_eq!(all, expected, "{readers} readers");
@@ -308,9 +302,8 @@ fn formats_read_whole_messages() {
     let Some(broker) = broker() else { return };
     let topic = broker.topic(1, &[]);
     broker.write(&topic, 0, &["1,\"a\nb\"", "\"2", "3,c\n"]);
-    let csv = table(broker, &topic, &[("n", Int64), ("s", Utf8)])
-        .option_set("format", "csv")
-        .bounded();
+    let csv =
+        table(broker, &topic, &[("n", Int64), ("s", Utf8)]).option_set("format", "csv").bounded();
     let read = Input::open(&csv, 1).to_end();
     assert_eq!(read.net(), ["1|a\nb", "3|c"]);
     assert_eq!(read.dead[0].position, format!("{topic}/0/1"));
@@ -329,9 +322,8 @@ fn formats_read_whole_messages() {
         ("3", None),
     ];
     broker.write_keyed(&topic, &records);
-    let changes = table(broker, &topic, &[("n", Int64)])
-        .option_set("format", "debezium-json")
-        .bounded();
+    let changes =
+        table(broker, &topic, &[("n", Int64)]).option_set("format", "debezium-json").bounded();
     let read = Input::open(&changes, 1).to_end();
     assert_eq!(read.net(), ["2"]);
     assert!(read.dead.is_empty());

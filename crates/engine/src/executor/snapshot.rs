@@ -61,6 +61,11 @@ impl ShardState {
         tables.into_iter().try_for_each(|table| part.apply(table))
     }
 
+    /// All that there is, by node, each table whole.
+    pub fn whole(&self) -> Vec<(usize, Vec<TableImage>)> {
+        self.nodes.iter().map(|(&node, part)| (node, part.whole())).collect()
+    }
+
     /// The state of a node.
     pub fn node(&self, node: usize) -> Option<&StatePart> {
         self.nodes.get(&node)

@@ -61,6 +61,20 @@ impl StatePart {
         })
     }
 
+    /// All that there is, each table whole: what merging checkpoints comes to.
+    pub fn whole(&self) -> Vec<TableImage> {
+        let image = |name: &String| {
+            let mut entries = Vec::new();
+            for (slot, bytes) in self.slots(name) {
+                slot.put(&mut entries);
+                (bytes.len() as u32).put(&mut entries);
+                entries.extend_from_slice(bytes);
+            }
+            TableImage { name: name.clone(), full: true, entries }
+        };
+        self.tables.keys().map(image).collect()
+    }
+
     /// The names of the tables.
     pub fn tables(&self) -> impl Iterator<Item = &str> {
         self.tables.keys().map(String::as_str)

@@ -1,6 +1,7 @@
 //! A circuit from step plans. What several outputs share is built once.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -125,9 +126,24 @@ impl Build<'_> {
             Some(&node) => node,
             None => self.operator(plan, inputs)?,
         };
+        let identity = self.identity(plan);
+        self.circuit.identify(node, identity);
         self.equal.insert(saying, node);
         self.nodes.insert(Arc::as_ptr(plan), node);
         Ok(node)
+    }
+
+    /// What a node is, in short, the same in every run: what it does, its columns, and what its
+    /// inputs are. A checkpoint's state is given to a node of the same identity alone.
+    fn identity(&self, plan: &StepPlan) -> String {
+        // The hasher of no keys gives the same in every process.
+        let mut hasher = DefaultHasher::new();
+        format!("{:?} {:?}", plan.node, plan.schema.fields()).hash(&mut hasher);
+        for input in &plan.inputs {
+            let node = self.nodes.get(&Arc::as_ptr(input));
+            node.map(|&node| self.circuit.identity(node)).hash(&mut hasher);
+        }
+        format!("{:016x}", hasher.finish())
     }
 
     fn operator(&mut self, plan: &Arc<StepPlan>, inputs: Vec<NodeId>) -> Result<NodeId> {

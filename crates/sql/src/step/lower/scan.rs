@@ -44,10 +44,18 @@ const CHANGELOG_OPTION: &str = "rialto.changelog";
 /// The formats whose records are changes of rows.
 const CHANGELOG_FORMATS: &[&str] = &["debezium-json"];
 
+/// The connectors that make changes of rows and keys.
+const CHANGELOG_CONNECTORS: &[&str] = &["upsert-kafka"];
+
 /// Whether the table's source takes rows back.
 fn has_changes(table: &TableDef) -> bool {
+    let one_of = |option: &str, names: &[&str]| {
+        table.options.get(option).is_some_and(|value| names.contains(&value))
+    };
     table.options.get(CHANGELOG_OPTION) == Some("true")
-        || table.options.get("format").is_some_and(|f| CHANGELOG_FORMATS.contains(&f))
+        || one_of("connector", CHANGELOG_CONNECTORS)
+        || one_of("format", CHANGELOG_FORMATS)
+        || one_of("value.format", CHANGELOG_FORMATS)
 }
 
 fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {

@@ -1,0 +1,190 @@
+//! Takes a job's checkpoints, and gives a job back what an earlier run of it left.
+
+use std::time::Instant;
+
+use rialto_engine::executor::Executor;
+use rialto_engine::state::StateWriter;
+use rialto_engine::view::View;
+use rialto_engine::{Delta, EngineError, Result};
+
+use super::manifest::{Manifest, Node, OutputState};
+use super::store::{CheckpointError, CheckpointStore};
+use super::writer::{Taken, Writer};
+use super::{CheckpointOptions, Resumed};
+use crate::job::{JobOutput, Summary, Target};
+
+/// What a job is, as far as its checkpoints must know.
+pub(crate) struct Identity {
+    pub nodes: Vec<Node>,
+    pub sources: Vec<String>,
+    pub shards: usize,
+}
+
+/// Keeps the checkpoints of one running job.
+pub(crate) struct Keeper {
+    writer: Writer,
+    options: CheckpointOptions,
+    identity: Identity,
+    /// The last checkpoint that was taken.
+    epoch: u64,
+    taken: Instant,
+    /// The rows of the outputs that no sink takes.
+    views: Vec<Option<View>>,
+}
+
+/// What no longer fits a checkpoint, in words.
+fn difference(kept: &Manifest, now: &Identity, outputs: &[JobOutput]) -> Option<String> {
+    let new: Vec<&str> =
+        (now.nodes.iter().filter(|n| !kept.nodes.contains(n))).map(|n| n.name.as_str()).collect();
+    let gone: Vec<&str> =
+        (kept.nodes.iter().filter(|n| !now.nodes.contains(n))).map(|n| n.name.as_str()).collect();
+    let names = kept.outputs.iter().map(|o| &o.name);
+    if kept.nodes == now.nodes && names.eq(outputs.iter().map(|o| &o.name)) {
+        return None;
+    }
+    let list = |all: &[&str]| if all.is_empty() { "none".into() } else { all.join(", ") };
+    Some(format!("operators that are new: {}; that are gone: {}", list(&new), list(&gone)))
+}
+
+impl Keeper {
+    /// Begins to keep checkpoints of a job that has not stepped yet. If there is one of an earlier
+    /// run that did not come to its end, the job goes on from it.
+    pub fn start(
+        store: CheckpointStore,
+        options: CheckpointOptions,
+        identity: Identity,
+        executor: &mut Executor,
+        outputs: &mut [JobOutput],
+    ) -> std::result::Result<(Self, Resumed), CheckpointError> {
+        let view = |output: &JobOutput| match output.target {
+            Target::Observer => View::new(output.schema.clone()).map(Some),
+            Target::Sink(_) => Ok(None),
+        };
+        let mut views = outputs.iter().map(view).collect::<Result<Vec<_>>>()?;
+        let found = store.newest()?;
+        let mut resumed = Resumed { broken: found.broken, ..Resumed::default() };
+        let unfinished = found.manifest.filter(|manifest| !manifest.finished);
+        let mut epoch = store.epochs()?.first().copied().unwrap_or(0);
+        let mut same_shards = None;
+        match unfinished {
+            // What is there is of a job that has ended, or of none.
+            None => store.clear()?,
+            Some(manifest) => {
+                if let Some(difference) = difference(&manifest, &identity, outputs) {
+                    return Err(CheckpointError::Changed { epoch: manifest.epoch, difference });
+                }
+                let loaded = store.load(&manifest)?;
+                executor.restore(loaded.circuit)?;
+                for (at, view) in views.iter_mut().enumerate() {
+                    if let (Some(view), Some(part)) = (view, loaded.views.node(at)) {
+                        view.restore(part)?;
+                    }
+                }
+                for (output, prepared) in outputs.iter_mut().zip(&loaded.prepared) {
+                    if let (Target::Sink(sink), Some(prepared)) = (&mut output.target, prepared) {
+                        sink.recover(manifest.epoch, prepared)?;
+                    }
+                }
+                epoch = epoch.max(manifest.epoch);
+                resumed.epoch = Some(manifest.epoch);
+                resumed.summary = manifest.summary;
+                if manifest.shards == identity.shards {
+                    same_shards = Some(manifest);
+                }
+            }
+        }
+        let writer = Writer::start(store, options.retained, same_shards.as_ref());
+        let writer = writer.map_err(|e| CheckpointError::Broken(e.to_string()))?;
+        let keeper = Self { writer, options, identity, epoch, taken: Instant::now(), views };
+        Ok((keeper, resumed))
+    }
+
+    /// The rows of a view that was given back; none where it is empty.
+    pub fn rows(&self, output: usize) -> Result<Option<Delta>> {
+        let Some(view) = &self.views[output] else { return Ok(None) };
+        let rows = Delta::insert_only(view.read(&[])?);
+        Ok(Some(rows).filter(|rows| !rows.is_empty()))
+    }
+
+    /// Takes in the change of a view.
+    pub fn changed(&mut self, output: usize, delta: &Delta) -> Result<()> {
+        match &mut self.views[output] {
+            Some(view) => view.apply(delta),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it is time for the next checkpoint.
+    pub fn is_due(&self) -> bool {
+        !self.writer.is_busy() && self.taken.elapsed() >= self.options.interval
+    }
+
+    /// Takes a checkpoint and has it written beside the job.
+    pub fn take(
+        &mut self,
+        executor: &mut Executor,
+        outputs: &mut [JobOutput],
+        summary: Summary,
+        finished: bool,
+        clock_ms: i64,
+    ) -> Result<()> {
+        self.taken = Instant::now();
+        self.epoch += 1;
+        let snapshot = executor.checkpoint()?;
+        let mut views = Vec::new();
+        for (at, view) in self.views.iter_mut().enumerate() {
+            if let Some(view) = view {
+                let mut writer = StateWriter::new();
+                view.checkpoint(&mut writer)?;
+                let written = writer.finish();
+                if !written.is_empty() {
+                    views.push((at, written));
+                }
+            }
+        }
+        let (mut prepared, mut states) = (Vec::new(), Vec::new());
+        for output in outputs.iter_mut() {
+            states.push(OutputState { name: output.name.clone(), prepared: None });
+            prepared.push(match &mut output.target {
+                Target::Sink(sink) => Some(sink.prepare(self.epoch)?),
+                Target::Observer => None,
+            });
+        }
+        let Identity { nodes, sources, shards } = &self.identity;
+        let manifest = Manifest {
+            epoch: self.epoch,
+            rialto: env!("CARGO_PKG_VERSION").into(),
+            taken_ms: clock_ms,
+            finished,
+            shards: *shards,
+            nodes: nodes.clone(),
+            sources: sources.clone(),
+            progress: snapshot.progress,
+            summary,
+            state: Vec::new(),
+            views: Vec::new(),
+            outputs: states,
+        };
+        let taken = Taken { manifest, shards: snapshot.shards, views, prepared };
+        Ok(self.writer.write(taken)?)
+    }
+
+    /// Lets the sinks make visible what a checkpoint that has become durable promises; `wait` for
+    /// the one that is being written.
+    pub fn settle(&mut self, outputs: &mut [JobOutput], wait: bool) -> Result<()> {
+        if let Some(epoch) = self.writer.take_done(wait)? {
+            for output in outputs {
+                if let Target::Sink(sink) = &mut output.target {
+                    sink.commit(epoch)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<CheckpointError> for EngineError {
+    fn from(error: CheckpointError) -> Self {
+        Self::sink("checkpoints", error)
+    }
+}

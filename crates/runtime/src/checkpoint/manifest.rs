@@ -1,0 +1,53 @@
+//! One checkpoint as it is written.
+
+use rialto_engine::executor::CircuitProgress;
+use serde::{Deserialize, Serialize};
+
+use crate::job::Summary;
+
+/// Everything about a checkpoint but the state itself, and where that lies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The number of the checkpoint, from 1.
+    pub epoch: u64,
+    /// The Rialto that wrote it.
+    pub rialto: String,
+    /// When it was taken, in epoch milliseconds.
+    pub taken_ms: i64,
+    /// Whether the input had come to its end: there is nothing to go on with.
+    pub finished: bool,
+    /// How many shards there were.
+    pub shards: usize,
+    /// The nodes of the circuit, in order.
+    pub nodes: Vec<Node>,
+    /// The names of the sources, in order.
+    pub sources: Vec<String>,
+    /// Where the circuit stood.
+    pub progress: CircuitProgress,
+    /// What the job has done so far.
+    pub summary: Summary,
+    /// For each shard the objects that hold its state, oldest first.
+    pub state: Vec<Vec<String>>,
+    /// For the views the same.
+    pub views: Vec<String>,
+    /// The outputs, in order.
+    pub outputs: Vec<OutputState>,
+}
+
+/// A node of a circuit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// What it is, for people.
+    pub name: String,
+    /// What it does to what: nodes of equal identity can take over each other's state.
+    pub identity: String,
+}
+
+/// What a checkpoint has of an output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputState {
+    /// The name of the table, view or query.
+    pub name: String,
+    /// The object with what the sink needs to commit this epoch; none for a view.
+    pub prepared: Option<String>,
+}

@@ -1,0 +1,51 @@
+//! What is kept of a job, so that a later run goes on from it.
+//!
+//! - `keeper.rs`: takes them of a job, and gives them back to one
+//! - `manifest.rs`: one checkpoint: where the job stood, and the objects that hold its state
+//! - `object.rs`: the changed tables of a shard as bytes
+//! - `store.rs`: checkpoints in a storage: written whole, found again, merged, let go
+//! - `writer.rs`: writes them beside the running job
+//!
+//! A checkpoint is taken between two steps. The job hands over what has changed since the last one,
+//! which is all that stops it, and steps on; a thread writes the objects, and then the manifest, by
+//! which the checkpoint exists. Only then do the sinks make visible what they had prepared for it.
+//! After a crash the newest whole manifest counts: positions, state, views and sinks are as they
+//! were between the same two steps.
+
+mod keeper;
+mod manifest;
+mod object;
+mod store;
+mod writer;
+
+pub(crate) use keeper::{Identity, Keeper};
+pub use manifest::{Manifest, Node, OutputState};
+pub use store::{CheckpointError, CheckpointStore, Found};
+
+use crate::job::Summary;
+
+/// What a job found of an earlier run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resumed {
+    /// The checkpoint that it goes on from.
+    pub epoch: Option<u64>,
+    /// What had been done until then.
+    pub summary: Summary,
+    /// Newer checkpoints that could not be used, and why.
+    pub broken: Vec<String>,
+}
+
+/// How a job keeps checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointOptions {
+    /// How much time lies between two of them.
+    pub interval: std::time::Duration,
+    /// How many are kept.
+    pub retained: usize,
+}
+
+impl Default for CheckpointOptions {
+    fn default() -> Self {
+        Self { interval: std::time::Duration::from_secs(1), retained: 3 }
+    }
+}

@@ -1,0 +1,215 @@
+//! Checkpoints in a storage.
+//!
+//! ```text
+//! manifests/000000000012        one checkpoint
+//! state/000000000012-0          what shard 0 changed up to it, or, merged, all it had
+//! state/000000000012-views      the same of the views
+//! state/000000000012-sink-1     what the sink of output 1 needs to commit it
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rialto_engine::EngineError;
+use rialto_engine::executor::{Restored, ShardState};
+use rialto_storage::frame::{self, Kind};
+use rialto_storage::{Storage, StorageError};
+
+use super::manifest::Manifest;
+use super::object::{self, Tables};
+
+const MANIFEST: Kind = Kind { tag: *b"CKPT", what: "checkpoint manifest", version: 1 };
+const STATE: Kind = Kind { tag: *b"STAT", what: "checkpoint state", version: 1 };
+
+/// Why checkpoints cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The storage does not do what it should.
+    #[error("cannot keep checkpoints: {0}")]
+    Storage(#[from] StorageError),
+    /// The job is not the one whose checkpoints these are.
+    #[error("checkpoint {epoch} is of another job: {difference}")]
+    Changed {
+        /// The newest checkpoint.
+        epoch: u64,
+        /// How the jobs differ.
+        difference: String,
+    },
+    /// What is there is not what was written.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl From<EngineError> for CheckpointError {
+    fn from(error: EngineError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl From<frame::FrameError> for CheckpointError {
+    fn from(error: frame::FrameError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+type Result<T> = std::result::Result<T, CheckpointError>;
+
+/// The newest whole checkpoint, and what was found on the way to it.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The checkpoint; none where there is none that is whole.
+    pub manifest: Option<Manifest>,
+    /// Newer ones that cannot be used, and why.
+    pub broken: Vec<String>,
+}
+
+/// What a job goes on from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub circuit: Restored,
+    /// The rows of the views, by output.
+    pub views: ShardState,
+    /// What the sinks have prepared, by output.
+    pub prepared: Vec<Option<Vec<u8>>>,
+}
+
+/// The checkpoints of one job.
+#[derive(Debug, Clone)]
+pub struct CheckpointStore {
+    storage: Arc<dyn Storage>,
+}
+
+fn manifest_name(epoch: u64) -> String {
+    format!("manifests/{epoch:012}")
+}
+
+impl CheckpointStore {
+    /// The checkpoints below a storage's root.
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        Self { storage }
+    }
+
+    /// The numbers of all checkpoints, newest first, whole or not.
+    pub fn epochs(&self) -> Result<Vec<u64>> {
+        let objects = self.storage.list("manifests/")?;
+        let number = |name: &str| name.strip_prefix("manifests/")?.parse().ok();
+        let mut epochs: Vec<u64> = objects.iter().filter_map(|o| number(&o.name)).collect();
+        epochs.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(epochs)
+    }
+
+    /// One checkpoint's manifest.
+    pub fn manifest(&self, epoch: u64) -> Result<Manifest> {
+        let name = manifest_name(epoch);
+        let bytes = self.storage.get(&name)?;
+        let opened = frame::open(MANIFEST, &name, &bytes)?;
+        let manifest: Manifest = serde_json::from_slice(opened.payload)
+            .map_err(|e| CheckpointError::Broken(format!("checkpoint manifest '{name}': {e}")))?;
+        Ok(manifest)
+    }
+
+    /// The newest checkpoint all of whose objects are whole.
+    pub fn newest(&self) -> Result<Found> {
+        let mut found = Found::default();
+        for epoch in self.epochs()? {
+            match self.manifest(epoch).and_then(|m| self.check(&m).map(|()| m)) {
+                Ok(manifest) => {
+                    found.manifest = Some(manifest);
+                    break;
+                }
+                Err(error) => found.broken.push(format!("checkpoint {epoch}: {error}")),
+            }
+        }
+        Ok(found)
+    }
+
+    fn check(&self, manifest: &Manifest) -> Result<()> {
+        objects(manifest).into_iter().try_for_each(|name| self.read(name).map(drop))
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        let bytes = self.storage.get(name)?;
+        Ok(frame::open(STATE, name, &bytes)?.payload.to_vec())
+    }
+
+    fn state(&self, objects: &[String]) -> Result<ShardState> {
+        let mut state = ShardState::default();
+        for name in objects {
+            object::apply(&self.read(name)?, &mut state)?;
+        }
+        Ok(state)
+    }
+
+    /// All that a checkpoint has.
+    pub(crate) fn load(&self, manifest: &Manifest) -> Result<Loaded> {
+        let shards = manifest.state.iter().map(|objects| self.state(objects));
+        let shards = shards.collect::<Result<Vec<_>>>()?;
+        let prepared = manifest.outputs.iter();
+        let prepared = prepared.map(|o| o.prepared.as_deref().map(|n| self.read(n)).transpose());
+        Ok(Loaded {
+            circuit: Restored { progress: manifest.progress.clone(), shards },
+            views: self.state(&manifest.views)?,
+            prepared: prepared.collect::<Result<Vec<_>>>()?,
+        })
+    }
+
+    /// Writes an object under a name of its epoch.
+    pub(super) fn put(&self, epoch: u64, what: &str, bytes: &[u8]) -> Result<String> {
+        let name = format!("state/{epoch:012}-{what}");
+        self.storage.put(&name, &frame::seal(STATE, &name, bytes))?;
+        Ok(name)
+    }
+
+    /// Writes the manifest: from here on the checkpoint is there.
+    pub(super) fn publish(&self, manifest: &Manifest) -> Result<()> {
+        let name = manifest_name(manifest.epoch);
+        let bytes = serde_json::to_vec(manifest)
+            .map_err(|e| CheckpointError::Broken(format!("checkpoint manifest '{name}': {e}")))?;
+        Ok(self.storage.put_new(&name, &frame::seal(MANIFEST, &name, &bytes))?)
+    }
+
+    /// Merges the objects of a shard into one that holds all.
+    pub(super) fn merge(&self, epoch: u64, what: &str, objects: &[String]) -> Result<String> {
+        let tables: Tables = self.state(objects)?.whole();
+        self.put(epoch, &format!("{what}-whole"), &object::encode(&tables))
+    }
+
+    /// Lets go of all checkpoints but the newest `retained`, and of the objects of none.
+    pub(super) fn retain(&self, retained: usize, also: &BTreeSet<String>) -> Result<()> {
+        let epochs = self.epochs()?;
+        let (kept, old) = epochs.split_at(retained.max(1).min(epochs.len()));
+        for &epoch in old {
+            self.storage.delete(&manifest_name(epoch))?;
+        }
+        let mut used = also.clone();
+        for &epoch in kept {
+            // What a broken manifest names is not known: it keeps nothing.
+            if let Ok(manifest) = self.manifest(epoch) {
+                used.extend(objects(&manifest).into_iter().cloned());
+            }
+        }
+        for object in self.storage.list("state/")? {
+            if !used.contains(&object.name) {
+                self.storage.delete(&object.name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets everything: a job begins anew.
+    pub fn clear(&self) -> Result<()> {
+        for epoch in self.epochs()? {
+            self.storage.delete(&manifest_name(epoch))?;
+        }
+        for object in self.storage.list("state/")? {
+            self.storage.delete(&object.name)?;
+        }
+        Ok(())
+    }
+}
+
+/// The names of all objects of a checkpoint.
+fn objects(manifest: &Manifest) -> Vec<&String> {
+    let state = manifest.state.iter().flatten().chain(&manifest.views);
+    state.chain(manifest.outputs.iter().filter_map(|o| o.prepared.as_ref())).collect()
+}
