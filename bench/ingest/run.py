@@ -10,6 +10,7 @@ checks that the view has counted every row: none lost, none twice.
 
 import argparse
 import json
+import os
 import pathlib
 import resource
 import signal
@@ -37,6 +38,19 @@ def wait_ready(base, process):
     sys.exit("rialto was not ready within 30 s")
 
 
+def wait_idle(pid):
+    """Waits until the job has read what was sent: it stops between two steps, not at the end of the log."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    spent = None
+    for _ in range(120):
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        now = (int(stat[11]) + int(stat[12])) / ticks
+        if spent is not None and now - spent < 0.1:
+            return
+        spent = now
+        time.sleep(0.5)
+
+
 def run_once(arguments, port):
     """One run: the figures of the load, with the CPU seconds of the server."""
     with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +68,7 @@ def run_once(arguments, port):
             if load.returncode != 0:
                 sys.exit(load.stderr.strip())
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            time.sleep(1.0)
+            wait_idle(server.pid)
         finally:
             server.send_signal(signal.SIGTERM)
             out, _ = server.communicate(timeout=60)

@@ -8,7 +8,7 @@
 //! counts when the answer that it is durable has come. `bench/ingest/run.py` starts all parts.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -78,6 +78,13 @@ fn events_over_http_are_in_the_view_and_go_on_into_a_log() {
     assert_eq!((status, said.trim()), (200, r#"{"accepted":0,"duplicates":2}"#));
     let (status, said) = post(&address, r#"{"event_id":"3","qty":7}"#).unwrap();
     assert!(status == 400 && said.contains("column 'sku' is NOT NULL"), "{said}");
+    // Another process reads what is durable, and cannot write.
+    let read = "CREATE TABLE sales (sku STRING) WITH ('connector' = 'log', \
+        'scan.bounded.mode' = 'latest-offset'); SELECT * FROM sales";
+    let output = rialto(dir.path(), &["sql", "-o", "csv", "-c", read]);
+    assert_eq!(crate::stdout(&output), "sku\ntea\nmilk\n", "{}", stderr(&output));
+    let output = rialto(dir.path(), &["run", "job.sql", "--serve", "127.0.0.1:0"]);
+    assert!(stderr(&output).contains("is being written by another process"), "{output:?}");
     // The job polls every millisecond.
     std::thread::sleep(std::time::Duration::from_millis(500));
     let printed = terminate(child);

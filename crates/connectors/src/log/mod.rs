@@ -23,7 +23,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use rialto_engine::{Sink, Source};
 use rialto_storage::log::Topic;
 
-use crate::error::Result;
+use crate::error::{ConnectorError, Result};
 use crate::registry::Connector;
 use crate::spec::{Environment, TableSpec};
 use options::{LogOptions, of_log};
@@ -55,6 +55,14 @@ fn source(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Source>
 
 fn sink(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Sink>> {
     let options = LogOptions::read(spec)?;
+    if let Some((key, field)) = spec.metadata.first() {
+        return Err(ConnectorError::new(format!("table '{}' cannot be written", spec.name))
+            .detail(format!(
+                "its column '{}' is the metadata '{key}', which a log gives and does not take",
+                field.name()
+            ))
+            .hint("declare the column as METADATA … VIRTUAL"));
+    }
     let folder = options.folder(environment)?;
     let topic =
         Topic::shared(&folder, options.config.clone()).map_err(|e| of_log(&spec.name, &e))?;

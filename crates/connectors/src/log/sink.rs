@@ -45,10 +45,11 @@ impl LogSink {
         let encoder = (options.format.encoder)(&options.raw, spec.schema.clone())?;
         let random = || u128::from(RandomState::new().build_hasher().finish());
         let run = format!("{:032x}", random() << 64 | random());
+        let keys = Keys::new(spec, options, topic.partitions())?;
         runs().push((escaped(&spec.name), run.clone()));
         Ok(Self {
             table: spec.name.clone(),
-            keys: Keys::new(spec, options, topic.partitions())?,
+            keys,
             topic,
             encoder,
             changelog: options.format.changelog,
