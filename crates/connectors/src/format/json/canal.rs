@@ -1,7 +1,7 @@
 //! The format `canal-json`: changes of a MySQL database as Alibaba's Canal writes them.
 //!
 //! ```json
-//! {"data": [{"id": 1, "n": 5}], "old": [{"n": 4}], "type": "UPDATE", "database": "d", "table": "t"}
+//! {"data": [{"id": 1, "n": 5}], "old": [{"n": 4}], "type": "UPDATE", "table": "t"}
 //! ```
 //!
 //! A record holds any number of rows. `INSERT` adds them, `DELETE` takes them back, `UPDATE` takes
