@@ -159,7 +159,7 @@ impl ReadColumns {
 
 /// All formats that are made of records of text.
 pub(crate) const TEXT_FORMATS: &[TextFormat] =
-    &[csv::FORMAT, json::debezium::FORMAT, json::FORMAT, raw::FORMAT];
+    &[json::canal::FORMAT, csv::FORMAT, json::debezium::FORMAT, json::FORMAT, raw::FORMAT];
 
 /// Whether the rows of a format are changes: some add a row and some take one back.
 pub fn is_changelog(format: &str) -> bool {

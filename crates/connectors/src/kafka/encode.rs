@@ -47,7 +47,7 @@ impl HalfWriter {
         Ok(Self {
             columns: half.columns.clone(),
             encoder: (half.format.encoder)(&options, schema.clone())?,
-            lines: matches!(half.format.name, "json" | "debezium-json"),
+            lines: matches!(half.format.name, "json" | "debezium-json" | "canal-json"),
             raw: half.format.name == "raw",
             schema,
         })

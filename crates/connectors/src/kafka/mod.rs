@@ -30,7 +30,7 @@ mod upsert;
 use arrow::datatypes::SchemaRef;
 use rialto_engine::{Reader, Sink, Source};
 
-use crate::error::Result;
+use crate::error::{ConnectorError, Result};
 use crate::registry::Connector;
 use crate::spec::{Environment, Output, TableSpec};
 use decode::RowMaker;
@@ -63,6 +63,15 @@ pub(crate) const UPSERT: Connector = Connector {
 fn source(spec: &TableSpec, environment: &Environment, upsert: bool) -> Result<Box<dyn Source>> {
     let options = KafkaOptions::read(spec, upsert)?;
     options.check_source()?;
+    if upsert && spec.metadata.iter().any(|(key, _)| key == "headers") {
+        // The headers of the last record of each key are not kept.
+        return Err(ConnectorError::new(format!(
+            "the metadata column 'headers' of table '{}' is not supported",
+            spec.name
+        ))
+        .detail("'upsert-kafka' takes rows back, and keeps no headers to take back with them")
+        .hint("read the topic with the connector 'kafka'"));
+    }
     let schema = RowMaker::new(spec, &options)?.schema().clone();
     let bounded = options.stop.is_some();
     let stderr = environment.stderr.clone();

@@ -44,12 +44,14 @@ impl KafkaReader {
 
     /// Takes over partitions that were dealt to this reader since the last poll.
     fn catch_up(&mut self) -> rialto_engine::Result<()> {
-        if self.news == Some(self.hub.news()) {
+        // Read before the partitions are taken: what is dealt in between is news again.
+        let news = Some(self.hub.news());
+        if self.news == news {
             return Ok(());
         }
         let taken = self.hub.take(self.index)?;
         self.partitions.extend(taken);
-        self.news = Some(self.hub.news());
+        self.news = news;
         Ok(())
     }
 

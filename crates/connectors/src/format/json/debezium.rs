@@ -45,24 +45,32 @@ pub(crate) const FORMAT: TextFormat = TextFormat {
         options.boolean("debezium-json.schema-include", false)?;
         validate_as(NAME, spec, options)
     },
-    decoder: |options, columns| Ok(Box::new(DebeziumDecoder::from_options(options, &columns)?)),
+    decoder: |options, columns| Ok(Box::new(ChangeDecoder::from_options(options, &columns)?)),
     encoder,
     // A row must not be taken back before it was added: the changes stay in their order.
     splittable: false,
     changelog: true,
 };
 
-/// Reads newline-delimited changes. See the module's documentation.
-struct DebeziumDecoder {
+/// Reads newline-delimited changes, Debezium's or Canal's.
+pub(super) struct ChangeDecoder {
     schema: SchemaRef,
     slots: Vec<Slot>,
     values: Values,
-    /// Whether each record is `{"schema": …, "payload": …}`.
-    with_schema: bool,
+    envelope: Envelope,
     weights: Vec<i64>,
     finished: Vec<i64>,
     bytes: usize,
     dropped: u64,
+}
+
+/// What stands around the rows of a change.
+pub(super) enum Envelope {
+    /// Debezium's; with a schema each record is `{"schema": …, "payload": …}`.
+    Debezium {
+        with_schema: bool,
+    },
+    Canal(super::canal::Filter),
 }
 
 /// Where the parts of a change are in its line.
@@ -73,18 +81,24 @@ struct Change {
     op: Option<Vec<u8>>,
 }
 
-impl DebeziumDecoder {
+impl ChangeDecoder {
     fn from_options(options: &Options<'_>, columns: &ReadColumns) -> Result<Self> {
         let with_schema = options.boolean("debezium-json.schema-include", false)?;
-        Self::new(columns, rules(NAME, options)?, with_schema)
+        Self::new(NAME, columns, rules(NAME, options)?, Envelope::Debezium { with_schema })
     }
 
-    fn new(columns: &ReadColumns, rules: Rules, with_schema: bool) -> Result<Self> {
+    /// For some columns of a format.
+    pub(super) fn new(
+        format: &str,
+        columns: &ReadColumns,
+        rules: Rules,
+        envelope: Envelope,
+    ) -> Result<Self> {
         let schema = columns.schema();
         let slot = |field| {
             Slot::new(field).map_err(|data_type| {
                 ConnectorError::new(format!("column '{}' cannot be read", field.name()))
-                    .detail(format!("the debezium-json format has no type {data_type}"))
+                    .detail(format!("the {format} format has no type {data_type}"))
             })
         };
         let slots = schema.fields().iter().map(slot).collect::<Result<Vec<_>>>()?;
@@ -92,12 +106,17 @@ impl DebeziumDecoder {
             schema,
             slots,
             values: Values { rules, ignored: 0 },
-            with_schema,
+            envelope,
             weights: Vec::new(),
             finished: Vec::new(),
             bytes: 0,
             dropped: 0,
         })
+    }
+
+    /// What stands around the rows.
+    pub(super) fn envelope(&self) -> &Envelope {
+        &self.envelope
     }
 
     /// Reads one line; the rows of a record that cannot be read are taken back.
@@ -121,7 +140,11 @@ impl DebeziumDecoder {
         if cursor.at == line.len() {
             return Ok(());
         }
-        let change = self.envelope(&mut cursor)?;
+        let with_schema = match &self.envelope {
+            Envelope::Debezium { with_schema } => *with_schema,
+            Envelope::Canal(_) => return self.canal(cursor),
+        };
+        let change = envelope(&mut cursor, with_schema)?;
         cursor.skip_space();
         if cursor.at != line.len() {
             return Err(cursor.expected("the end of the record"));
@@ -141,33 +164,8 @@ impl DebeziumDecoder {
         }
     }
 
-    /// Finds the parts of a change; with a schema they are in the member `payload`.
-    fn envelope(&self, cursor: &mut Cursor<'_>) -> Parsed<Change> {
-        let mut change = Change::default();
-        let mut payload = None;
-        members(cursor, |key, cursor| {
-            if self.with_schema {
-                if key == b"payload" {
-                    payload = Some(cursor.at);
-                }
-                return cursor.skip_value();
-            }
-            part(&mut change, key, cursor)
-        })?;
-        if self.with_schema {
-            let Some(at) = payload else {
-                return Err(Reason::new(
-                    "there is no member 'payload' ('debezium-json.schema-include' is set)",
-                ));
-            };
-            let mut inner = Cursor { bytes: cursor.bytes, at };
-            members(&mut inner, |key, cursor| part(&mut change, key, cursor))?;
-        }
-        Ok(change)
-    }
-
     /// Reads the row that starts at `at`, with a weight.
-    fn row(
+    pub(super) fn row(
         &mut self,
         line: &[u8],
         at: Option<usize>,
@@ -179,7 +177,7 @@ impl DebeziumDecoder {
         let mut cursor = Cursor { bytes: line, at: at.unwrap_or(line.len()) };
         if at.is_none() || cursor.peek() == b'n' {
             let advice = match weight {
-                -1 => {
+                -1 if matches!(self.envelope, Envelope::Debezium { .. }) => {
                     "; let the database log all columns of old rows (in PostgreSQL: ALTER TABLE \
                        … REPLICA IDENTITY FULL)"
                 }
@@ -199,6 +197,31 @@ impl DebeziumDecoder {
     }
 }
 
+/// Finds the parts of a change; with a schema they are in the member `payload`.
+fn envelope(cursor: &mut Cursor<'_>, with_schema: bool) -> Parsed<Change> {
+    let mut change = Change::default();
+    let mut payload = None;
+    members(cursor, |key, cursor| {
+        if with_schema {
+            if key == b"payload" {
+                payload = Some(cursor.at);
+            }
+            return cursor.skip_value();
+        }
+        part(&mut change, key, cursor)
+    })?;
+    if with_schema {
+        let Some(at) = payload else {
+            return Err(Reason::new(
+                "there is no member 'payload' ('debezium-json.schema-include' is set)",
+            ));
+        };
+        let mut inner = Cursor { bytes: cursor.bytes, at };
+        members(&mut inner, |key, cursor| part(&mut change, key, cursor))?;
+    }
+    Ok(change)
+}
+
 /// Notes where a member of the change is, and walks over it.
 fn part(change: &mut Change, key: &[u8], cursor: &mut Cursor<'_>) -> Parsed<()> {
     match key {
@@ -215,7 +238,7 @@ fn part(change: &mut Change, key: &[u8], cursor: &mut Cursor<'_>) -> Parsed<()> 
 }
 
 /// Walks over the members of the object at the cursor; `value` must walk over each one's value.
-fn members(
+pub(super) fn members(
     cursor: &mut Cursor<'_>,
     mut value: impl FnMut(&[u8], &mut Cursor<'_>) -> Parsed<()>,
 ) -> Parsed<()> {
@@ -237,7 +260,7 @@ fn members(
     }
 }
 
-impl Decoder for DebeziumDecoder {
+impl Decoder for ChangeDecoder {
     fn decode(
         &mut self,
         input: &[u8],
@@ -303,11 +326,18 @@ impl Decoder for DebeziumDecoder {
     }
 }
 
-/// Writes a row that is added as `c`, one that is taken back as `d`, as Flink does: an update is
-/// the one after the other.
-struct DebeziumEncoder {
-    rows: JsonEncoder,
+/// Writes a row that is added, and one that is taken back, as Flink does: an update is the one
+/// after the other.
+pub(super) struct ChangeEncoder {
+    pub rows: JsonEncoder,
+    /// What stands around a row that is added.
+    pub added: [&'static [u8]; 2],
+    /// What stands around a row that is taken back.
+    pub taken: [&'static [u8]; 2],
 }
+
+const ADDED: [&[u8]; 2] = [b"{\"before\":null,\"after\":", b",\"op\":\"c\"}\n"];
+const TAKEN: [&[u8]; 2] = [b"{\"before\":", b",\"after\":null,\"op\":\"d\"}\n"];
 
 fn encoder(options: &Options<'_>, schema: SchemaRef) -> Result<Box<dyn Encoder>> {
     if options.boolean("debezium-json.schema-include", false)? {
@@ -317,10 +347,11 @@ fn encoder(options: &Options<'_>, schema: SchemaRef) -> Result<Box<dyn Encoder>>
         ))
         .hint("records are written without their schema; leave the option out"));
     }
-    Ok(Box::new(DebeziumEncoder { rows: encoder_of(NAME, options, &schema)? }))
+    let rows = encoder_of(NAME, options, &schema)?;
+    Ok(Box::new(ChangeEncoder { rows, added: ADDED, taken: TAKEN }))
 }
 
-impl Encoder for DebeziumEncoder {
+impl Encoder for ChangeEncoder {
     fn encode(
         &mut self,
         batch: &RecordBatch,
@@ -338,10 +369,7 @@ impl Encoder for DebeziumEncoder {
         out: &mut Vec<u8>,
     ) -> rialto_engine::Result<()> {
         for (row, &retracts) in retracts.iter().enumerate() {
-            let (head, tail): (&[u8], &[u8]) = match retracts {
-                true => (b"{\"before\":", b",\"after\":null,\"op\":\"d\"}\n"),
-                false => (b"{\"before\":null,\"after\":", b",\"op\":\"c\"}\n"),
-            };
+            let [head, tail] = if retracts { self.taken } else { self.added };
             out.extend_from_slice(head);
             self.rows.write_row(batch, row, out)?;
             out.extend_from_slice(tail);
@@ -364,17 +392,14 @@ mod tests {
         ]))
     }
 
-    fn decoder(ignore_errors: bool, with_schema: bool) -> DebeziumDecoder {
+    fn decoder(ignore_errors: bool, with_schema: bool) -> ChangeDecoder {
         let rules = Rules { fail_on_missing: false, ignore_errors, style: TimestampStyle::Sql };
-        DebeziumDecoder::new(&ReadColumns::all(&schema()), rules, with_schema).unwrap()
+        let envelope = Envelope::Debezium { with_schema };
+        ChangeDecoder::new(NAME, &ReadColumns::all(&schema()), rules, envelope).unwrap()
     }
 
     /// The rows as `+1|a`, and the reasons of bad records.
-    fn read(
-        mut decoder: DebeziumDecoder,
-        text: &str,
-        rows_max: usize,
-    ) -> (Vec<String>, Vec<String>) {
+    fn read(mut decoder: ChangeDecoder, text: &str, rows_max: usize) -> (Vec<String>, Vec<String>) {
         let (mut rows, mut reasons, mut at) = (Vec::new(), Vec::new(), 0);
         while at < text.len() {
             let mut bad = Vec::new();
@@ -468,7 +493,8 @@ mod tests {
         let batch = read_in.finish().unwrap();
         let retracts: Vec<bool> = read_in.take_weights().unwrap().iter().map(|&w| w < 0).collect();
         let mut out = Vec::new();
-        let mut encoder = DebeziumEncoder { rows: JsonEncoder::new(&schema()) };
+        let mut encoder =
+            ChangeEncoder { rows: JsonEncoder::new(&schema()), added: ADDED, taken: TAKEN };
         encoder.encode_changes(&batch, &retracts, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(

@@ -5,7 +5,9 @@
 //! - `decode.rs`: records, the fast way and the careful way
 //! - `encode.rs`: rows to objects
 //! - `debezium.rs`: the format `debezium-json`, changes of rows
+//! - `canal.rs`: the format `canal-json`, the same in other words
 
+pub(crate) mod canal;
 mod cursor;
 pub(crate) mod debezium;
 mod decode;

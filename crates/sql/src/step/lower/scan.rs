@@ -42,7 +42,7 @@ impl Lowering {
 /// Internal, for tests: a table whose source gives rows with signed weights.
 const CHANGELOG_OPTION: &str = "rialto.changelog";
 /// The formats whose records are changes of rows.
-const CHANGELOG_FORMATS: &[&str] = &["debezium-json"];
+const CHANGELOG_FORMATS: &[&str] = &["canal-json", "debezium-json"];
 
 /// The connectors that make changes of rows and keys.
 const CHANGELOG_CONNECTORS: &[&str] = &["upsert-kafka"];
