@@ -5,7 +5,7 @@
 //! finds the hidden files by their names, and removes those of epochs that never were. One job
 //! writes to a table's folder at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
@@ -261,6 +261,20 @@ impl FileSink {
         Ok(())
     }
 
+    /// Makes the names of files durable, up to the folder that the table's own is in: a name is on
+    /// the disk when its folder was synced, not when its file was.
+    fn sync_folders(&self, parts: &[ClosedPart]) -> std::io::Result<()> {
+        let mut folders = BTreeSet::new();
+        for part in parts {
+            let below = part.folder.ancestors().take_while(|f| f.starts_with(&self.folder));
+            folders.extend(below.map(std::path::Path::to_owned));
+            folders.extend(self.folder.parent().map(std::path::Path::to_owned));
+        }
+        // A relative path of one part has an empty parent.
+        let named = folders.iter().filter(|folder| !folder.as_os_str().is_empty());
+        named.into_iter().try_for_each(|folder| fs::File::open(folder)?.sync_all())
+    }
+
     fn mark_success(&self, folder: &std::path::Path) -> std::io::Result<()> {
         match &self.options.success_file {
             Some(name) => fs::File::create(folder.join(name)).map(drop),
@@ -324,6 +338,7 @@ impl Sink for FileSink {
         for part in &mut closed {
             part.prepare(epoch).map_err(|e| self.failed(e))?;
         }
+        self.sync_folders(&closed).map_err(|e| self.failed(e))?;
         self.prepared.entry(epoch).or_default().append(&mut closed);
         // The names of the hidden files say the rest.
         Ok(Vec::new())
@@ -333,12 +348,13 @@ impl Sink for FileSink {
         self.clean_up(None).map_err(|e| self.failed(e))?;
         let later = self.prepared.split_off(&(epoch + 1));
         let ready = std::mem::replace(&mut self.prepared, later);
-        for part in ready.into_values().flatten() {
+        let ready: Vec<ClosedPart> = ready.into_values().flatten().collect();
+        for part in &ready {
             part.commit()
                 .and_then(|()| self.mark_success(&part.folder))
                 .map_err(|e| self.failed(e))?;
         }
-        Ok(())
+        self.sync_folders(&ready).map_err(|e| self.failed(e))
     }
 
     fn recover(&mut self, epoch: u64, _: &[u8]) -> rialto_engine::Result<()> {

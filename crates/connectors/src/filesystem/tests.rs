@@ -358,7 +358,7 @@ fn after_a_crash_the_checkpointed_epoch_is_committed_and_the_rest_is_gone() {
         fs::write(out.join(name), objects(ids)).unwrap();
     }
     let mut sink = crate::sink(&spec, &Environment::new(base)).unwrap();
-    sink.commit(4).unwrap();
+    sink.recover(4, &[]).unwrap();
     let (deltas, _) = drain(&mut readers(&spec, base, 1), 100);
     assert_eq!(ids(&deltas), [0, 1]);
     let hidden: Vec<String> = fs::read_dir(&out)

@@ -16,6 +16,8 @@ mod keeper;
 mod manifest;
 mod object;
 mod store;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use keeper::{Identity, Keeper};

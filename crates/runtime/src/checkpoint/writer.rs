@@ -59,7 +59,7 @@ impl Chain {
 }
 
 /// What the thread knows.
-struct Chains {
+pub(super) struct Chains {
     store: CheckpointStore,
     retained: usize,
     shards: Vec<Chain>,
@@ -74,13 +74,7 @@ impl Writer {
         retained: usize,
         from: Option<&Manifest>,
     ) -> std::io::Result<Self> {
-        let chain = |objects: &Vec<String>| Chain { objects: objects.clone(), ..Chain::default() };
-        let mut chains = Chains {
-            store,
-            retained,
-            shards: from.map_or(Vec::new(), |m| m.state.iter().map(chain).collect()),
-            views: from.map_or(Chain::default(), |m| chain(&m.views)),
-        };
+        let mut chains = Chains::new(store, retained, from);
         let (work, inbox) = channel::<Taken>();
         let (outbox, done) = channel();
         let run = move || {
@@ -145,7 +139,18 @@ impl Drop for Writer {
 }
 
 impl Chains {
-    fn write(&mut self, taken: Taken) -> Result<(), CheckpointError> {
+    pub(super) fn new(store: CheckpointStore, retained: usize, from: Option<&Manifest>) -> Self {
+        let chain = |objects: &Vec<String>| Chain { objects: objects.clone(), ..Chain::default() };
+        Self {
+            store,
+            retained,
+            shards: from.map_or(Vec::new(), |m| m.state.iter().map(chain).collect()),
+            views: from.map_or(Chain::default(), |m| chain(&m.views)),
+        }
+    }
+
+    /// Writes the objects of a checkpoint, and then its manifest: by that it is there.
+    pub(super) fn write(&mut self, taken: Taken) -> Result<(), CheckpointError> {
         let Taken { mut manifest, shards, views, prepared } = taken;
         let epoch = manifest.epoch;
         self.shards.resize_with(shards.len(), Chain::default);
@@ -166,7 +171,7 @@ impl Chains {
 
     /// Merges what has become long and lets go of what is old. The next checkpoint names the result;
     /// what fails here is tried again then.
-    fn tidy(&mut self, epoch: u64) {
+    pub(super) fn tidy(&mut self, epoch: u64) {
         let views = std::iter::once(("views".to_owned(), &mut self.views));
         let shards = self.shards.iter_mut().enumerate().map(|(n, chain)| (n.to_string(), chain));
         for (what, chain) in shards.chain(views) {

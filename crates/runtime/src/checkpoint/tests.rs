@@ -1,0 +1,126 @@
+//! Every point at which a checkpoint can be broken off, on a disk that crashes.
+
+use std::sync::Arc;
+
+use rialto_engine::executor::CircuitProgress;
+use rialto_engine::state::{Persist, TableImage};
+use rialto_storage::testing::{CrashFiles, Fault};
+use rialto_storage::{Files, LocalStorage};
+
+use super::manifest::{Manifest, OutputState};
+use super::store::CheckpointStore;
+use super::writer::{Chains, Taken};
+use crate::job::Summary;
+
+const FAULTS: [Fault; 4] = [Fault::Eio, Fault::Enospc, Fault::ShortWrite, Fault::PowerOff];
+const SLOTS: u32 = 40;
+const EPOCHS: u64 = 9;
+
+/// After epoch `e` slot `s` holds the last epoch that was not later and divides by `s + 1`.
+fn expected(epoch: u64) -> Vec<(u32, u64)> {
+    let value = |slot: u32| (1..=epoch).rev().find(|e| e % u64::from(slot % 4 + 1) == 0);
+    (0..SLOTS).filter_map(|slot| Some((slot, value(slot)?))).collect()
+}
+
+fn taken(epoch: u64) -> Taken {
+    let mut entries = Vec::new();
+    for slot in (0..SLOTS).filter(|slot| epoch % u64::from(slot % 4 + 1) == 0) {
+        slot.put(&mut entries);
+        8_u32.put(&mut entries);
+        epoch.put(&mut entries);
+    }
+    let image = TableImage { name: "t".into(), full: epoch == 1, entries };
+    let manifest = Manifest {
+        epoch,
+        rialto: "test".into(),
+        taken_ms: 0,
+        finished: false,
+        shards: 1,
+        nodes: vec![],
+        sources: vec![],
+        progress: CircuitProgress { step: epoch, ..CircuitProgress::default() },
+        summary: Summary { steps: epoch, ..Summary::default() },
+        state: vec![],
+        views: vec![],
+        outputs: vec![OutputState { name: "sink".into(), prepared: None }],
+    };
+    let prepared = vec![Some(epoch.to_string().into_bytes())];
+    Taken { manifest, shards: vec![vec![(3, vec![image])]], views: vec![], prepared }
+}
+
+fn open(files: &Arc<CrashFiles>) -> Result<CheckpointStore, String> {
+    let files: Arc<dyn Files> = files.clone();
+    let storage = LocalStorage::open(files, "/state").map_err(|e| e.to_string())?;
+    Ok(CheckpointStore::new(Arc::new(storage)))
+}
+
+/// Writes checkpoints until one fails; answers the last that was acknowledged and the last that was
+/// begun.
+fn write(store: &CheckpointStore, from: u64) -> (u64, u64) {
+    let newest = store.newest().ok().and_then(|found| found.manifest);
+    let mut chains = Chains::new(store.clone(), 2, newest.as_ref());
+    for epoch in from + 1..=EPOCHS {
+        if chains.write(taken(epoch)).is_err() {
+            return (epoch - 1, epoch);
+        }
+        chains.tidy(epoch);
+    }
+    (EPOCHS, EPOCHS)
+}
+
+/// What is there is the last acknowledged checkpoint, or the one that was being written; whole.
+fn check(files: &Arc<CrashFiles>, (acknowledged, begun): (u64, u64), what: &str) {
+    let store = open(files).unwrap();
+    let found = store.newest().unwrap();
+    let epoch = found.manifest.as_ref().map_or(0, |m| m.epoch);
+    assert!((acknowledged..=begun).contains(&epoch), "{what}: {epoch} of {acknowledged}..={begun}");
+    let Some(manifest) = found.manifest else { return };
+    let loaded = store.load(&manifest).unwrap();
+    let part = loaded.circuit.shards[0].node(3).unwrap();
+    let value = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+    let slots: Vec<(u32, u64)> = part.slots("t").map(|(slot, b)| (slot, value(b))).collect();
+    assert_eq!(slots, expected(epoch), "{what}");
+    assert_eq!(loaded.prepared, [Some(epoch.to_string().into_bytes())], "{what}");
+    // The next run goes on.
+    let (last, _) = write(&store, epoch);
+    assert_eq!(last, EPOCHS, "{what}: the next run goes on");
+}
+
+#[test]
+fn a_checkpoint_that_was_acknowledged_survives_a_fault_at_any_call() {
+    let files = Arc::new(CrashFiles::new());
+    assert_eq!(write(&open(&files).unwrap(), 0), (EPOCHS, EPOCHS));
+    let calls = files.calls();
+    assert!(calls > 100, "there are {calls} points to break off at");
+    for n in 0..calls {
+        for (kind, fault) in FAULTS.iter().enumerate() {
+            let files = Arc::new(CrashFiles::new());
+            files.fail(n, *fault);
+            let state = match open(&files) {
+                Ok(store) => write(&store, 0),
+                Err(_) => (0, 0),
+            };
+            files.crash(n * 31 + kind as u64);
+            check(&files, state, &format!("{fault:?} at call {n}"));
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_between_two_checkpoints_loses_none() {
+    for last in 1..=EPOCHS {
+        for seed in 0..20 {
+            let files = Arc::new(CrashFiles::new());
+            let store = open(&files).unwrap();
+            let mut chains = Chains::new(store, 2, None);
+            for epoch in 1..=last {
+                chains.write(taken(epoch)).unwrap();
+                if seed % 2 == 0 {
+                    chains.tidy(epoch);
+                }
+            }
+            files.crash(seed);
+            check(&files, (last, last), &format!("a cut behind {last}, seed {seed}"));
+        }
+    }
+}
