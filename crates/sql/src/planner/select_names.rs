@@ -116,7 +116,7 @@ mod tests {
     fn a_field_has_its_own_name() {
         assert_eq!(named("SELECT r.x, t.r.s.y FROM t"), ["r.x AS `x`", "t.r.s.y AS `y`"]);
         assert_eq!(named("SELECT r.x FROM a.b.t AS r"), ["r.x"]);
-        assert_eq!(named("SELECT t.x, b.t.x, a.b.t.x FROM a.b.t"), ["t.x", "b.t.x", "a.b.t.x"]);
+        assert_eq!(named("SELECT t.x, b.t.y, a.b.t.z FROM a.b.t"), ["t.x", "b.t.y", "a.b.t.z"]);
         assert_eq!(named("SELECT l.x FROM (l CROSS JOIN r) JOIN s ON 1 = 1"), ["l.x"]);
     }
 
