@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{command, rialto, stderr, stdout};
 
-/// Rows by a clock of their own, a window and a join over them, a rank; into files, a log and views.
+/// Rows by a clock of their own, a window, a join and a rank over them; into files, a log, views.
 const JOB: &str = "
 SET 'execution.checkpointing.interval' = '40 ms';
 CREATE TABLE sales (
@@ -23,10 +23,12 @@ CREATE TABLE big (id BIGINT, shop INT) WITH (
 CREATE TABLE minutes (shop INT, w TIMESTAMP(3), n BIGINT, paid BIGINT) WITH (
   'connector' = 'filesystem', 'path' = 'minutes', 'format' = 'csv');
 CREATE TABLE journal (id BIGINT, shop INT, price INT) WITH (
-  'connector' = 'log', 'partitions' = '2', 'key.fields' = 'shop', 'scan.bounded.mode' = 'latest-offset');
+  'connector' = 'log', 'partitions' = '2', 'key.fields' = 'shop',
+  'scan.bounded.mode' = 'latest-offset');
 INSERT INTO big SELECT id, shop FROM sales WHERE price > 450;
 INSERT INTO minutes SELECT shop, window_start, COUNT(*), SUM(price)
-  FROM TUMBLE(TABLE sales, DESCRIPTOR(at), INTERVAL '1' SECOND) GROUP BY shop, window_start, window_end;
+  FROM TUMBLE(TABLE sales, DESCRIPTOR(at), INTERVAL '1' SECOND)
+  GROUP BY shop, window_start, window_end;
 INSERT INTO journal SELECT id, shop, price FROM sales WHERE price <= 25;
 CREATE MATERIALIZED VIEW totals AS
   SELECT shop, COUNT(*) AS n, SUM(price) AS paid, COUNT(DISTINCT price) AS prices, MAX(id) AS latest

@@ -310,8 +310,8 @@ pub(crate) fn save_partitions(
     store.save(out)
 }
 
-/// Reads back what [`save_partitions`] wrote. `load` reads one partition; it is given the partition's
-/// slot, and asks for the id that each of its rows has now.
+/// Reads back what [`save_partitions`] wrote. `load` reads one partition; it is given the
+/// partition's slot, and asks for the id that each of its rows has now.
 pub(crate) fn load_partitions(
     from: &StateReader<'_>,
     (table, dirty, store): (&mut KeyTable, &mut Dirty, &mut RowStore),

@@ -7,9 +7,9 @@
 //!
 //! An operator keeps its state in vectors by slot or row id, and its durable form is the same: a
 //! *table* is a set of slots, each with its bytes. A checkpoint writes the slots that were touched
-//! since the one before, so it costs what changed; merging checkpoints is taking the newest bytes of
-//! each slot and needs no knowledge of the operator. What can be computed from the slots (timers,
-//! queues, look-ups) is not written.
+//! since the one before, so it costs what changed; merging checkpoints is taking the newest bytes
+//! of each slot and needs no knowledge of the operator. What can be computed from the slots
+//! (timers, queues, look-ups) is not written.
 //!
 //! Nothing is tracked until the first checkpoint, which writes every slot: a job without
 //! checkpoints pays nothing.

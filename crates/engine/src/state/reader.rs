@@ -84,8 +84,8 @@ impl StatePart {
 /// The state that an operator's instance takes over.
 ///
 /// With as many shards as before it is that of the same shard, and slots keep their numbers. With
-/// another number every instance sees the state of all shards, takes over the keys that it owns, and
-/// gives them new slots.
+/// another number every instance sees the state of all shards, takes over the keys that it owns,
+/// and gives them new slots.
 #[derive(Debug)]
 pub struct StateReader<'a> {
     parts: Vec<&'a StatePart>,

@@ -169,8 +169,8 @@ impl Chains {
         self.store.publish(&manifest)
     }
 
-    /// Merges what has become long and lets go of what is old. The next checkpoint names the result;
-    /// what fails here is tried again then.
+    /// Merges what has become long and lets go of what is old. The next checkpoint names the
+    /// result; what fails here is tried again then.
     pub(super) fn tidy(&mut self, epoch: u64) {
         let views = std::iter::once(("views".to_owned(), &mut self.views));
         let shards = self.shards.iter_mut().enumerate().map(|(n, chain)| (n.to_string(), chain));
