@@ -9,7 +9,8 @@ use crate::{Delta, Result};
 /// promised, what is to be committed will be, whatever happens.
 ///
 /// A job that goes on from a checkpoint calls `recover` before anything else, a job that begins
-/// anew does not: what an earlier run has prepared and never committed is then no part of any answer.
+/// anew does not: what an earlier run has prepared and never committed is then no part of any
+/// answer.
 pub trait Sink: Send {
     /// Takes one step's change of the output, consolidated: no row appears with both signs.
     fn write(&mut self, delta: &Delta, step: u64) -> Result<()>;

@@ -122,6 +122,7 @@ fn as_json(epoch: u64, manifest: std::result::Result<Manifest, CheckpointError>)
         Ok(m) => json!({
             "checkpoint": epoch, "taken_ms": m.taken_ms, "steps": m.summary.steps,
             "rows": m.summary.rows, "shards": m.shards, "finished": m.finished,
+            "pause_us": m.pause_us, "changed_bytes": m.changed_bytes,
         }),
         Err(error) => json!({ "checkpoint": epoch, "error": error.to_string() }),
     }
@@ -135,8 +136,12 @@ fn as_text(epoch: u64, manifest: std::result::Result<Manifest, CheckpointError>)
             let taken = taken.map_or(String::new(), |t| t.format("%F %T%.3f UTC").to_string());
             let ended = if m.finished { ", the input has ended" } else { "" };
             let Manifest { summary, shards, .. } = m;
-            let (rows, steps) = (summary.rows, summary.steps);
-            format!("{epoch:>6}  {taken}  {rows} rows, {steps} steps, {shards} shards{ended}")
+            let (rows, pause) = (summary.rows, m.pause_us as f64 / 1000.0);
+            let kib = m.changed_bytes.div_ceil(1024);
+            format!(
+                "{epoch:>6}  {taken}  {rows} rows, {shards} shards, {kib} KiB changed, paused \
+                 {pause:.1} ms{ended}"
+            )
         }
         Err(error) => format!("{epoch:>6}  cannot be used: {error}"),
     }

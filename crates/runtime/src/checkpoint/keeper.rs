@@ -130,6 +130,7 @@ impl Keeper {
     ) -> Result<()> {
         self.taken = Instant::now();
         self.epoch += 1;
+        let began = Instant::now();
         let snapshot = executor.checkpoint()?;
         let mut views = Vec::new();
         for (at, view) in self.views.iter_mut().enumerate() {
@@ -151,10 +152,14 @@ impl Keeper {
             });
         }
         let Identity { nodes, sources, shards } = &self.identity;
+        let changed = snapshot.shards.iter().flatten().chain(&views).flat_map(|(_, t)| t);
+        let changed_bytes = changed.map(|table| table.entries.len() as u64).sum();
         let manifest = Manifest {
             epoch: self.epoch,
             rialto: env!("CARGO_PKG_VERSION").into(),
             taken_ms: clock_ms,
+            pause_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            changed_bytes,
             finished,
             shards: *shards,
             nodes: nodes.clone(),

@@ -14,6 +14,10 @@ pub struct Manifest {
     pub rialto: String,
     /// When it was taken, in epoch milliseconds.
     pub taken_ms: i64,
+    /// How long the job stood still for it, in microseconds.
+    pub pause_us: u64,
+    /// How many bytes of state had changed.
+    pub changed_bytes: u64,
     /// Whether the input had come to its end: there is nothing to go on with.
     pub finished: bool,
     /// How many shards there were.

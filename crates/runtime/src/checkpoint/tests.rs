@@ -34,6 +34,8 @@ fn taken(epoch: u64) -> Taken {
         epoch,
         rialto: "test".into(),
         taken_ms: 0,
+        pause_us: 0,
+        changed_bytes: 0,
         finished: false,
         shards: 1,
         nodes: vec![],
