@@ -41,6 +41,9 @@ pub(crate) struct Node {
     pub name: String,
     /// What the node does to what, in a form that another run of the same plan has, too.
     pub identity: String,
+    /// Which columns of an operator's key its rows are spread over the shards by, where that is not
+    /// the whole key.
+    pub route: Option<Vec<usize>>,
     pub kind: NodeKind,
     pub inputs: Vec<NodeId>,
 }
@@ -61,7 +64,7 @@ impl CircuitBuilder {
         let id = NodeId(self.circuit.nodes.len());
         debug_assert!(inputs.iter().all(|input| *input < id), "inputs come before their readers");
         let (name, identity) = (name.into(), String::new());
-        self.circuit.nodes.push(Node { name, identity, kind, inputs });
+        self.circuit.nodes.push(Node { name, identity, route: None, kind, inputs });
         id
     }
 
@@ -105,6 +108,12 @@ impl CircuitBuilder {
     /// with one identity do the same to the same inputs.
     pub fn identify(&mut self, node: NodeId, identity: impl Into<String>) {
         self.circuit.nodes[node.0].identity = identity.into();
+    }
+
+    /// Says by which columns of its key (by position among them) the rows of an operator are spread
+    /// over the shards, where that is not the whole key, in order. Needed to deal its state anew.
+    pub fn route(&mut self, node: NodeId, columns: Vec<usize>) {
+        self.circuit.nodes[node.0].route = Some(columns);
     }
 
     /// What [`CircuitBuilder::identify`] said of a node.

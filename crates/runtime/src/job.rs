@@ -242,8 +242,19 @@ impl Job {
         Ok(self.summary)
     }
 
-    /// Hands the rows of the views of an earlier run to the observer, as if they came just now.
-    fn show_kept(&mut self, observer: &mut dyn Observer) -> Result<()> {
+    /// Takes a checkpoint now and waits until it is durable and the sinks have committed it. Without
+    /// [`Job::keep`] nothing happens.
+    pub fn checkpoint(&mut self) -> Result<()> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        keeper.settle(&mut self.outputs, true)?;
+        let (executor, outputs) = (&mut self.executor, &mut self.outputs);
+        keeper.take(executor, outputs, self.summary, false, now_ms())?;
+        keeper.settle(&mut self.outputs, true)
+    }
+
+    /// Hands the rows of the views of an earlier run to the observer, as if they came just now;
+    /// [`Job::run`] begins with it.
+    pub fn show_kept(&mut self, observer: &mut dyn Observer) -> Result<()> {
         let Some(keeper) = &self.keeper else { return Ok(()) };
         for at in 0..self.outputs.len() {
             if let Some(rows) = keeper.rows(at)? {

@@ -59,6 +59,7 @@ pub(super) struct Worker {
 
 struct WorkerNode {
     name: String,
+    route: Option<Vec<usize>>,
     inputs: Vec<NodeId>,
     work: Work,
     /// How many nodes read this one.
@@ -95,7 +96,8 @@ impl Worker {
                 nodes[input.0].readers += 1;
             }
             let (name, inputs) = (node.name.clone(), node.inputs.clone());
-            nodes.push(WorkerNode { name, inputs, work, readers: 0 });
+            let route = node.route.clone();
+            nodes.push(WorkerNode { name, route, inputs, work, readers: 0 });
         }
         let watermarks = vec![Watermark::MIN; nodes.len()];
         let watermarks_before = watermarks.clone();
@@ -180,7 +182,9 @@ impl Worker {
             }
             let reader = match parts.len() == self.shards {
                 true => StateReader::same(parts[self.shard]),
-                false => StateReader::dealt(parts, self.shard, self.shards),
+                false => {
+                    StateReader::dealt(parts, self.shard, self.shards).routed(node.route.as_deref())
+                }
             };
             operator.restore(&reader)?;
         }

@@ -183,9 +183,31 @@ impl KeyTable {
         old: u32,
         input: &mut Input<'_>,
     ) -> Result<Option<u32>> {
+        if let Some(route) = from.route() {
+            return self.load_routed(from, route, input);
+        }
         let keyless = self.types.is_empty();
         let wanted = |hash| if keyless { from.is_first() } else { from.owns(hash) };
         self.load_at(from.is_same().then_some(old), input, wanted)
+    }
+
+    /// As [`KeyTable::load`], where the shard follows from some columns of the key.
+    fn load_routed(
+        &mut self,
+        from: &StateReader<'_>,
+        route: &[usize],
+        input: &mut Input<'_>,
+    ) -> Result<Option<u32>> {
+        let Some(slot) = self.load_at(None, input, |_| true)? else { return Ok(None) };
+        let key = self.keys(&[slot])?;
+        let columns: Vec<ArrayRef> = route.iter().map(|&c| key[c].clone()).collect();
+        let mut hashes = Vec::new();
+        hash_columns(&columns, 1, &mut hashes)?;
+        if from.owns(hashes[0]) {
+            return Ok(Some(slot));
+        }
+        self.remove(slot);
+        Ok(None)
     }
 
     /// Reads a key back if `wanted` says so of its hash: to the slot `at`, or to a new one.

@@ -91,18 +91,30 @@ pub struct StateReader<'a> {
     parts: Vec<&'a StatePart>,
     /// Which shard reads, and of how many, where keys are dealt anew.
     shard: Option<(usize, usize)>,
+    /// The columns of a key by which it is spread, where that is not the whole key.
+    route: Option<&'a [usize]>,
     prefix: String,
 }
 
 impl<'a> StateReader<'a> {
     /// The state of the same shard.
     pub fn same(part: &'a StatePart) -> Self {
-        Self { parts: vec![part], shard: None, prefix: String::new() }
+        Self { parts: vec![part], shard: None, route: None, prefix: String::new() }
     }
 
     /// The state of all shards, of which `shard` of `shards` takes what it owns.
     pub fn dealt(parts: Vec<&'a StatePart>, shard: usize, shards: usize) -> Self {
-        Self { parts, shard: Some((shard, shards)), prefix: String::new() }
+        Self { parts, shard: Some((shard, shards)), route: None, prefix: String::new() }
+    }
+
+    /// The same, where keys are spread by some of their columns only.
+    pub fn routed(self, route: Option<&'a [usize]>) -> Self {
+        Self { route, ..self }
+    }
+
+    /// The columns of a key by which it is dealt anew, where that is not the whole key.
+    pub fn route(&self) -> Option<&'a [usize]> {
+        self.route.filter(|_| !self.is_same())
     }
 
     /// Whether slots keep their numbers.
@@ -129,7 +141,7 @@ impl<'a> StateReader<'a> {
     /// A part of the operator, whose tables have this name in front.
     pub fn part(&self, name: &str) -> Self {
         let prefix = format!("{}{name}.", self.prefix);
-        Self { parts: self.parts.clone(), shard: self.shard, prefix }
+        Self { parts: self.parts.clone(), shard: self.shard, route: self.route, prefix }
     }
 
     /// The slots of a table of part number `part`, ascending, each with its bytes.

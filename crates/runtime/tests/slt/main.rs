@@ -2,7 +2,8 @@
 //!
 //! `RIALTO_SLT=joins/regular` runs only files whose path contains the text; `RIALTO_SLT_SHARDS=4`
 //! runs with that many shards; `RIALTO_SLT_STEP_ROWS=1` cuts the input into steps of that many
-//! rows. What does not hold yet is listed in `tests/slt/known-failures.txt`, a line a block: a
+//! rows; `RIALTO_SLT_RESTART_STEPS=2` ends a query's job after every second step with a checkpoint,
+//! from which another goes on. What does not hold yet is listed in `tests/slt/known-failures.txt`, a line a block: a
 //! block that fails without being listed fails the test, and so does one that is listed and passes.
 
 mod file;
@@ -48,6 +49,7 @@ fn the_corpus_holds() {
     let settings = run::Settings {
         shards: number("RIALTO_SLT_SHARDS").unwrap_or(1),
         step_rows: number("RIALTO_SLT_STEP_ROWS"),
+        restart_steps: number("RIALTO_SLT_RESTART_STEPS"),
         data: root.join("tests/data"),
     };
     let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));

@@ -1,9 +1,13 @@
 //! Runs the blocks of a file in one session and compares.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::Array;
 use rialto_engine::{Delta, Result};
+use rialto_runtime::checkpoint::{CheckpointOptions, CheckpointStore};
+use rialto_runtime::storage::LocalStorage;
+use rialto_runtime::storage::testing::CrashFiles;
 use rialto_runtime::view::View;
 use rialto_runtime::{Answer, Control, Job, JobPlan, Observer, Runtime, RuntimeOptions};
 use rialto_sql::functions::format_field_value;
@@ -14,6 +18,8 @@ use crate::file::{Block, Kind, read};
 pub struct Settings {
     pub shards: usize,
     pub step_rows: Option<usize>,
+    /// After so many steps a query's job ends with a checkpoint and another goes on from it.
+    pub restart_steps: Option<usize>,
     pub data: PathBuf,
 }
 
@@ -157,10 +163,41 @@ fn query(
         job.set_step_rows_max(rows);
     }
     let mut collect = Collect { view: Some(plan.view(0).map_err(|e| e.to_string())?) };
-    job.run(&Control::default(), &mut collect).map_err(|e| e.to_string())?;
+    match settings.restart_steps {
+        None => drop(job.run(&Control::default(), &mut collect).map_err(|e| e.to_string())?),
+        Some(steps) => collect = with_restarts(runtime, job, plan, settings, steps)?,
+    }
     let Some(view) = &collect.view else { return Ok(Vec::new()) };
     let batch = view.read(plan.order(0)).map_err(|e| e.to_string())?;
     Ok(text_rows(runtime, &batch))
+}
+
+/// Runs a query through many jobs, each of which goes on from the one before.
+fn with_restarts(
+    runtime: &Runtime,
+    job: Job,
+    plan: &JobPlan,
+    settings: &Settings,
+    steps: usize,
+) -> std::result::Result<Collect, String> {
+    let storage = LocalStorage::open(Arc::new(CrashFiles::new()), "/state");
+    let store = CheckpointStore::new(Arc::new(storage.map_err(|e| e.to_string())?));
+    let mut next = Some(job);
+    loop {
+        let started = || runtime.start(plan).map_err(|e| e.to_string());
+        let mut job = next.take().map_or_else(started, Ok)?;
+        job.set_step_rows_max(settings.step_rows.unwrap_or(usize::MAX));
+        let options = CheckpointOptions::default();
+        job.keep(store.clone(), options).map_err(|e| e.to_string())?;
+        let mut collect = Collect { view: Some(plan.view(0).map_err(|e| e.to_string())?) };
+        job.show_kept(&mut collect).map_err(|e| e.to_string())?;
+        for _ in 0..steps {
+            if !job.step(&mut collect).map_err(|e| e.to_string())? {
+                return Ok(collect);
+            }
+        }
+        job.checkpoint().map_err(|e| e.to_string())?;
+    }
 }
 
 fn text_rows(runtime: &Runtime, batch: &arrow::array::RecordBatch) -> Vec<String> {

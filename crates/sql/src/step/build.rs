@@ -207,8 +207,29 @@ impl Build<'_> {
         })
     }
 
-    /// Operators that keep something for each key.
+    /// Operators that keep something for each key, and by which columns of it they are spread.
     fn keyed(&mut self, plan: &StepPlan, inputs: Vec<NodeId>) -> Result<NodeId> {
+        let node = self.keyed_operator(plan, inputs)?;
+        let none = Vec::new();
+        let key = match &plan.node {
+            StepNode::Aggregate(spec) => &spec.keys,
+            StepNode::TopN(spec) => &spec.partition,
+            StepNode::FirstRow(spec) => &spec.partition,
+            StepNode::Over(spec) => &spec.partition,
+            StepNode::MatchRecognize(spec) => &spec.partition,
+            StepNode::Session(spec) => &spec.partition,
+            _ => &none,
+        };
+        if let Some(by) = plan.inputs[0].traits.partitioning.as_ref().filter(|by| *by != key) {
+            let places = by.iter().map(|c| key.iter().position(|k| k == c));
+            if let Some(route) = places.collect::<Option<Vec<usize>>>() {
+                self.circuit.route(node, route);
+            }
+        }
+        Ok(node)
+    }
+
+    fn keyed_operator(&mut self, plan: &StepPlan, inputs: Vec<NodeId>) -> Result<NodeId> {
         let (name, schema) = (plan.node.name(), Arc::clone(&plan.schema));
         Ok(match &plan.node {
             StepNode::Aggregate(spec) => {
