@@ -38,6 +38,21 @@ fn number(variable: &str) -> Option<usize> {
 
 #[test]
 fn the_corpus_holds() {
+    run_corpus(&run::Settings {
+        shards: number("RIALTO_SLT_SHARDS").unwrap_or(1),
+        step_rows: number("RIALTO_SLT_STEP_ROWS"),
+        restart_steps: number("RIALTO_SLT_RESTART_STEPS"),
+        data: root().join("tests/data"),
+    });
+}
+
+#[test]
+fn the_corpus_holds_if_every_query_is_interrupted_again_and_again() {
+    let data = root().join("tests/data");
+    run_corpus(&run::Settings { shards: 2, step_rows: Some(3), restart_steps: Some(1), data });
+}
+
+fn run_corpus(settings: &run::Settings) {
     let root = root();
     let base = root.join("tests/slt");
     let mut files = Vec::new();
@@ -46,16 +61,10 @@ fn the_corpus_holds() {
     let only = std::env::var("RIALTO_SLT").unwrap_or_default();
     let name = |p: &PathBuf| p.strip_prefix(&base).unwrap().to_string_lossy().into_owned();
     files.retain(|p| name(p).contains(&only));
-    let settings = run::Settings {
-        shards: number("RIALTO_SLT_SHARDS").unwrap_or(1),
-        step_rows: number("RIALTO_SLT_STEP_ROWS"),
-        restart_steps: number("RIALTO_SLT_RESTART_STEPS"),
-        data: root.join("tests/data"),
-    };
     let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let found = run::run_file(path, &name(path), &settings);
+            let found = run::run_file(path, &name(path), settings);
             outcomes.lock().unwrap().extend(found);
         }
     };
