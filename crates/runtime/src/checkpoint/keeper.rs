@@ -63,17 +63,16 @@ impl Keeper {
         let mut views = outputs.iter().map(view).collect::<Result<Vec<_>>>()?;
         let found = store.newest()?;
         let mut resumed = Resumed { broken: found.broken, ..Resumed::default() };
-        let unfinished = found.manifest.filter(|manifest| !manifest.finished);
+        let unfinished = found.manifest.zip(found.loaded).filter(|(m, _)| !m.finished);
         let mut epoch = store.epochs()?.first().copied().unwrap_or(0);
         let mut same_shards = None;
         match unfinished {
             // What is there is of a job that has ended, or of none.
             None => store.clear()?,
-            Some(manifest) => {
+            Some((manifest, loaded)) => {
                 if let Some(difference) = difference(&manifest, &identity, outputs) {
                     return Err(CheckpointError::Changed { epoch: manifest.epoch, difference });
                 }
-                let loaded = store.load(&manifest)?;
                 executor.restore(loaded.circuit)?;
                 for (at, view) in views.iter_mut().enumerate() {
                     if let (Some(view), Some(part)) = (view, loaded.views.node(at)) {

@@ -59,6 +59,8 @@ type Result<T> = std::result::Result<T, CheckpointError>;
 pub struct Found {
     /// The checkpoint; none where there is none that is whole.
     pub manifest: Option<Manifest>,
+    /// All that it has.
+    pub(crate) loaded: Option<Loaded>,
     /// Newer ones that cannot be used, and why.
     pub broken: Vec<String>,
 }
@@ -112,9 +114,9 @@ impl CheckpointStore {
     pub fn newest(&self) -> Result<Found> {
         let mut found = Found::default();
         for epoch in self.epochs()? {
-            match self.manifest(epoch).and_then(|m| self.check(&m).map(|()| m)) {
-                Ok(manifest) => {
-                    found.manifest = Some(manifest);
+            match self.manifest(epoch).and_then(|m| self.load(&m).map(|loaded| (m, loaded))) {
+                Ok((manifest, loaded)) => {
+                    (found.manifest, found.loaded) = (Some(manifest), Some(loaded));
                     break;
                 }
                 Err(error) => found.broken.push(format!("checkpoint {epoch}: {error}")),
@@ -123,13 +125,11 @@ impl CheckpointStore {
         Ok(found)
     }
 
-    fn check(&self, manifest: &Manifest) -> Result<()> {
-        objects(manifest).into_iter().try_for_each(|name| self.read(name).map(drop))
-    }
-
     fn read(&self, name: &str) -> Result<Vec<u8>> {
-        let bytes = self.storage.get(name)?;
-        Ok(frame::open(STATE, name, &bytes)?.payload.to_vec())
+        let mut bytes = self.storage.get(name)?;
+        frame::open(STATE, name, &bytes)?;
+        bytes.drain(..frame::HEADER_BYTES);
+        Ok(bytes)
     }
 
     fn state(&self, objects: &[String]) -> Result<ShardState> {
@@ -141,7 +141,7 @@ impl CheckpointStore {
     }
 
     /// All that a checkpoint has.
-    pub(crate) fn load(&self, manifest: &Manifest) -> Result<Loaded> {
+    pub(super) fn load(&self, manifest: &Manifest) -> Result<Loaded> {
         let shards = manifest.state.iter().map(|objects| self.state(objects));
         let shards = shards.collect::<Result<Vec<_>>>()?;
         let prepared = manifest.outputs.iter();

@@ -76,8 +76,7 @@ fn check(files: &Arc<CrashFiles>, (acknowledged, begun): (u64, u64), what: &str)
     let found = store.newest().unwrap();
     let epoch = found.manifest.as_ref().map_or(0, |m| m.epoch);
     assert!((acknowledged..=begun).contains(&epoch), "{what}: {epoch} of {acknowledged}..={begun}");
-    let Some(manifest) = found.manifest else { return };
-    let loaded = store.load(&manifest).unwrap();
+    let Some(loaded) = found.loaded else { return };
     let part = loaded.circuit.shards[0].node(3).unwrap();
     let value = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
     let slots: Vec<(u32, u64)> = part.slots("t").map(|(slot, b)| (slot, value(b))).collect();
