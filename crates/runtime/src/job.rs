@@ -242,8 +242,8 @@ impl Job {
         Ok(self.summary)
     }
 
-    /// Takes a checkpoint now and waits until it is durable and the sinks have committed it. Without
-    /// [`Job::keep`] nothing happens.
+    /// Takes a checkpoint now and waits until it is durable and the sinks have committed it.
+    /// Without [`Job::keep`] nothing happens.
     pub fn checkpoint(&mut self) -> Result<()> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         keeper.settle(&mut self.outputs, true)?;

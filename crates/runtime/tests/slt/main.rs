@@ -2,9 +2,10 @@
 //!
 //! `RIALTO_SLT=joins/regular` runs only files whose path contains the text; `RIALTO_SLT_SHARDS=4`
 //! runs with that many shards; `RIALTO_SLT_STEP_ROWS=1` cuts the input into steps of that many
-//! rows; `RIALTO_SLT_RESTART_STEPS=2` ends a query's job after every second step with a checkpoint,
-//! from which another goes on. What does not hold yet is listed in `tests/slt/known-failures.txt`, a line a block: a
-//! block that fails without being listed fails the test, and so does one that is listed and passes.
+//! rows; `RIALTO_SLT_RESTART_STEPS=2` ends a query's job after every second step with a
+//! checkpoint, from which another goes on. What does not hold yet is listed in
+//! `tests/slt/known-failures.txt`, a line a block: a block that fails without being listed fails
+//! the test, and so does one that is listed and passes.
 
 mod file;
 mod run;
