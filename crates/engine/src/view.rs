@@ -133,8 +133,9 @@ impl View {
         })
     }
 
-    /// Takes over the rows of a checkpoint; there is none yet.
-    pub fn restore(&mut self, from: &StatePart) -> Result<()> {
+    /// Takes over the rows of a checkpoint; there is none yet. `same`: the next checkpoint adds to
+    /// that one, and need not write them again.
+    pub fn restore(&mut self, from: &StatePart, same: bool) -> Result<()> {
         for (place, bytes) in from.slots(ROWS) {
             let Kept { bytes, arrival, count } = Input::new(bytes).get()?;
             let hash = self.hasher.hash_one(&*bytes);
@@ -145,7 +146,9 @@ impl View {
         }
         let rows = &self.rows;
         self.free = (0..rows.len() as u32).filter(|&p| rows[p as usize].count == 0).collect();
-        self.dirty.start();
+        if same {
+            self.dirty.start();
+        }
         Ok(())
     }
 

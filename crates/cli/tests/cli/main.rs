@@ -1,6 +1,7 @@
 //! The command as a user runs it: arguments in, exit code and text out.
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
+//! - `kafka.rs`: between topics of a real broker
 //! - `project.rs`: `run` and `check`
 //! - `restart.rs`: projects that are killed, and go on
 //! - `serve.rs`: events over HTTP while a project runs
@@ -9,6 +10,7 @@
 //! - `bench.rs`: `nexmark` and `bench`
 
 mod bench;
+mod kafka;
 mod project;
 mod restart;
 mod serve;

@@ -76,10 +76,10 @@ fn answer(dir: &Path, printed: &str) -> Answer {
 }
 
 /// Numbers that look random and are the same in every run (a linear congruential generator).
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         (self.0 >> 33) % n
     }
@@ -211,4 +211,29 @@ fn a_damaged_checkpoint_is_told_and_an_older_one_used() {
     let said = stderr(&output);
     assert!(said.contains("is damaged") && said.contains("an older one is used"), "{said}");
     assert!(said.contains("going on from checkpoint"), "{said}");
+}
+
+#[test]
+fn a_view_that_does_not_change_outlives_other_numbers_of_shards() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("in")).unwrap();
+    fs::write(dir.path().join("in/a.json"), "{\"a\":1}\n{\"a\":2}\n").unwrap();
+    let job = "CREATE TABLE n (a BIGINT) WITH ('connector' = 'filesystem', 'path' = 'in',
+          'format' = 'json', 'source.monitor-interval' = '50 ms');
+        CREATE MATERIALIZED VIEW v AS SELECT COUNT(*) AS n, SUM(a) AS s FROM n;";
+    fs::write(dir.path().join("job.sql"), job).unwrap();
+    for shards in ["2", "1", "1", "3", "2"] {
+        let run = ["run", "job.sql", "--state", "state", "-o", "json", "--shards", shards];
+        let child = command(dir.path(), &run)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(800));
+        let pid = child.id().to_string();
+        assert!(std::process::Command::new("kill").arg(&pid).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let expected = "{\"table\":\"v\",\"row\":{\"n\":2,\"s\":3}}\n";
+        assert_eq!(stdout(&output), expected, "{shards} shards: {}", stderr(&output));
+    }
 }

@@ -76,7 +76,7 @@ impl Keeper {
                 executor.restore(loaded.circuit)?;
                 for (at, view) in views.iter_mut().enumerate() {
                     if let (Some(view), Some(part)) = (view, loaded.views.node(at)) {
-                        view.restore(part)?;
+                        view.restore(part, manifest.shards == identity.shards)?;
                     }
                 }
                 for (output, prepared) in outputs.iter_mut().zip(&loaded.prepared) {

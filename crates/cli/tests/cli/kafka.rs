@@ -1,0 +1,126 @@
+//! A project between topics of a real Kafka, killed again and again.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::restart::Dice;
+use crate::{command, rialto, stderr, stdout};
+
+const ROWS: u64 = 150_000;
+
+/// A broker that ends with this process; none where there can be none.
+fn broker() -> Option<String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/kafka.sh");
+    let mut up = Command::new(script);
+    let pid = std::process::id().to_string();
+    up.args(["up", "--for", &pid, "auto.create.topics.enable=true", "num.partitions=3"]);
+    let output = up.stderr(Stdio::inherit()).output().expect("scripts/kafka.sh runs");
+    if output.status.code() == Some(3) {
+        return None;
+    }
+    assert!(output.status.success(), "scripts/kafka.sh up failed");
+    let told = String::from_utf8(output.stdout).unwrap();
+    let server = told.lines().find_map(|l| l.strip_prefix("KAFKA_BOOTSTRAP="));
+    Some(server.expect("it tells its address").trim_matches(['\'', '"']).to_owned())
+}
+
+fn table(name: &str, columns: &str, server: &str, options: &str) -> String {
+    format!(
+        "CREATE TABLE {name} ({columns}) WITH ('properties.bootstrap.servers' = '{server}', \
+         {options});\n"
+    )
+}
+
+const SALE: &str = "id BIGINT, shop INT, price INT";
+const SALES: &str = "'connector' = 'kafka', 'topic' = 'sales', 'format' = 'json', \
+    'scan.startup.mode' = 'earliest-offset'";
+const CHEAP: &str = "'connector' = 'kafka', 'topic' = 'cheap', 'format' = 'json', \
+    'scan.startup.mode' = 'earliest-offset'";
+const TOTAL: &str = "shop INT, n BIGINT, paid BIGINT, PRIMARY KEY (shop) NOT ENFORCED";
+const TOTALS: &str = "'connector' = 'upsert-kafka', 'topic' = 'totals', 'key.format' = 'json', \
+    'value.format' = 'json'";
+
+/// The one line of figures that a query answers.
+fn figures(dir: &Path, tables: &str, query: &str) -> String {
+    let output = rialto(dir, &["sql", "-o", "csv", "-c", &format!("{tables}{query};")]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    stdout(&output).lines().nth(1).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_killed_project_between_topics_loses_nothing_and_writes_nothing_twice() {
+    let Some(server) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let once = |options: &str, prefix: &str| {
+        format!(
+            "{options}, 'sink.delivery-guarantee' = 'exactly-once', \
+             'sink.transactional-id-prefix' = '{prefix}'"
+        )
+    };
+    let made = format!(
+        "CREATE TABLE made ({SALE}) WITH ('connector' = 'datagen', \
+         'rows-per-second' = '10000000', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', \
+         'fields.id.end' = '{ROWS}', 'fields.shop.min' = '1', 'fields.shop.max' = '40', \
+         'fields.price.min' = '1', 'fields.price.max' = '100');\n"
+    );
+    let sales = table("sales", SALE, &server, SALES);
+    let fill = format!("{made}{sales}INSERT INTO sales SELECT * FROM made;");
+    let filled = rialto(at, &["sql", "-c", &fill]);
+    assert_eq!(filled.status.code(), Some(0), "{}", stderr(&filled));
+
+    let job = format!(
+        "SET 'execution.checkpointing.interval' = '100 ms';\n{sales}{}{}\
+         INSERT INTO cheap SELECT * FROM sales WHERE price <= 50;\n\
+         INSERT INTO totals SELECT shop, COUNT(*), SUM(price) FROM sales GROUP BY shop;\n\
+         CREATE MATERIALIZED VIEW shops AS SELECT COUNT(*) AS n, COUNT(DISTINCT id) AS ids, \
+         SUM(price) AS paid FROM sales;\n",
+        table("cheap", SALE, &server, &once(CHEAP, "loop-cheap")),
+        table("totals", TOTAL, &server, &once(TOTALS, "loop-totals")),
+    );
+    fs::write(at.join("job.sql"), job).unwrap();
+    let mut dice = Dice(11);
+    let mut resumed = 0;
+    for kill in 0..12 {
+        let shards = ["1", "2", "3"][kill % 3];
+        let mut run = command(at, &["run", "job.sql", "--state", "state", "--shards", shards]);
+        let child = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.unwrap();
+        std::thread::sleep(Duration::from_millis(300 + dice.below(1200)));
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        resumed += usize::from(stderr(&output).contains("going on from checkpoint"));
+    }
+    assert!(resumed > 2, "most runs went on from an earlier one, {resumed} did");
+    let child = command(at, &["run", "job.sql", "--state", "state", "-o", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(10));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    let bounded = |options: &str| format!("{options}, 'scan.bounded.mode' = 'latest-offset'");
+    let tables = [
+        table("sales", SALE, &server, &bounded(SALES)),
+        table("cheap", SALE, &server, &bounded(CHEAP)),
+        table("totals", TOTAL, &server, &bounded(TOTALS)),
+    ]
+    .concat();
+    let all = figures(at, &tables, "SELECT COUNT(*), COUNT(DISTINCT id), SUM(price) FROM sales");
+    let three = |n: &str, ids: &str, paid: &str| format!("\"n\":{n},\"ids\":{ids},\"paid\":{paid}");
+    let parts: Vec<&str> = all.split(',').collect();
+    assert_eq!(parts[..2], [ROWS.to_string(), ROWS.to_string()], "the topic holds what was made");
+    let shown = stdout(&output);
+    assert!(shown.contains(&three(parts[0], parts[1], parts[2])), "{all} against {shown}");
+    let query = "SELECT COUNT(*), COUNT(DISTINCT id), SUM(price) FROM";
+    let expected = figures(at, &tables, &format!("{query} sales WHERE price <= 50"));
+    assert_eq!(figures(at, &tables, &format!("{query} cheap")), expected);
+    let totals = figures(at, &tables, "SELECT SUM(n), SUM(paid), COUNT(*) FROM totals");
+    assert_eq!(totals, format!("{},{},40", parts[0], parts[2]));
+}
