@@ -58,7 +58,9 @@ impl StateFolder {
                 "error: the project is not the one that wrote checkpoint {epoch}\n{difference}\n\
                  hint: --fresh forgets the checkpoints and begins anew\n"
             )),
-            error => Failure::Job(format!("error: {error}\n")),
+            error => Failure::Job(format!(
+                "error: {error}\nhint: --fresh forgets the checkpoints and begins anew\n"
+            )),
         })?;
         say(&resumed);
         Ok(())

@@ -211,6 +211,16 @@ fn a_damaged_checkpoint_is_told_and_an_older_one_used() {
     let said = stderr(&output);
     assert!(said.contains("is damaged") && said.contains("an older one is used"), "{said}");
     assert!(said.contains("going on from checkpoint"), "{said}");
+
+    // Where none is whole the run is refused: to begin anew is for the user to say.
+    for entry in fs::read_dir(&manifests).unwrap() {
+        fs::write(entry.unwrap().path(), "x").unwrap();
+    }
+    let output = rialto(dir.path(), &run);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("no checkpoint can be used") && said.contains("--fresh"), "{said}");
+    assert!(fs::read_dir(&manifests).unwrap().count() > 0, "nothing was thrown away");
 }
 
 #[test]

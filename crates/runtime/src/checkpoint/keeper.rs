@@ -62,6 +62,11 @@ impl Keeper {
         };
         let mut views = outputs.iter().map(view).collect::<Result<Vec<_>>>()?;
         let found = store.newest()?;
+        // To begin anew here would lose what is there, and write to the sinks again.
+        if found.manifest.is_none() && !found.broken.is_empty() {
+            let all = found.broken.join("; ");
+            return Err(CheckpointError::Broken(format!("no checkpoint can be used: {all}")));
+        }
         let mut resumed = Resumed { broken: found.broken, ..Resumed::default() };
         let unfinished = found.manifest.zip(found.loaded).filter(|(m, _)| !m.finished);
         let mut epoch = store.epochs()?.first().copied().unwrap_or(0);
