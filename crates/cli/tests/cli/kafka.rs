@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::restart::Dice;
-use crate::{command, rialto, stderr, stdout};
+use crate::running::{Running, wait_for_checkpoints};
+use crate::{rialto, stderr, stdout};
 
 const ROWS: u64 = 150_000;
 
@@ -85,25 +86,24 @@ fn a_killed_project_between_topics_loses_nothing_and_writes_nothing_twice() {
     let mut resumed = 0;
     for kill in 0..12 {
         let shards = ["1", "2", "3"][kill % 3];
-        let mut run = command(at, &["run", "job.sql", "--state", "state", "--shards", shards]);
-        let child = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        let mut child = child.unwrap();
-        std::thread::sleep(Duration::from_millis(300 + dice.below(1200)));
-        child.kill().unwrap();
-        let output = child.wait_with_output().unwrap();
-        resumed += usize::from(stderr(&output).contains("going on from checkpoint"));
+        let run = Running::start(at, &["run", "job.sql", "--state", "state", "--shards", shards]);
+        // Every second one gets so far that the next goes on from it; the others are hit wherever
+        // they are, while they start, too.
+        if kill % 2 == 0 {
+            wait_for_checkpoints(&at.join("state"), 1);
+            std::thread::sleep(Duration::from_millis(dice.below(400)));
+        } else {
+            std::thread::sleep(Duration::from_millis(dice.below(1500)));
+        }
+        let ended = run.kill();
+        resumed += usize::from(ended.said.contains("going on from checkpoint"));
     }
-    assert!(resumed > 2, "most runs went on from an earlier one, {resumed} did");
-    let child = command(at, &["run", "job.sql", "--state", "state", "-o", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_secs(10));
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(resumed >= 5, "every second run went on from an earlier one, {resumed} did");
+    let watch = ["--watch", "shops", "--changelog", "-o", "json"];
+    let run = Running::start(at, &[&["run", "job.sql", "--state", "state"], &watch[..]].concat());
+    run.wait_for(&format!("\"n\":{ROWS},"));
+    let ended = run.terminate();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
 
     let bounded = |options: &str| format!("{options}, 'scan.bounded.mode' = 'latest-offset'");
     let tables = [
@@ -116,7 +116,7 @@ fn a_killed_project_between_topics_loses_nothing_and_writes_nothing_twice() {
     let three = |n: &str, ids: &str, paid: &str| format!("\"n\":{n},\"ids\":{ids},\"paid\":{paid}");
     let parts: Vec<&str> = all.split(',').collect();
     assert_eq!(parts[..2], [ROWS.to_string(), ROWS.to_string()], "the topic holds what was made");
-    let shown = stdout(&output);
+    let shown = ended.printed;
     assert!(shown.contains(&three(parts[0], parts[1], parts[2])), "{all} against {shown}");
     let query = "SELECT COUNT(*), COUNT(DISTINCT id), SUM(price) FROM";
     let expected = figures(at, &tables, &format!("{query} sales WHERE price <= 50"));

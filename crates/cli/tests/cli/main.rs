@@ -4,6 +4,7 @@
 //! - `kafka.rs`: between topics of a real broker
 //! - `project.rs`: `run` and `check`
 //! - `restart.rs`: projects that are killed, and go on
+//! - `running.rs`: a command beside the test
 //! - `serve.rs`: events over HTTP while a project runs
 //! - `signals.rs`: endless jobs and who ends them
 //! - `terminal.rs`: what only a terminal sees
@@ -13,6 +14,7 @@ mod bench;
 mod kafka;
 mod project;
 mod restart;
+mod running;
 mod serve;
 mod signals;
 mod sql;

@@ -1,10 +1,10 @@
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
-use crate::{command, rialto, stderr};
+use crate::running::{Running, wait_until};
+use crate::{rialto, stderr};
 
 const PROJECT: &str = "CREATE TABLE sales (event_id STRING, sku STRING NOT NULL, qty INT) \
     WITH ('connector' = 'http');\n\
@@ -14,14 +14,15 @@ const PROJECT: &str = "CREATE TABLE sales (event_id STRING, sku STRING NOT NULL,
     INSERT INTO large SELECT sku, qty FROM sales WHERE qty >= 100;\n";
 
 /// A running project and where it serves.
-fn start(dir: &Path) -> (Child, String) {
-    let mut child = command(dir, &["run", "job.sql", "--serve", "127.0.0.1:0", "-o", "json"]);
-    let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let address = line.strip_prefix("serving http://").and_then(|l| l.split('/').next());
-    let address = address.unwrap_or_else(|| panic!("where it serves: {line}")).to_owned();
-    (child, address)
+fn start(dir: &Path) -> (Running, String) {
+    let watch = ["--watch", "counted", "--changelog", "-o", "json"];
+    let serve = ["run", "job.sql", "--serve", "127.0.0.1:0"];
+    let running = Running::start(dir, &[&serve[..], &watch].concat());
+    wait_until("where it serves", || running.said().contains('\n'));
+    let said = running.said();
+    let address = said.strip_prefix("serving http://").and_then(|l| l.split('/').next());
+    let address = address.unwrap_or_else(|| panic!("where it serves: {said}")).to_owned();
+    (running, address)
 }
 
 /// Sends a body; answers the status and what was said.
@@ -49,21 +50,8 @@ fn get(address: &str, path: &str) -> std::io::Result<String> {
 }
 
 fn wait_ready(address: &str) {
-    for _ in 0..600 {
-        if get(address, "/readyz").is_ok_and(|a| a.contains("{\"ready\":true")) {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    panic!("not ready");
-}
-
-fn terminate(child: Child) -> String {
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    String::from_utf8(output.stdout).unwrap()
+    let ready = || get(address, "/readyz").is_ok_and(|a| a.contains("{\"ready\":true"));
+    wait_until("ready", ready);
 }
 
 #[test]
@@ -85,10 +73,9 @@ fn events_over_http_are_in_the_view_and_go_on_into_a_log() {
     assert_eq!(crate::stdout(&output), "sku\ntea\nmilk\n", "{}", stderr(&output));
     let output = rialto(dir.path(), &["run", "job.sql", "--serve", "127.0.0.1:0"]);
     assert!(stderr(&output).contains("is being written by another process"), "{output:?}");
-    // The job polls every millisecond.
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    let printed = terminate(child);
-    assert!(printed.contains(r#""n":2,"total":107"#), "{printed}");
+    child.wait_for(r#""n":2,"total":107"#);
+    let ended = child.terminate();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
     let read = "CREATE TABLE large (sku STRING, qty INT) WITH ('connector' = 'log', \
         'scan.bounded.mode' = 'latest-offset'); SELECT * FROM large";
     let output = rialto(dir.path(), &["sql", "-o", "csv", "-c", read]);
@@ -101,7 +88,7 @@ fn what_was_acknowledged_is_there_once_after_a_kill() {
     fs::write(dir.path().join("job.sql"), PROJECT).unwrap();
     let (mut sent, mut total) = (0, 0);
     for round in 0..5 {
-        let (mut child, address) = start(dir.path());
+        let (child, address) = start(dir.path());
         // What was being sent when the process was killed is sent again: it may be there or not.
         for n in sent..sent + 30 {
             let body = format!("{{\"event_id\":\"e{n}\",\"sku\":\"x\",\"qty\":{n}}}");
@@ -113,18 +100,16 @@ fn what_was_acknowledged_is_there_once_after_a_kill() {
         let unanswered = format!("{{\"event_id\":\"e{sent}\",\"sku\":\"x\",\"qty\":{sent}}}");
         let to = address.clone();
         let last = std::thread::spawn(move || post(&to, &unanswered).is_ok());
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child.kill();
         let _ = last.join();
     }
     let (child, address) = start(dir.path());
     wait_ready(&address);
     let body = format!("{{\"event_id\":\"e{sent}\",\"sku\":\"x\",\"qty\":{sent}}}");
     assert_eq!(post(&address, &body).unwrap().0, 200);
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    let printed = terminate(child);
-    let expected = format!("\"n\":{},\"total\":{}", sent + 1, total + sent);
-    assert!(printed.contains(&expected), "{expected} in {printed}");
+    child.wait_for(&format!("\"n\":{},\"total\":{}", sent + 1, total + sent));
+    let ended = child.terminate();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
 }
 
 #[test]
