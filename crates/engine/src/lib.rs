@@ -29,7 +29,7 @@ pub use delta::{Delta, Deltas};
 pub use error::{EngineError, Result};
 pub use executor::{Executor, StepReport};
 pub use operator::{Operator, StepContext};
-pub use sink::Sink;
+pub use sink::{CommitError, Committer, Sink};
 pub use source::{DeadLetter, Poll, Position, Reader, Source};
 pub use time::{Progress, Watermark};
 pub use zone::LocalZone;
