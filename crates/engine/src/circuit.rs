@@ -1,5 +1,6 @@
 //! The shape of a computation: nodes and edges, from which every shard builds its own instances.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -139,6 +140,23 @@ impl Circuit {
     /// The name and identity of each node.
     pub fn nodes(&self) -> impl Iterator<Item = (&str, &str)> {
         self.nodes.iter().map(|node| (node.name.as_str(), node.identity.as_str()))
+    }
+
+    /// The sources that have a part in each output, by [`OutputId`].
+    pub(crate) fn sources_of_outputs(&self) -> Vec<Vec<usize>> {
+        let mut outputs = vec![Vec::new(); self.outputs];
+        let mut above: Vec<BTreeSet<usize>> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let mut sources: BTreeSet<usize> =
+                node.inputs.iter().flat_map(|input| &above[input.0]).copied().collect();
+            match &node.kind {
+                NodeKind::Source(source) => drop(sources.insert(source.0)),
+                NodeKind::Output(output) => outputs[output.0] = sources.iter().copied().collect(),
+                NodeKind::Operator(_) | NodeKind::Exchange(_) => {}
+            }
+            above.push(sources);
+        }
+        outputs
     }
 
     /// The names of the sources.

@@ -46,9 +46,12 @@ pub trait Committer: Send {
     /// is there twice.
     fn commit(&mut self, epoch: u64, prepared: &[u8]) -> Result<(), CommitError>;
 
-    /// Goes on from a checkpoint, before the first row of this run: `pending` are the epochs that
-    /// the checkpoint promises and of which it is not known that they are visible, oldest first.
-    /// What of them is visible is left alone, the rest is committed; what came later is undone.
+    /// Called before anything else. From here on this process is the one that writes: whoever did
+    /// before under the same identity is shut out, where the outside can do that.
+    ///
+    /// `pending` are the epochs that the checkpoint promises from which the job goes on, and of
+    /// which it is not known that they are visible, oldest first; none where it begins anew. What
+    /// of them is visible is left alone, the rest is committed; what came later is undone.
     fn recover(&mut self, pending: &[(u64, Vec<u8>)]) -> Result<(), CommitError> {
         pending.iter().try_for_each(|(epoch, prepared)| self.commit(*epoch, prepared))
     }

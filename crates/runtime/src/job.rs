@@ -2,24 +2,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arrow::datatypes::SchemaRef;
 use rialto_engine::executor::STEP_ROWS_MAX;
-use rialto_engine::{
-    Circuit, DeadLetter, Delta, Deltas, Executor, OutputId, Result, Sink, Watermark,
-};
+use rialto_engine::{Circuit, DeadLetter, Delta, Deltas, Executor, OutputId, Result, Watermark};
 use rialto_sql::functions::StepClock;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{
     CheckpointError, CheckpointOptions, CheckpointStore, Identity, Keeper, Node, Resumed,
 };
+use crate::delivery::Outlet;
 
 use rialto_engine::consolidate::consolidate;
 
 /// How long a step without news waits before the next.
 const IDLE_WAIT: Duration = Duration::from_millis(1);
+/// How often a job without checkpoints has its sinks deliver what they took.
+const DELIVERY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a job that was asked to stop waits for deliveries that the next run can make as well.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks a running job to stop between two steps.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +90,7 @@ pub struct Summary {
 /// Where an output goes.
 pub enum Target {
     /// A table's sink.
-    Sink(Box<dyn Sink>),
+    Sink(Outlet),
     /// The observer: a view or a query.
     Observer,
 }
@@ -116,6 +119,8 @@ pub struct Job {
     /// What it is, until it is kept.
     identity: Option<Identity>,
     keeper: Option<Keeper>,
+    /// When a job without checkpoints has last had its sinks deliver, and as which epoch.
+    delivered: (Instant, u64),
 }
 
 impl Job {
@@ -145,6 +150,7 @@ impl Job {
             summary: Summary::default(),
             identity: Some(identity),
             keeper: None,
+            delivered: (Instant::now(), 0),
         })
     }
 
@@ -229,16 +235,22 @@ impl Job {
     /// Steps until the input ends or `control` says stop, then makes the sinks' output visible.
     pub fn run(&mut self, control: &Control, observer: &mut dyn Observer) -> Result<Summary> {
         self.show_kept(observer)?;
+        for output in &mut self.outputs {
+            if let Target::Sink(outlet) = &mut output.target {
+                outlet.begin()?;
+            }
+        }
         let mut more = true;
         while more && !control.is_stopped() {
             let rows;
             (rows, more) = self.step_once(observer)?;
             self.checkpoint_if_due()?;
+            self.look_at_deliveries()?;
             if rows == 0 && more {
                 std::thread::sleep(IDLE_WAIT);
             }
         }
-        self.finish(!more)?;
+        self.finish(!more, control)?;
         Ok(self.summary)
     }
 
@@ -249,7 +261,8 @@ impl Job {
         keeper.settle(&mut self.outputs, true)?;
         let (executor, outputs) = (&mut self.executor, &mut self.outputs);
         keeper.take(executor, outputs, self.summary, false, now_ms())?;
-        keeper.settle(&mut self.outputs, true)
+        keeper.settle(&mut self.outputs, true)?;
+        self.drain(&mut |_| true).map(drop)
     }
 
     /// Hands the rows of the views of an earlier run to the observer, as if they came just now;
@@ -274,22 +287,94 @@ impl Job {
         Ok(())
     }
 
-    /// Makes what the sinks have taken so far visible; with checkpoints, by the last one. `ended`:
-    /// there is nothing to go on with.
-    fn finish(&mut self, ended: bool) -> Result<()> {
-        if let Some(keeper) = &mut self.keeper {
-            keeper.settle(&mut self.outputs, true)?;
-            let (executor, outputs) = (&mut self.executor, &mut self.outputs);
-            keeper.take(executor, outputs, self.summary, ended, now_ms())?;
-            return keeper.settle(&mut self.outputs, true);
-        }
+    /// Sees how the sinks get on that deliver beside the job: those that are behind hold back what
+    /// feeds them, and nothing else.
+    fn look_at_deliveries(&mut self) -> Result<()> {
+        let mut behind = Vec::new();
+        let mut any = false;
         for output in &mut self.outputs {
-            if let Target::Sink(sink) = &mut output.target {
-                sink.prepare(self.summary.steps)?;
-                sink.commit(self.summary.steps)?;
+            let Target::Sink(outlet) = &mut output.target else { continue };
+            outlet.look()?;
+            any |= outlet.delivers();
+            if outlet.is_behind() {
+                behind.push(output.output);
+            }
+        }
+        self.executor.hold(&behind);
+        if any && self.keeper.is_none() && self.delivered.0.elapsed() >= DELIVERY_INTERVAL {
+            self.deliver(|outlet| outlet.delivers())?;
+        }
+        Ok(())
+    }
+
+    /// Without checkpoints: has sinks make visible what they took.
+    fn deliver(&mut self, which: impl Fn(&Outlet) -> bool) -> Result<()> {
+        self.delivered = (Instant::now(), self.delivered.1 + 1);
+        let epoch = self.delivered.1;
+        for output in &mut self.outputs {
+            if let Target::Sink(outlet) = &mut output.target
+                && which(outlet)
+            {
+                outlet.prepare(epoch)?;
+                outlet.promise(epoch)?;
             }
         }
         Ok(())
+    }
+
+    /// Waits for deliveries as long as `patient` says so; answers whether all were made.
+    fn drain(&mut self, patient: &mut dyn FnMut(bool) -> bool) -> Result<bool> {
+        let mut all = true;
+        for output in &mut self.outputs {
+            if let Target::Sink(outlet) = &mut output.target {
+                all &= outlet.drain(patient)?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Makes what the sinks have taken so far visible; with checkpoints, by the last one. `ended`:
+    /// there is nothing to go on with.
+    fn finish(&mut self, ended: bool, control: &Control) -> Result<()> {
+        let delivers =
+            |o: &JobOutput| matches!(&o.target, Target::Sink(outlet) if outlet.delivers());
+        let delivers = self.outputs.iter().any(delivers);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.settle(&mut self.outputs, true)?;
+            let (executor, outputs) = (&mut self.executor, &mut self.outputs);
+            keeper.take(executor, outputs, self.summary, ended && !delivers, now_ms())?;
+            keeper.settle(&mut self.outputs, true)?;
+            if !delivers {
+                return Ok(());
+            }
+            // What is not delivered is in the checkpoint, so whoever asks to stop need not wait.
+            let mut stopped: Option<Instant> = None;
+            let mut patient = |away: bool| match control.is_stopped() {
+                true => {
+                    let since = *stopped.get_or_insert_with(Instant::now);
+                    !away && since.elapsed() < STOP_PATIENCE
+                }
+                false => true,
+            };
+            if !self.drain(&mut patient)? || !ended {
+                return Ok(());
+            }
+            let Some(keeper) = &mut self.keeper else { return Ok(()) };
+            let (executor, outputs) = (&mut self.executor, &mut self.outputs);
+            keeper.take(executor, outputs, self.summary, true, now_ms())?;
+            return keeper.settle(&mut self.outputs, true);
+        }
+        self.deliver(|_| true)?;
+        // There is nobody who would deliver it later.
+        let (began, mut told) = (Instant::now(), false);
+        let mut patient = |_| {
+            if !told && began.elapsed() > STOP_PATIENCE {
+                told = true;
+                tracing::warn!("waiting for sinks that do not take what is left");
+            }
+            true
+        };
+        self.drain(&mut patient).map(drop)
     }
 }
 

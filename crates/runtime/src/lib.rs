@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 mod connect;
+mod delivery;
 mod describe;
 pub mod job;
 mod plan;
@@ -13,6 +14,7 @@ pub mod project;
 mod session;
 pub use rialto_engine::view;
 
+pub use delivery::{Backlog, Outlet};
 pub use job::{Control, Job, Observer, StepSummary, Summary};
 pub use plan::JobPlan;
 pub use rialto_connectors as connectors;

@@ -13,6 +13,7 @@ use rialto_sql::planner::{Planner, Session};
 use rialto_sql::step::{Lowering, Order, Query, StateTtl, StepPlan, build, explain};
 
 use crate::connect::{Connectors, sink, sink_schema};
+use crate::delivery::Outlet;
 use crate::job::{Job, JobOutput, Target};
 use crate::view::View;
 
@@ -149,7 +150,8 @@ impl JobPlan {
             let target = match &planned.table {
                 Some(table) => {
                     let changelog = changelog(table, &planned.plan);
-                    Target::Sink(sink(table, changelog, environment)?)
+                    let sink = sink(table, changelog, environment)?;
+                    Target::Sink(Outlet::new(&planned.name, sink)?)
                 }
                 None => Target::Observer,
             };

@@ -7,6 +7,7 @@
 //! - `running.rs`: a command beside the test
 //! - `serve.rs`: events over HTTP while a project runs
 //! - `signals.rs`: endless jobs and who ends them
+//! - `sinks.rs`: sinks that are away
 //! - `terminal.rs`: what only a terminal sees
 //! - `bench.rs`: `nexmark` and `bench`
 
@@ -17,6 +18,7 @@ mod restart;
 mod running;
 mod serve;
 mod signals;
+mod sinks;
 mod sql;
 mod terminal;
 

@@ -44,6 +44,11 @@ impl Outbox {
         parts.into_iter().flatten().for_each(|part| put_bytes(&mut self.bytes, part));
     }
 
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// The records, for whoever trusts them: those that [`push`](Self::push) took.
     pub fn records(&self) -> Records<'_> {
         Records { rest: &self.bytes }

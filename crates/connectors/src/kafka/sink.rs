@@ -5,18 +5,18 @@
 //! `exactly-once` the records of an epoch are kept until it is committed and then go out in one
 //! transaction: see `transaction.rs`.
 
-use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use rdkafka::producer::Producer;
-use rialto_engine::{Delta, Sink};
+use rialto_engine::{Committer, Delta, Sink};
 
 use super::client::{KafkaProducer, explain};
 use super::encode::{HalfWriter, MetadataWriter, timestamp_ms};
 use super::options::{Guarantee, KafkaOptions, Partitioner, Topics};
 use super::outbox::{Outbox, Record};
-use super::transaction::{Client, Transactions, partitions, send};
+use super::transaction::{Client, Hold, Seen, Transactions, partitions, send};
 use crate::changelog::{RowKind, changes};
 use crate::error::{ConnectorError, Result};
 use crate::spec::{Environment, TableSpec};
@@ -69,15 +69,17 @@ struct Direct {
 
 /// Records that go out when their epoch is committed.
 struct Transactional {
-    transactions: Transactions,
+    /// Who commits them, until it is asked for.
+    transactions: Option<Transactions>,
     /// Names the epochs of this run.
     run: String,
     /// What this run has seen of the mark, if anything.
-    seen: Option<String>,
-    opened: bool,
+    seen: Seen,
+    hold: Hold,
     outbox: Outbox,
-    prepared: BTreeMap<u64, Outbox>,
-    committed: Option<u64>,
+    client: Client,
+    /// Asks how many partitions there are.
+    asking: Option<KafkaProducer>,
 }
 
 impl KafkaSink {
@@ -108,15 +110,18 @@ impl KafkaSink {
         };
         let delivery = match (options.guarantee, options.id_prefix) {
             (Guarantee::ExactlyOnce, Some(prefix)) => {
-                let run = unique();
+                let (run, seen, hold) = (unique(), Seen::default(), Hold::default());
+                let (theirs, held) = (Seen::clone(&seen), Hold::clone(&hold));
+                let transactions =
+                    Transactions::new(client.clone(), prefix, run.clone(), theirs, held);
                 Delivery::Transactional(Box::new(Transactional {
-                    transactions: Transactions::new(client, prefix, run.clone()),
+                    transactions: Some(transactions),
                     run,
-                    seen: None,
-                    opened: false,
+                    seen,
+                    hold,
                     outbox: Outbox::default(),
-                    prepared: BTreeMap::new(),
-                    committed: None,
+                    client,
+                    asking: None,
                 }))
             }
             (guarantee, _) => Delivery::Direct(Box::new(Direct {
@@ -170,7 +175,7 @@ impl KafkaSink {
     fn failed(&self, reason: &str) -> rialto_engine::EngineError {
         match &self.delivery {
             Delivery::Direct(direct) => direct.client.failed(reason),
-            Delivery::Transactional(t) => t.transactions.failed(reason),
+            Delivery::Transactional(sink) => sink.client.failed(reason),
         }
     }
 
@@ -178,7 +183,7 @@ impl KafkaSink {
     #[doc(hidden)]
     pub fn hold_next_transaction(&mut self, hold: std::time::Duration) {
         if let Delivery::Transactional(sink) = &mut self.delivery {
-            sink.transactions.hold = Some(hold);
+            *sink.hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(hold);
         }
     }
 }
@@ -189,8 +194,10 @@ impl Sink for KafkaSink {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        self.delivery.open()?;
-        self.spread.ask(&self.topic, &self.delivery)?;
+        if let Delivery::Direct(direct) = &mut self.delivery {
+            direct.open()?;
+        }
+        self.spread.ask(&self.topic, &mut self.delivery)?;
         let signs = (self.form == Form::Changes).then_some(retracts.as_slice());
         let values = self.value.encode(&batch, signs)?;
         let keys = self.key.as_mut().map(|key| key.encode(&batch, None)).transpose()?;
@@ -213,36 +220,26 @@ impl Sink for KafkaSink {
         Ok(())
     }
 
-    fn prepare(&mut self, epoch: u64) -> rialto_engine::Result<Vec<u8>> {
+    fn prepare(&mut self, _: u64) -> rialto_engine::Result<Vec<u8>> {
         match &mut self.delivery {
             Delivery::Direct(direct) => direct.flush().map(|()| Vec::new()),
-            Delivery::Transactional(sink) => {
-                sink.open()?;
-                let outbox = std::mem::take(&mut sink.outbox);
-                let kept = outbox.encode(&sink.run, sink.seen.as_deref());
-                sink.prepared.insert(epoch, outbox);
-                Ok(kept)
-            }
+            Delivery::Transactional(sink) => Ok(sink.prepare()),
         }
     }
 
-    fn commit(&mut self, epoch: u64) -> rialto_engine::Result<()> {
-        match &mut self.delivery {
-            Delivery::Direct(_) => Ok(()),
-            Delivery::Transactional(sink) => sink.commit(epoch),
-        }
+    fn commit(&mut self, _: u64) -> rialto_engine::Result<()> {
+        Ok(())
     }
 
-    fn recover(&mut self, epoch: u64, prepared: &[u8]) -> rialto_engine::Result<()> {
+    fn recover(&mut self, _: u64, _: &[u8]) -> rialto_engine::Result<()> {
+        Ok(())
+    }
+
+    fn committer(&mut self) -> Option<Box<dyn Committer>> {
         match &mut self.delivery {
-            Delivery::Direct(_) => Ok(()),
-            // The checkpoint is from when the sink promised less.
-            Delivery::Transactional(_) if prepared.is_empty() => Ok(()),
+            Delivery::Direct(_) => None,
             Delivery::Transactional(sink) => {
-                sink.transactions.recover(epoch, prepared)?;
-                sink.open()?;
-                sink.committed = Some(epoch);
-                Ok(())
+                sink.transactions.take().map(|t| Box::new(t) as Box<dyn Committer>)
             }
         }
     }
@@ -250,12 +247,24 @@ impl Sink for KafkaSink {
 
 impl Spread {
     /// Learns how many partitions there are, where that is needed.
-    fn ask(&mut self, topic: &str, delivery: &Delivery) -> rialto_engine::Result<()> {
+    fn ask(&mut self, topic: &str, delivery: &mut Delivery) -> rialto_engine::Result<()> {
         if self.partitions > 0 || self.by != Partitioner::RoundRobin {
             return Ok(());
         }
-        let Some(producer) = delivery.producer() else { return Ok(()) };
-        self.partitions = partitions(producer, topic).map_err(|e| delivery.failed(&e))?;
+        let (found, client) = match delivery {
+            Delivery::Direct(direct) => match &direct.producer {
+                Some(producer) => (partitions(producer, topic), &direct.client),
+                None => return Ok(()),
+            },
+            Delivery::Transactional(sink) => {
+                let producer = match sink.asking.take() {
+                    Some(producer) => producer,
+                    None => sink.client.producer(&sink.client.producer_config()?)?,
+                };
+                (partitions(sink.asking.insert(producer), topic), &sink.client)
+            }
+        };
+        self.partitions = found.map_err(|e| client.failed(e.reason()))?;
         Ok(())
     }
 
@@ -272,29 +281,6 @@ impl Spread {
     }
 }
 
-impl Delivery {
-    fn open(&mut self) -> rialto_engine::Result<()> {
-        match self {
-            Self::Direct(direct) => direct.open(),
-            Self::Transactional(sink) => sink.open(),
-        }
-    }
-
-    fn producer(&self) -> Option<&KafkaProducer> {
-        match self {
-            Self::Direct(direct) => direct.producer.as_ref(),
-            Self::Transactional(sink) => sink.transactions.producer(),
-        }
-    }
-
-    fn failed(&self, reason: &str) -> rialto_engine::EngineError {
-        match self {
-            Self::Direct(direct) => direct.client.failed(reason),
-            Self::Transactional(sink) => sink.transactions.failed(reason),
-        }
-    }
-}
-
 impl Direct {
     fn open(&mut self) -> rialto_engine::Result<()> {
         if self.producer.is_none() {
@@ -303,7 +289,8 @@ impl Direct {
                 config.set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS);
             }
             let producer = self.client.producer(&config)?;
-            partitions(&producer, &self.client.topic).map_err(|e| self.client.failed(e))?;
+            partitions(&producer, &self.client.topic)
+                .map_err(|e| self.client.failed(e.reason()))?;
             self.producer = Some(producer);
         }
         Ok(())
@@ -345,30 +332,14 @@ impl Direct {
 }
 
 impl Transactional {
-    /// Shuts out whoever wrote before, and learns what is in the topic.
-    fn open(&mut self) -> rialto_engine::Result<()> {
-        if !self.opened {
-            self.transactions.open()?;
-            let mark = self.transactions.mark()?;
-            self.seen = mark.map(|mark| format!("{}/{}", mark.run, mark.epoch));
-            self.opened = true;
+    fn prepare(&mut self) -> Vec<u8> {
+        let outbox = std::mem::take(&mut self.outbox);
+        if outbox.is_empty() {
+            return Vec::new();
         }
-        Ok(())
-    }
-
-    fn commit(&mut self, epoch: u64) -> rialto_engine::Result<()> {
-        if self.committed.is_some_and(|committed| committed >= epoch) {
-            return Ok(());
-        }
-        while let Some((&next, outbox)) = self.prepared.first_key_value()
-            && next <= epoch
-        {
-            self.transactions.commit(&self.run, next, outbox)?;
-            self.seen = Some(format!("{}/{next}", self.run));
-            self.committed = Some(next);
-            self.prepared.remove(&next);
-        }
-        Ok(())
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.as_ref().map(|mark| format!("{}/{}", mark.run, mark.epoch));
+        outbox.encode(&self.run, seen.as_deref())
     }
 }
 

@@ -14,6 +14,7 @@
 //! gone (groups are forgotten after a time) is told from one that never was by what the run had
 //! seen before: see [`Transactions::recover`].
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
@@ -22,7 +23,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
-use rialto_engine::EngineError;
+use rialto_engine::{CommitError, Committer, EngineError};
 
 use super::client::{Context, KafkaConsumer, KafkaProducer, explain};
 use super::outbox::{Outbox, Record, headers};
@@ -35,10 +36,13 @@ const TRANSACTION_TIMEOUT_MS: u64 = 60_000;
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a topic is waited for that a broker may be making.
 const TOPIC_WAIT: Duration = Duration::from_secs(2);
-/// How often the same epoch is tried before the sink gives up.
+/// How often an epoch that a broker does not take, for a reason that may pass, is tried in a row.
 const TRIES_MAX: usize = 20;
 
+type Commit<T> = Result<T, CommitError>;
+
 /// What a client needs to be made.
+#[derive(Clone)]
 pub(super) struct Client {
     pub table: String,
     pub topic: String,
@@ -47,6 +51,16 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// What will not get better by waiting.
+    fn refused(&self, reason: impl Into<String>) -> CommitError {
+        CommitError::Refused(self.failed(reason))
+    }
+
+    /// What may.
+    fn away(&self, reason: impl Into<String>) -> CommitError {
+        CommitError::Away(self.failed(reason))
+    }
+
     pub fn failed(&self, reason: impl Into<String>) -> EngineError {
         let brokers = self.properties.brokers();
         let place = format!("table '{}' to the topic '{}' at {brokers}", self.table, self.topic);
@@ -79,32 +93,51 @@ impl Client {
     }
 }
 
+/// Why nothing is known of a topic.
+pub(super) enum NoTopic {
+    /// No broker answers.
+    Away(String),
+    /// It is not there, or not for us.
+    Refused(String),
+}
+
+impl NoTopic {
+    pub fn reason(self) -> String {
+        match self {
+            Self::Away(reason) | Self::Refused(reason) => reason,
+        }
+    }
+}
+
 /// How many partitions a topic has. One that is not there may be made by the broker, because it was
 /// asked for: that is waited for a little.
-pub(super) fn partitions(producer: &KafkaProducer, topic: &str) -> Result<i32, String> {
+pub(super) fn partitions(producer: &KafkaProducer, topic: &str) -> Result<i32, NoTopic> {
     let since = Instant::now();
     loop {
-        let metadata =
-            producer
-                .client()
-                .fetch_metadata(Some(topic), producer.context().patience)
-                .map_err(|e| format!("no broker answers: {}", explain(&e, producer.context())))?;
+        let client = producer.client();
+        let metadata = client.fetch_metadata(Some(topic), producer.context().patience);
+        let metadata = metadata.map_err(|e| {
+            let reason = explain(&e, producer.context());
+            NoTopic::Away(format!("no broker answers: {reason}"))
+        })?;
         let found = metadata.topics().iter().find(|t| t.name() == topic);
         let error = found.and_then(|t| t.error()).map(RDKafkaErrorCode::from);
         let count = found.map_or(0, |t| t.partitions().len());
         match error {
-            None if count > 0 => return i32::try_from(count).map_err(|e| e.to_string()),
+            None if count > 0 => return Ok(i32::try_from(count).unwrap_or(i32::MAX)),
             None
             | Some(
                 RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::LeaderNotAvailable,
             ) if since.elapsed() > TOPIC_WAIT => {
-                return Err(format!("the topic '{topic}' does not exist"));
+                return Err(NoTopic::Refused(format!("the topic '{topic}' does not exist")));
             }
             None
             | Some(
                 RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::LeaderNotAvailable,
             ) => std::thread::sleep(Duration::from_millis(100)),
-            Some(error) => return Err(format!("the topic cannot be written: {error}")),
+            Some(error) => {
+                return Err(NoTopic::Refused(format!("the topic cannot be written: {error}")));
+            }
         }
     }
 }
@@ -159,9 +192,18 @@ pub(super) struct Transactions {
     claimed: bool,
     producer: Option<KafkaProducer>,
     marks: Option<KafkaConsumer>,
+    /// An epoch of which it is not known whether it is in the topic.
+    unknown: Option<Mark>,
+    /// What is known of the mark, for the epochs that are prepared meanwhile.
+    seen: Seen,
     /// Sleeps before a transaction is committed: lets tests make one expire.
-    pub hold: Option<Duration>,
+    hold: Hold,
 }
+
+/// The last mark that was seen, shared between who prepares epochs and who commits them.
+pub(super) type Seen = Arc<Mutex<Option<Mark>>>;
+/// How long the next transaction waits before its end.
+pub(super) type Hold = Arc<Mutex<Option<Duration>>>;
 
 /// What to do about an error within a transaction.
 enum Verdict {
@@ -174,30 +216,33 @@ enum Verdict {
 }
 
 impl Transactions {
-    pub fn new(client: Client, prefix: &str, instance: String) -> Self {
+    pub fn new(client: Client, prefix: &str, instance: String, seen: Seen, hold: Hold) -> Self {
         let timeout = client.properties.get("transaction.timeout.ms");
         let timeout_ms = timeout.and_then(|t| t.trim().parse().ok());
         let timeout = Duration::from_millis(timeout_ms.unwrap_or(TRANSACTION_TIMEOUT_MS));
-        let (producer, marks, hold) = (None, None, None);
+        let (producer, marks, unknown) = (None, None, None);
         let (id, claimed) = (format!("{prefix}-rialto"), false);
-        Self { client, id, timeout, instance, claimed, producer, marks, hold }
+        Self { client, id, timeout, instance, claimed, producer, marks, unknown, seen, hold }
     }
 
     /// Becomes the only one who writes under this transactional id; whoever did before is fenced,
     /// and what it had not committed is aborted.
-    pub fn open(&mut self) -> rialto_engine::Result<()> {
+    fn open(&mut self) -> Commit<()> {
         if self.producer.is_some() {
             return Ok(());
         }
-        let mut config = self.client.producer_config()?;
+        let mut config = self.client.producer_config().map_err(CommitError::Refused)?;
         config
             .set("transactional.id", &self.id)
             .set("transaction.timeout.ms", self.timeout.as_millis().to_string());
         // librdkafka wants a record to be given up before its transaction is.
         config.remove("delivery.timeout.ms");
         config.set("message.timeout.ms", self.timeout.as_millis().to_string());
-        let producer = self.client.producer(&config)?;
-        partitions(&producer, &self.client.topic).map_err(|e| self.client.failed(e))?;
+        let producer = self.client.producer(&config).map_err(CommitError::Refused)?;
+        partitions(&producer, &self.client.topic).map_err(|e| match e {
+            NoTopic::Away(reason) => self.client.away(reason),
+            NoTopic::Refused(reason) => self.client.refused(reason),
+        })?;
         self.claim()?;
         let begun = Instant::now();
         loop {
@@ -206,11 +251,12 @@ impl Transactions {
                 Err(error) => {
                     let again = matches!(verdict(&error), Verdict::CallAgain);
                     let reason = explain(&error, producer.context());
-                    if !again || begun.elapsed() > CALL_TIMEOUT * 4 {
-                        return Err(self.client.failed(format!(
-                            "transactions of '{}' cannot begin: {reason}",
-                            self.id
-                        )));
+                    let reason = format!("transactions of '{}' cannot begin: {reason}", self.id);
+                    if !again && !is_away(&error) {
+                        return Err(self.client.refused(reason));
+                    }
+                    if !again || begun.elapsed() > CALL_TIMEOUT {
+                        return Err(self.client.away(reason));
                     }
                     producer.context().warn(&format!("{reason}; trying again"));
                 }
@@ -220,22 +266,13 @@ impl Transactions {
         Ok(())
     }
 
-    /// The producer, once open.
-    pub fn producer(&self) -> Option<&KafkaProducer> {
-        self.producer.as_ref()
-    }
-
-    pub fn failed(&self, reason: impl Into<String>) -> EngineError {
-        self.client.failed(reason)
-    }
-
     /// Says to others that the sink is this process's from now on; or, if it was before, sees
     /// whether it still is. A broker does not tell a producer whose transaction expired from one
     /// that another process has taken the place of, and only the first may begin again.
-    fn claim(&mut self) -> rialto_engine::Result<()> {
+    fn claim(&mut self) -> Commit<()> {
         let owners = self.group("owner")?;
         let failed = |e: KafkaError| {
-            self.client.failed(format!("no broker answers: {}", explain(&e, owners.context())))
+            self.client.away(format!("no broker answers: {}", explain(&e, owners.context())))
         };
         let topic = self.client.topic.as_str();
         let mut list = TopicPartitionList::new();
@@ -256,8 +293,8 @@ impl Transactions {
         Ok(())
     }
 
-    fn fenced(&self, detail: &str) -> EngineError {
-        self.client.failed(format!(
+    fn fenced(&self, detail: &str) -> CommitError {
+        self.client.refused(format!(
             "another process writes under the same 'sink.transactional-id-prefix' (the \
              transactional id is '{}'), and this one was shut out{detail}",
             self.id
@@ -265,8 +302,9 @@ impl Transactions {
     }
 
     /// A client of a group that is named after the sink.
-    fn group(&self, ending: &str) -> rialto_engine::Result<KafkaConsumer> {
-        let mut config = self.client.properties.config(Side::Consumer)?;
+    fn group(&self, ending: &str) -> Commit<KafkaConsumer> {
+        let config = self.client.properties.config(Side::Consumer);
+        let mut config = config.map_err(|e| CommitError::Refused(e.into()))?;
         config
             .set("group.id", format!("{}-{ending}", self.id))
             .set("enable.auto.commit", "false")
@@ -274,48 +312,70 @@ impl Transactions {
         let patience = self.client.properties.patience();
         let context = Context::new(&self.client.table, patience, &self.client.stderr);
         KafkaConsumer::from_config_and_context(&config, context)
-            .map_err(|e| self.client.failed(e.to_string()))
+            .map_err(|e| self.client.refused(e.to_string()))
     }
 
-    fn marks(&mut self) -> rialto_engine::Result<&KafkaConsumer> {
+    fn marks(&mut self) -> Commit<&KafkaConsumer> {
         if self.marks.is_none() {
             self.marks = Some(self.group("epochs")?);
         }
-        self.marks.as_ref().ok_or_else(|| EngineError::Internal("no consumer of marks".into()))
+        self.marks.as_ref().ok_or_else(|| internal("no consumer of marks"))
     }
 
     /// The mark that stands. To be asked by an open sink: then no transaction is undecided.
-    pub fn mark(&mut self) -> rialto_engine::Result<Option<Mark>> {
+    fn mark(&mut self) -> Commit<Option<Mark>> {
         self.open()?;
         let topic = self.client.topic.clone();
         let mut asked = TopicPartitionList::new();
         asked
             .add_partition_offset(&topic, 0, Offset::Invalid)
-            .map_err(|e| self.client.failed(e.to_string()))?;
+            .map_err(|e| self.client.refused(e.to_string()))?;
         let found = self.marks()?.committed_offsets(asked, CALL_TIMEOUT);
         let list = found.map_err(|e| {
-            self.client.failed(format!("cannot see which epoch is in the topic: {e}"))
+            self.client.away(format!("cannot see which epoch is in the topic: {e}"))
         })?;
         let element = list.find_partition(&topic, 0);
         let Some(element) = element else { return Ok(None) };
-        element.error().map_err(|e| self.client.failed(e.to_string()))?;
-        Ok(match element.offset() {
+        element.error().map_err(|e| self.client.away(e.to_string()))?;
+        let mark = match element.offset() {
             Offset::Offset(epoch) => {
                 let epoch = u64::try_from(epoch).unwrap_or_default();
                 Some(Mark { run: element.metadata().to_owned(), epoch })
             }
             _ => None,
-        })
+        };
+        self.see(mark.clone());
+        Ok(mark)
+    }
+
+    /// Whether what was last seen of the mark says that an epoch is in the topic.
+    fn has_seen(&self, mark: &Mark) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.as_ref().is_some_and(|seen| seen.run == mark.run && seen.epoch >= mark.epoch)
+    }
+
+    fn see(&self, mark: Option<Mark>) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = mark;
     }
 
     /// Puts the records of an epoch and its mark into the topic, once.
-    pub fn commit(&mut self, run: &str, epoch: u64, outbox: &Outbox) -> rialto_engine::Result<()> {
+    fn put(&mut self, mark: &Mark, outbox: &Outbox) -> Commit<()> {
+        if self.unknown.is_some() {
+            self.mark()?;
+            self.unknown = None;
+        }
+        if self.has_seen(mark) {
+            return Ok(());
+        }
         let mut last = String::new();
         for try_number in 0..TRIES_MAX {
             self.open()?;
             let begun = Instant::now();
-            let error = match self.attempt(run, epoch, outbox)? {
-                Ok(()) => return Ok(()),
+            let error = match self.attempt(mark, outbox)? {
+                Ok(()) => {
+                    self.see(Some(mark.clone()));
+                    return Ok(());
+                }
                 Err(error) => error,
             };
             last = match &self.producer {
@@ -327,6 +387,9 @@ impl Transactions {
                 Verdict::CallAgain | Verdict::Abort => self.abort(),
             };
             if aborted {
+                if is_away(&error) {
+                    return Err(self.client.away(last));
+                }
                 std::thread::sleep(Duration::from_millis(50 << try_number.min(6)));
                 continue;
             }
@@ -336,36 +399,32 @@ impl Transactions {
                 return Err(self.fenced(&format!(": {last}")));
             }
             self.producer = None;
-            // Its end was not seen: the mark tells.
-            if self.mark()? == Some(Mark { run: run.to_owned(), epoch }) {
+            // Its end was not seen: the mark tells, as soon as a broker can be asked.
+            self.unknown = Some(mark.clone());
+            self.mark()?;
+            self.unknown = None;
+            if self.has_seen(mark) {
                 return Ok(());
             }
         }
-        Err(self.client.failed(format!("epoch {epoch} cannot be committed: {last}")))
+        Err(self.client.refused(format!("epoch {} cannot be committed: {last}", mark.epoch)))
     }
 
     /// One transaction, from its beginning to its end. The outer error is final.
-    fn attempt(
-        &mut self,
-        run: &str,
-        epoch: u64,
-        outbox: &Outbox,
-    ) -> rialto_engine::Result<Result<(), KafkaError>> {
+    fn attempt(&mut self, mark: &Mark, outbox: &Outbox) -> Commit<Result<(), KafkaError>> {
         let topic = self.client.topic.clone();
-        let group = self
-            .marks()?
-            .group_metadata()
-            .ok_or_else(|| EngineError::Internal("a consumer without a group".into()))?;
-        let mut mark = TopicPartitionList::new();
-        let offset = i64::try_from(epoch).unwrap_or(i64::MAX);
-        let mut element = mark.add_partition(&topic, 0);
+        let group = self.marks()?.group_metadata();
+        let group = group.ok_or_else(|| internal("a consumer without a group"))?;
+        let mut offsets = TopicPartitionList::new();
+        let offset = i64::try_from(mark.epoch).unwrap_or(i64::MAX);
+        let mut element = offsets.add_partition(&topic, 0);
         element
             .set_offset(Offset::Offset(offset))
-            .map_err(|e| self.client.failed(e.to_string()))?;
-        element.set_metadata(run);
-        let hold = self.hold.take();
+            .map_err(|e| self.client.refused(e.to_string()))?;
+        element.set_metadata(mark.run.as_str());
+        let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(producer) = &self.producer else {
-            return Err(EngineError::Internal("a transaction without a producer".into()));
+            return Err(internal("a transaction without a producer"));
         };
         Ok((|| {
             producer.begin_transaction()?;
@@ -376,7 +435,7 @@ impl Transactions {
                 producer.flush(CALL_TIMEOUT)?;
                 std::thread::sleep(hold);
             }
-            again(|| producer.send_offsets_to_transaction(&mark, &group, CALL_TIMEOUT))?;
+            again(|| producer.send_offsets_to_transaction(&offsets, &group, CALL_TIMEOUT))?;
             again(|| producer.commit_transaction(CALL_TIMEOUT))?;
             match producer.context().take_undelivered() {
                 // A transaction with a record that was not delivered cannot have been committed.
@@ -394,25 +453,80 @@ impl Transactions {
         aborted
     }
 
-    /// Sees to it that an epoch that was prepared by an earlier process is in the topic.
-    pub fn recover(&mut self, epoch: u64, prepared: &[u8]) -> rialto_engine::Result<()> {
-        let (run, seen, outbox) =
-            Outbox::decode(prepared).map_err(|reason| self.client.failed(reason))?;
-        match self.mark()? {
-            Some(mark) if mark.run == run && mark.epoch >= epoch => return Ok(()),
-            None if seen.is_some() => {
-                return Err(self.client.failed(format!(
-                    "whether epoch {epoch} is in the topic cannot be told: the offsets of the \
-                     group '{}-epochs' are gone (a broker forgets those of an idle group after \
-                     'offsets.retention.minutes'). Start the job anew, or commit any offset for \
-                     that group to let epoch {epoch} be written again",
-                    self.id
-                )));
-            }
-            _ => {}
-        }
-        self.commit(&run, epoch, &outbox)
+    /// Fails where a mark should be there and is not.
+    fn missing(&self, epoch: u64) -> CommitError {
+        self.client.refused(format!(
+            "whether epoch {epoch} is in the topic cannot be told: the offsets of the group \
+             '{}-epochs' are gone (a broker forgets those of an idle group after \
+             'offsets.retention.minutes'). Start the job anew, or commit any offset for that group \
+             to let epoch {epoch} be written again",
+            self.id
+        ))
     }
+}
+
+impl Committer for Transactions {
+    fn commit(&mut self, epoch: u64, prepared: &[u8]) -> Commit<()> {
+        let (run, _, outbox) =
+            Outbox::decode(prepared).map_err(|reason| self.client.refused(reason))?;
+        self.put(&Mark { run, epoch }, &outbox)
+    }
+
+    fn recover(&mut self, pending: &[(u64, Vec<u8>)]) -> Commit<()> {
+        // Whoever wrote before is shut out, and what it left open is aborted.
+        self.open()?;
+        let mut left = Vec::new();
+        for (epoch, prepared) in pending {
+            let decoded = Outbox::decode(prepared);
+            let (run, seen, outbox) = decoded.map_err(|reason| self.client.refused(reason))?;
+            left.push((Mark { run, epoch: *epoch }, seen, outbox));
+        }
+        let found = self.mark()?;
+        if let (None, Some((mark, Some(_), _))) = (&found, left.first()) {
+            return Err(self.missing(mark.epoch));
+        }
+        // They go out in order: with the one that is marked all before it are there, also those
+        // that an earlier run than its own had prepared.
+        let is_there =
+            |m: &Mark| found.as_ref().is_some_and(|f| f.run == m.run && f.epoch >= m.epoch);
+        let there = left.iter().rposition(|(mark, ..)| is_there(mark)).map_or(0, |at| at + 1);
+        left.drain(..there);
+        left.iter().try_for_each(|(mark, _, outbox)| self.put(mark, outbox))
+    }
+}
+
+fn internal(reason: &str) -> CommitError {
+    CommitError::Refused(EngineError::Internal(reason.into()))
+}
+
+/// Whether an error is of a broker that cannot be reached, or not yet.
+fn is_away(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = match error {
+        KafkaError::Transaction(error) => Some(error.code()),
+        other => other.rdkafka_error_code(),
+    };
+    matches!(
+        code,
+        Some(
+            Code::AllBrokersDown
+                | Code::BrokerTransportFailure
+                | Code::Resolve
+                | Code::OperationTimedOut
+                | Code::MessageTimedOut
+                | Code::RequestTimedOut
+                | Code::BrokerNotAvailable
+                | Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+                | Code::NotEnoughReplicas
+                | Code::NotEnoughReplicasAfterAppend
+                | Code::ConcurrentTransactions
+                | Code::NetworkException
+        )
+    )
 }
 
 /// Calls until the outcome is known.

@@ -1,5 +1,6 @@
 //! What is written, and how often.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::DataType::{Int32, Int64, Utf8};
 use rialto_connectors::kafka::KafkaSink;
 use rialto_connectors::{Environment, Sink, TableSpec};
-use rialto_engine::Delta;
+use rialto_engine::{CommitError, Committer, Delta};
 
 use crate::broker::{Broker, broker};
 use crate::table::{Input, SpecExt, TIMESTAMP_LTZ, of, table};
@@ -15,6 +16,8 @@ use crate::table::{Input, SpecExt, TIMESTAMP_LTZ, of, table};
 /// A sink of rows of a text and a number.
 pub struct Output {
     sink: KafkaSink,
+    committer: Option<Box<dyn Committer>>,
+    kept: BTreeMap<u64, Vec<u8>>,
     spec: TableSpec,
     step: u64,
 }
@@ -22,8 +25,9 @@ pub struct Output {
 impl Output {
     pub fn open(spec: &TableSpec) -> Self {
         let upsert = spec.option("connector") == Some("upsert-kafka");
-        let sink = KafkaSink::new(spec, &Environment::new("."), upsert).unwrap();
-        Self { sink, spec: spec.clone(), step: 0 }
+        let mut sink = KafkaSink::new(spec, &Environment::new("."), upsert).unwrap();
+        let committer = sink.committer();
+        Self { sink, committer, kept: BTreeMap::new(), spec: spec.clone(), step: 0 }
     }
 
     /// Writes rows with weights.
@@ -45,12 +49,49 @@ impl Output {
     fn prepare(&mut self, epoch: u64, rows: &[&str]) -> Vec<u8> {
         let rows: Vec<_> = rows.iter().map(|text| (*text, epoch as i64, 1)).collect();
         self.write(&rows);
-        self.sink.prepare(epoch).unwrap()
+        self.ready(epoch)
+    }
+
+    /// Prepares an epoch of what was written.
+    fn ready(&mut self, epoch: u64) -> Vec<u8> {
+        let kept = self.sink.prepare(epoch).unwrap();
+        self.kept.insert(epoch, kept.clone());
+        kept
+    }
+
+    /// Commits what was prepared up to an epoch, as a running job does.
+    fn deliver(&mut self, epoch: u64) -> rialto_engine::Result<()> {
+        let Some(committer) = &mut self.committer else { return self.sink.commit(epoch) };
+        for (&epoch, kept) in self.kept.range(..=epoch).filter(|(_, kept)| !kept.is_empty()) {
+            patient(|| committer.commit(epoch, kept))?;
+        }
+        Ok(())
+    }
+
+    /// Goes on from a checkpoint.
+    fn recover(&mut self, epoch: u64, kept: &[u8]) -> rialto_engine::Result<()> {
+        let pending = [(epoch, kept.to_vec())];
+        patient(|| self.committer.as_mut().unwrap().recover(&pending))
     }
 
     pub fn commit(&mut self, epoch: u64) {
-        self.sink.prepare(epoch).unwrap();
-        self.sink.commit(epoch).unwrap();
+        self.ready(epoch);
+        self.deliver(epoch).unwrap();
+    }
+}
+
+/// Asks again where the outside is away, as a running job does.
+fn patient(mut call: impl FnMut() -> Result<(), CommitError>) -> rialto_engine::Result<()> {
+    let since = Instant::now();
+    loop {
+        match call() {
+            Ok(()) => return Ok(()),
+            Err(CommitError::Refused(error)) => return Err(error),
+            Err(CommitError::Away(error)) => {
+                assert!(since.elapsed() < Duration::from_secs(60), "{error}");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
     }
 }
 
@@ -189,13 +230,13 @@ fn nothing_is_seen_before_the_commit_and_a_commit_counts_once() {
     let mut output = Output::open(&exactly_once(broker, &topic));
     output.prepare(1, &["a", "b"]);
     assert!(committed(broker, &topic).is_empty());
-    output.sink.commit(1).unwrap();
-    output.sink.commit(1).unwrap();
+    output.deliver(1).unwrap();
+    output.deliver(1).unwrap();
     output.prepare(2, &["c"]);
     // An epoch may be empty, and several may be committed by one call.
-    output.sink.prepare(3).unwrap();
-    output.sink.commit(3).unwrap();
-    output.sink.commit(2).unwrap();
+    assert!(output.ready(3).is_empty());
+    output.deliver(3).unwrap();
+    output.deliver(2).unwrap();
     let mut rows = committed(broker, &topic);
     rows.sort();
     assert_eq!(rows, ["a|1", "b|1", "c|2"]);
@@ -208,34 +249,34 @@ fn a_prepared_epoch_outlives_its_process() {
     let spec = exactly_once(broker, &topic);
     let mut first = Output::open(&spec);
     first.prepare(1, &["a"]);
-    first.sink.commit(1).unwrap();
+    first.deliver(1).unwrap();
     // Killed between preparing and committing.
     let kept = first.prepare(2, &["b", "c"]);
     drop(first);
     let mut second = Output::open(&spec);
-    second.sink.recover(2, &kept).unwrap();
+    second.recover(2, &kept).unwrap();
     assert_eq!(committed(broker, &topic), ["a|1", "b|2", "c|2"]);
     // Killed while it recovered: it recovers again.
     drop(second);
     let mut third = Output::open(&spec);
-    third.sink.recover(2, &kept).unwrap();
-    third.sink.commit(2).unwrap();
+    third.recover(2, &kept).unwrap();
+    third.deliver(2).unwrap();
     // Killed between the commit and its acknowledgement, with an epoch begun.
     let kept = third.prepare(3, &["d"]);
-    third.sink.commit(3).unwrap();
+    third.deliver(3).unwrap();
     third.write(&[("lost", 4, 1)]);
     drop(third);
     let mut fourth = Output::open(&spec);
-    fourth.sink.recover(3, &kept).unwrap();
+    fourth.recover(3, &kept).unwrap();
     let kept = fourth.prepare(4, &["e"]);
     drop(fourth);
     let mut fifth = Output::open(&spec);
-    fifth.sink.recover(4, &kept).unwrap();
+    fifth.recover(4, &kept).unwrap();
     fifth.prepare(5, &["f"]);
-    fifth.sink.commit(5).unwrap();
+    fifth.deliver(5).unwrap();
     assert_eq!(committed(broker, &topic), ["a|1", "b|2", "c|2", "d|3", "e|4", "f|5"]);
 
-    let error = Output::open(&spec).sink.recover(5, b"something else").unwrap_err();
+    let error = Output::open(&spec).recover(5, b"something else").unwrap_err();
     assert!(error.to_string().contains("not written by this connector"), "{error}");
 }
 
@@ -247,16 +288,16 @@ fn a_job_that_starts_anew_counts_anew() {
     let mut first = Output::open(&spec);
     for epoch in 1..=3 {
         first.prepare(epoch, &["old"]);
-        first.sink.commit(epoch).unwrap();
+        first.deliver(epoch).unwrap();
     }
     drop(first);
     // Its epochs 1 and 2 are not those of the run before.
     let mut second = Output::open(&spec);
     second.prepare(1, &["new"]);
-    second.sink.commit(1).unwrap();
+    second.deliver(1).unwrap();
     let kept = second.prepare(2, &["new"]);
     drop(second);
-    Output::open(&spec).sink.recover(2, &kept).unwrap();
+    Output::open(&spec).recover(2, &kept).unwrap();
     assert_eq!(committed(broker, &topic), ["old|1", "old|2", "old|3", "new|1", "new|2"]);
 }
 
@@ -268,9 +309,9 @@ fn an_expired_transaction_loses_nothing() {
     let mut output = Output::open(&spec);
     output.prepare(1, &["a", "b"]);
     output.sink.hold_next_transaction(Duration::from_millis(2500));
-    output.sink.commit(1).unwrap();
+    output.deliver(1).unwrap();
     output.prepare(2, &["c"]);
-    output.sink.commit(2).unwrap();
+    output.deliver(2).unwrap();
     assert_eq!(committed(broker, &topic), ["a|1", "b|1", "c|2"]);
 }
 
@@ -280,22 +321,24 @@ fn a_second_process_shuts_out_the_first() {
     let topic = broker.topic(1, &[]);
     let spec = exactly_once(broker, &topic).option_set("properties.transaction.timeout.ms", "3000");
     let mut first = Output::open(&spec);
+    first.committer.as_mut().unwrap().recover(&[]).unwrap();
     let kept = first.prepare(1, &["a"]);
     let mut second = Output::open(&spec);
-    second.sink.recover(1, &kept).unwrap();
+    second.recover(1, &kept).unwrap();
     second.prepare(2, &["b"]);
-    let error = first.sink.commit(1).unwrap_err().to_string();
+    let error = first.deliver(1).unwrap_err().to_string();
     assert!(error.contains("another process writes under the same"), "{error}");
-    second.sink.commit(2).unwrap();
+    second.deliver(2).unwrap();
     assert_eq!(committed(broker, &topic), ["a|1", "b|2"]);
     // Also where the first was away for longer than its transactions last.
     second.prepare(3, &["c"]);
     let mut third = Output::open(&spec);
+    third.committer.as_mut().unwrap().recover(&[]).unwrap();
     third.prepare(1, &["d"]);
     second.sink.hold_next_transaction(Duration::from_millis(3500));
-    let error = second.sink.commit(3).unwrap_err().to_string();
+    let error = second.deliver(3).unwrap_err().to_string();
     assert!(error.contains("another process writes under the same"), "{error}");
-    third.sink.commit(1).unwrap();
+    third.deliver(1).unwrap();
     assert_eq!(committed(broker, &topic), ["a|1", "b|2", "d|1"]);
 }
 

@@ -60,6 +60,10 @@ pub struct Executor {
     source_names: Vec<String>,
     step: u64,
     failed: bool,
+    /// The sources that have a part in each output.
+    feeding: Vec<Vec<usize>>,
+    /// Which sources are not polled for now.
+    held: Arc<[bool]>,
 }
 
 enum Mode {
@@ -121,6 +125,8 @@ impl Executor {
             source_names: circuit.sources.iter().map(|(name, ..)| name.clone()).collect(),
             step: 0,
             failed: false,
+            feeding: circuit.sources_of_outputs(),
+            held: circuit.sources.iter().map(|_| false).collect(),
         })
     }
 
@@ -138,13 +144,25 @@ impl Executor {
             return Err(EngineError::Internal("a step after a failed one".into()));
         }
         self.step += 1;
-        let command = StepCommand { step: self.step, clock_ms, rows_max };
+        let held = Arc::clone(&self.held);
+        let command = StepCommand { step: self.step, clock_ms, rows_max, held };
         let mut reports = Vec::new();
         for answer in self.ask(|| Command::Step(command.clone()))? {
             let Answer::Step(report) = answer else { return Err(unexpected()) };
             reports.push(report);
         }
         self.merge(reports)
+    }
+
+    /// From here on the sources that have a part in these outputs are not read, all others are.
+    pub fn hold(&mut self, outputs: &[OutputId]) {
+        let mut held = vec![false; self.source_names.len()];
+        for &source in outputs.iter().flat_map(|output| &self.feeding[output.0]) {
+            held[source] = true;
+        }
+        if *self.held != held[..] {
+            self.held = held.into();
+        }
     }
 
     /// What changed since the last checkpoint; everything, the first time. To be called between

@@ -18,6 +18,8 @@ pub(super) struct StepCommand {
     pub step: u64,
     pub clock_ms: i64,
     pub rows_max: usize,
+    /// Which sources are not polled.
+    pub held: Arc<[bool]>,
 }
 
 /// One worker's part of a [`super::StepReport`].
@@ -202,7 +204,7 @@ impl Worker {
     fn poll(&mut self, command: &StepCommand, report: &mut WorkerReport) -> Vec<Deltas> {
         let mut polled = vec![Deltas::new(); self.readers.len()];
         for (source, readers) in self.readers.iter_mut().enumerate() {
-            for reader in readers.iter_mut() {
+            for reader in readers.iter_mut().filter(|_| !command.held[source]) {
                 match reader.poll(source, &self.table, command.clock_ms, command.rows_max) {
                     Ok(Some(rows)) => {
                         report.rows += rows.num_rows() as u64;

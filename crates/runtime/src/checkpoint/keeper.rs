@@ -1,5 +1,6 @@
 //! Takes a job's checkpoints, and gives a job back what an earlier run of it left.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use rialto_engine::executor::Executor;
@@ -7,10 +8,11 @@ use rialto_engine::state::StateWriter;
 use rialto_engine::view::View;
 use rialto_engine::{Delta, EngineError, Result};
 
-use super::manifest::{Manifest, Node, OutputState};
-use super::store::{CheckpointError, CheckpointStore};
+use super::manifest::{Manifest, Node, OutputState, PendingEpoch};
+use super::store::{CheckpointError, CheckpointStore, object_name};
 use super::writer::{Taken, Writer};
 use super::{CheckpointOptions, Resumed};
+use crate::delivery::Outlet;
 use crate::job::{JobOutput, Summary, Target};
 
 /// What a job is, as far as its checkpoints must know.
@@ -84,11 +86,7 @@ impl Keeper {
                         view.restore(part, manifest.shards == identity.shards)?;
                     }
                 }
-                for (output, prepared) in outputs.iter_mut().zip(&loaded.prepared) {
-                    if let (Target::Sink(sink), Some(prepared)) = (&mut output.target, prepared) {
-                        sink.recover(manifest.epoch, prepared)?;
-                    }
-                }
+                recover(outputs, &manifest, loaded.prepared, loaded.pending)?;
                 epoch = epoch.max(manifest.epoch);
                 resumed.epoch = Some(manifest.epoch);
                 resumed.summary = manifest.summary;
@@ -149,11 +147,12 @@ impl Keeper {
         }
         let (mut prepared, mut states) = (Vec::new(), Vec::new());
         for output in outputs.iter_mut() {
-            states.push(OutputState { name: output.name.clone(), prepared: None });
-            prepared.push(match &mut output.target {
-                Target::Sink(sink) => Some(sink.prepare(self.epoch)?),
-                Target::Observer => None,
-            });
+            let at = states.len();
+            let mut state = OutputState { name: output.name.clone(), ..OutputState::default() };
+            if let Target::Sink(outlet) = &mut output.target {
+                state = prepare(outlet, state, at, self.epoch, &mut prepared)?;
+            }
+            states.push(state);
         }
         let Identity { nodes, sources, shards } = &self.identity;
         let changed = snapshot.shards.iter().flatten().chain(&views).flat_map(|(_, t)| t);
@@ -183,13 +182,56 @@ impl Keeper {
     pub fn settle(&mut self, outputs: &mut [JobOutput], wait: bool) -> Result<()> {
         if let Some(epoch) = self.writer.take_done(wait)? {
             for output in outputs {
-                if let Target::Sink(sink) = &mut output.target {
-                    sink.commit(epoch)?;
+                if let Target::Sink(outlet) = &mut output.target {
+                    outlet.promise(epoch)?;
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Has the sinks go on from a checkpoint.
+fn recover(
+    outputs: &mut [JobOutput],
+    manifest: &Manifest,
+    prepared: Vec<Option<Vec<u8>>>,
+    pending: Vec<Vec<(u64, String, Vec<u8>)>>,
+) -> Result<()> {
+    for (output, (prepared, pending)) in outputs.iter_mut().zip(prepared.into_iter().zip(pending)) {
+        match (&mut output.target, prepared) {
+            (Target::Observer, _) => {}
+            (Target::Sink(outlet), _) if outlet.delivers() => outlet.recover_pending(pending)?,
+            (Target::Sink(outlet), Some(prepared)) => outlet.recover(manifest.epoch, &prepared)?,
+            (Target::Sink(_), None) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Has an outlet make an epoch ready, and says in the state of its output where what it prepared is
+/// to be kept.
+fn prepare(
+    outlet: &mut Outlet,
+    mut state: OutputState,
+    output: usize,
+    epoch: u64,
+    objects: &mut Vec<(String, Arc<Vec<u8>>)>,
+) -> Result<OutputState> {
+    let prepared = outlet.prepare(epoch)?;
+    if let Some(bytes) = prepared {
+        let name = object_name(epoch, &format!("sink-{output}"));
+        outlet.kept_as(epoch, &name);
+        if !outlet.delivers() {
+            state.prepared = Some(name.clone());
+        }
+        objects.push((name, bytes));
+    }
+    let named = outlet.pending().filter_map(|p| {
+        p.object.as_ref().map(|object| PendingEpoch { epoch: p.epoch, object: object.clone() })
+    });
+    state.pending.extend(named);
+    Ok(state)
 }
 
 impl From<CheckpointError> for EngineError {

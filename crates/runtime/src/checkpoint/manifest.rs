@@ -48,10 +48,23 @@ pub struct Node {
 }
 
 /// What a checkpoint has of an output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputState {
     /// The name of the table, view or query.
     pub name: String,
-    /// The object with what the sink needs to commit this epoch; none for a view.
+    /// The object with what the sink needs to commit this epoch; none for a view, and for a sink
+    /// that delivers beside the job.
     pub prepared: Option<String>,
+    /// What was not known to be delivered, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<PendingEpoch>,
+}
+
+/// An epoch that a sink had not delivered when a checkpoint was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingEpoch {
+    /// The epoch, of this checkpoint or an earlier one.
+    pub epoch: u64,
+    /// The object with what the sink has prepared for it.
+    pub object: String,
 }

@@ -21,7 +21,7 @@ mod tests;
 mod writer;
 
 pub(crate) use keeper::{Identity, Keeper};
-pub use manifest::{Manifest, Node, OutputState};
+pub use manifest::{Manifest, Node, OutputState, PendingEpoch};
 pub use store::{CheckpointError, CheckpointStore, Found};
 
 use crate::job::Summary;

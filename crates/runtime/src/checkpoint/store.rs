@@ -4,7 +4,7 @@
 //! manifests/000000000012        one checkpoint
 //! state/000000000012-0          what shard 0 changed up to it, or, merged, all it had
 //! state/000000000012-views      the same of the views
-//! state/000000000012-sink-1     what the sink of output 1 needs to commit it
+//! state/000000000012-sink-1     what the sink of output 1 needs to commit or deliver it
 //! ```
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use rialto_engine::executor::{Restored, ShardState};
 use rialto_storage::frame::{self, Kind};
 use rialto_storage::{Storage, StorageError};
 
-use super::manifest::Manifest;
+use super::manifest::{Manifest, PendingEpoch};
 use super::object::{self, Tables};
 
 const MANIFEST: Kind = Kind { tag: *b"CKPT", what: "checkpoint manifest", version: 1 };
@@ -73,6 +73,8 @@ pub(crate) struct Loaded {
     pub views: ShardState,
     /// What the sinks have prepared, by output.
     pub prepared: Vec<Option<Vec<u8>>>,
+    /// What they had not delivered, by output: epoch, object and bytes.
+    pub pending: Vec<Vec<(u64, String, Vec<u8>)>>,
 }
 
 /// The checkpoints of one job.
@@ -83,6 +85,11 @@ pub struct CheckpointStore {
 
 fn manifest_name(epoch: u64) -> String {
     format!("manifests/{epoch:012}")
+}
+
+/// The name of an object that an epoch writes.
+pub(super) fn object_name(epoch: u64, what: &str) -> String {
+    format!("state/{epoch:012}-{what}")
 }
 
 impl CheckpointStore {
@@ -144,20 +151,31 @@ impl CheckpointStore {
     pub(super) fn load(&self, manifest: &Manifest) -> Result<Loaded> {
         let shards = manifest.state.iter().map(|objects| self.state(objects));
         let shards = shards.collect::<Result<Vec<_>>>()?;
+        let pending = manifest.outputs.iter().map(|output| {
+            let read = |p: &PendingEpoch| Ok((p.epoch, p.object.clone(), self.read(&p.object)?));
+            output.pending.iter().map(read).collect::<Result<Vec<_>>>()
+        });
+        let pending = pending.collect::<Result<Vec<_>>>()?;
         let prepared = manifest.outputs.iter();
         let prepared = prepared.map(|o| o.prepared.as_deref().map(|n| self.read(n)).transpose());
         Ok(Loaded {
             circuit: Restored { progress: manifest.progress.clone(), shards },
             views: self.state(&manifest.views)?,
             prepared: prepared.collect::<Result<Vec<_>>>()?,
+            pending,
         })
     }
 
     /// Writes an object under a name of its epoch.
     pub(super) fn put(&self, epoch: u64, what: &str, bytes: &[u8]) -> Result<String> {
-        let name = format!("state/{epoch:012}-{what}");
-        self.storage.put(&name, &frame::seal(STATE, &name, bytes))?;
+        let name = object_name(epoch, what);
+        self.put_as(&name, bytes)?;
         Ok(name)
+    }
+
+    /// Writes an object.
+    pub(super) fn put_as(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        Ok(self.storage.put(name, &frame::seal(STATE, name, bytes))?)
     }
 
     /// Writes the manifest: from here on the checkpoint is there.
@@ -211,5 +229,7 @@ impl CheckpointStore {
 /// The names of all objects of a checkpoint.
 fn objects(manifest: &Manifest) -> Vec<&String> {
     let state = manifest.state.iter().flatten().chain(&manifest.views);
-    state.chain(manifest.outputs.iter().filter_map(|o| o.prepared.as_ref())).collect()
+    let outputs = manifest.outputs.iter();
+    let sinks = outputs.flat_map(|o| o.prepared.iter().chain(o.pending.iter().map(|p| &p.object)));
+    state.chain(sinks).collect()
 }

@@ -8,7 +8,7 @@ use rialto_storage::testing::{CrashFiles, Fault};
 use rialto_storage::{Files, LocalStorage};
 
 use super::manifest::{Manifest, OutputState};
-use super::store::CheckpointStore;
+use super::store::{CheckpointStore, object_name};
 use super::writer::{Chains, Taken};
 use crate::job::Summary;
 
@@ -30,6 +30,7 @@ fn taken(epoch: u64) -> Taken {
         epoch.put(&mut entries);
     }
     let image = TableImage { name: "t".into(), full: epoch == 1, entries };
+    let object = object_name(epoch, "sink-0");
     let manifest = Manifest {
         epoch,
         rialto: "test".into(),
@@ -44,9 +45,13 @@ fn taken(epoch: u64) -> Taken {
         summary: Summary { steps: epoch, ..Summary::default() },
         state: vec![],
         views: vec![],
-        outputs: vec![OutputState { name: "sink".into(), prepared: None }],
+        outputs: vec![OutputState {
+            name: "sink".into(),
+            prepared: Some(object.clone()),
+            pending: vec![],
+        }],
     };
-    let prepared = vec![Some(epoch.to_string().into_bytes())];
+    let prepared = vec![(object, Arc::new(epoch.to_string().into_bytes()))];
     Taken { manifest, shards: vec![vec![(3, vec![image])]], views: vec![], prepared }
 }
 

@@ -1,10 +1,11 @@
 //! Writes checkpoints beside the running job.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
-use super::manifest::{Manifest, OutputState};
+use super::manifest::Manifest;
 use super::object::{self, Tables};
 use super::store::{CheckpointError, CheckpointStore};
 
@@ -19,8 +20,8 @@ pub(crate) struct Taken {
     pub shards: Vec<Tables>,
     /// Those of the views, by output.
     pub views: Tables,
-    /// What the sinks have prepared, by output.
-    pub prepared: Vec<Option<Vec<u8>>>,
+    /// What the sinks have prepared, by the objects that the manifest names for it.
+    pub prepared: Vec<(String, Arc<Vec<u8>>)>,
 }
 
 type Done = Result<u64, CheckpointError>;
@@ -160,11 +161,8 @@ impl Chains {
         self.views.extend(&self.store, epoch, "views", &views)?;
         manifest.state = self.shards.iter().map(|chain| chain.objects.clone()).collect();
         manifest.views = self.views.objects.clone();
-        for (at, (output, bytes)) in manifest.outputs.iter_mut().zip(prepared).enumerate() {
-            if let Some(bytes) = bytes {
-                let name = self.store.put(epoch, &format!("sink-{at}"), &bytes)?;
-                *output = OutputState { prepared: Some(name), name: output.name.clone() };
-            }
+        for (name, bytes) in &prepared {
+            self.store.put_as(name, bytes)?;
         }
         self.store.publish(&manifest)
     }
