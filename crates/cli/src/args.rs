@@ -32,6 +32,11 @@ pub enum Command {
     Run(Run),
     /// List the checkpoints that a project's runs have left
     Checkpoints(Checkpoints),
+    /// Look after records that sources refused: list, show, send again, discard
+    ///
+    /// A run with --state keeps them. A record that is sent again, as it was or repaired, is taken
+    /// by the running job or by its next run, once.
+    DeadLetters(DeadLetters),
     /// Parse and plan a project without opening its tables
     Check(Check),
     /// Show how queries and inserts would run
@@ -180,6 +185,105 @@ pub struct Checkpoints {
     /// The folder that was given to `rialto run --state`
     #[arg(value_name = "DIR")]
     pub state: PathBuf,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}
+
+/// `rialto dead-letters`.
+#[derive(Debug, Args)]
+pub struct DeadLetters {
+    #[command(subcommand)]
+    pub command: LettersCommand,
+}
+
+/// What is done with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum LettersCommand {
+    /// List them, in the order in which they were refused
+    List(ListLetters),
+    /// Show a whole record, where it was found and why it was refused
+    Show(ShowLetter),
+    /// Send records again, as they were or repaired
+    Redrive(Redrive),
+    /// Put letters aside: they are not open any more
+    Discard(Discard),
+}
+
+/// `rialto dead-letters list`.
+#[derive(Debug, Args)]
+pub struct ListLetters {
+    /// The folder of `rialto run --state`, or a project with the state in .rialto/state
+    #[arg(value_name = "DIR|PROJECT")]
+    pub state: PathBuf,
+    /// Only those of this table
+    #[arg(long, value_name = "TABLE")]
+    pub table: Option<String>,
+    /// Only those about which nothing has been decided
+    #[arg(long)]
+    pub open: bool,
+    /// How they are printed
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub output: Format,
+}
+
+/// `rialto dead-letters show`.
+#[derive(Debug, Args)]
+pub struct ShowLetter {
+    /// The folder of `rialto run --state`, or a project with the state in .rialto/state
+    #[arg(value_name = "DIR|PROJECT")]
+    pub state: PathBuf,
+    /// The letter: its id, or how it begins
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// How it is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}
+
+/// Which letters.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Selection {
+    /// Letters: their ids, or how they begin
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// All open ones of a table
+    #[arg(long, value_name = "TABLE")]
+    pub table: Option<String>,
+    /// All open ones
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `rialto dead-letters redrive`.
+#[derive(Debug, Args)]
+pub struct Redrive {
+    /// The folder of `rialto run --state`, or a project with the state in .rialto/state
+    #[arg(value_name = "DIR|PROJECT")]
+    pub state: PathBuf,
+    #[command(flatten)]
+    pub which: Selection,
+    /// Send the record in this file in place of the one letter's; '-' is the standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "all"])]
+    pub set_record: Option<PathBuf>,
+    /// Send the letter's record with these members of JSON put in place: {"price": 3}; '-' reads
+    /// them from the standard input
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["table", "all", "set_record"])]
+    pub edit: Option<String>,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}
+
+/// `rialto dead-letters discard`.
+#[derive(Debug, Args)]
+pub struct Discard {
+    /// The folder of `rialto run --state`, or a project with the state in .rialto/state
+    #[arg(value_name = "DIR|PROJECT")]
+    pub state: PathBuf,
+    #[command(flatten)]
+    pub which: Selection,
     /// How the answer is printed
     #[arg(short, long, value_enum, default_value = "text")]
     pub output: Answer,

@@ -8,6 +8,7 @@ mod args;
 mod bench;
 mod explain;
 mod failure;
+mod letters;
 mod nexmark;
 mod output;
 mod project;
@@ -68,6 +69,7 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
         Command::Sql(command) => sql::sql(command, stdout),
         Command::Run(command) => project::run(command, stdout),
         Command::Checkpoints(command) => project::checkpoints(command, stdout),
+        Command::DeadLetters(command) => letters::dead_letters(command, stdout),
         Command::Check(command) => project::check(command, stdout),
         Command::Explain(command) => explain::explain(command, stdout),
         Command::Bench(command) => bench::bench(command, stdout),

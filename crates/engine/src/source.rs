@@ -47,6 +47,18 @@ pub trait Reader: Send {
     fn take_dead_letters(&mut self) -> Vec<DeadLetter> {
         Vec::new()
     }
+
+    /// Whether it reads beside the source: records that were refused and are sent again. Its rows
+    /// move no watermark and are judged against the table's, it holds none back, it is asked again
+    /// after it had nothing, and nobody waits for more from it.
+    fn is_beside(&self) -> bool {
+        false
+    }
+
+    /// Where the rows of the last poll are from, where all are of one record that has a name.
+    fn place(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A record that could not be decoded or used: kept, so that it can be looked at and sent again.

@@ -10,9 +10,13 @@ use rialto_sql::step::{Connect, ScanTable};
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
+use crate::letters::Letters;
+
 /// Opens tables within an environment.
 pub(crate) struct Connectors<'a> {
     pub environment: &'a Environment,
+    /// Where what the sources refuse is kept, if it is.
+    pub letters: Option<&'a Letters>,
 }
 
 impl Connect for Connectors<'_> {
@@ -20,7 +24,12 @@ impl Connect for Connectors<'_> {
         let mut spec = spec(scan.table, Arc::clone(&scan.physical));
         spec.projection = Some(scan.projection.clone());
         spec.metadata = scan.metadata.clone();
-        rialto_connectors::source(&spec, self.environment).map_err(|e| of_table(scan.table, e))
+        let source = rialto_connectors::source(&spec, self.environment);
+        let source = source.map_err(|e| of_table(scan.table, e))?;
+        Ok(match self.letters {
+            Some(letters) => Box::new(letters.beside(&spec, source)?),
+            None => source,
+        })
     }
 }
 

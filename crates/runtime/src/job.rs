@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use rialto_engine::executor::STEP_ROWS_MAX;
 use rialto_engine::{Circuit, DeadLetter, Delta, Deltas, Executor, OutputId, Result, Watermark};
 use rialto_sql::functions::StepClock;
@@ -14,6 +14,7 @@ use crate::checkpoint::{
     CheckpointError, CheckpointOptions, CheckpointStore, Identity, Keeper, Node, Resumed,
 };
 use crate::delivery::Outlet;
+use crate::letters::{self, Letters};
 
 use rialto_engine::consolidate::consolidate;
 
@@ -99,8 +100,8 @@ pub enum Target {
 pub struct JobOutput {
     /// The name of the table, view or query.
     pub name: String,
-    /// The output.
-    pub output: OutputId,
+    /// The output; none for what the job itself has to say.
+    pub output: Option<OutputId>,
     /// Its columns.
     pub schema: SchemaRef,
     /// Whether its changes must be netted before they are handed on.
@@ -121,6 +122,7 @@ pub struct Job {
     keeper: Option<Keeper>,
     /// When a job without checkpoints has last had its sinks deliver, and as which epoch.
     delivered: (Instant, u64),
+    letters: Option<Letters>,
 }
 
 impl Job {
@@ -141,6 +143,7 @@ impl Job {
             nodes: circuit.nodes().map(node).collect(),
             sources: circuit.sources().map(str::to_owned).collect(),
             shards: shards.max(1),
+            has_more: false,
         };
         Ok(Self {
             executor,
@@ -151,7 +154,23 @@ impl Job {
             identity: Some(identity),
             keeper: None,
             delivered: (Instant::now(), 0),
+            letters: None,
         })
+    }
+
+    /// Keeps what the sources refuse, as part of its checkpoints. To be called before
+    /// [`Job::keep`].
+    pub(crate) fn keep_letters(&mut self, letters: Letters) -> Result<()> {
+        let outlet = Outlet::new(letters::FOLDER, letters.sink())?;
+        self.outputs.push(JobOutput {
+            name: letters::FOLDER.into(),
+            output: None,
+            schema: Arc::new(Schema::empty()),
+            consolidate: false,
+            target: Target::Sink(outlet),
+        });
+        self.letters = Some(letters);
+        Ok(())
     }
 
     /// Keeps checkpoints from here on, and goes on from those of an earlier run, if there are any.
@@ -162,9 +181,15 @@ impl Job {
         options: CheckpointOptions,
     ) -> std::result::Result<Resumed, CheckpointError> {
         let twice = || CheckpointError::Broken("the job is kept already".into());
-        let identity = self.identity.take().ok_or_else(twice)?;
+        let mut identity = self.identity.take().ok_or_else(twice)?;
+        if let Some(letters) = &self.letters {
+            identity.has_more = letters.are_waiting()?;
+        }
         let (executor, outputs) = (&mut self.executor, &mut self.outputs);
         let (keeper, resumed) = Keeper::start(store, options, identity, executor, outputs)?;
+        if let (Some(letters), None) = (&self.letters, resumed.epoch) {
+            letters.begin(now_ms())?;
+        }
         self.keeper = Some(keeper);
         self.summary = resumed.summary;
         Ok(resumed)
@@ -191,7 +216,8 @@ impl Job {
         self.clock.set(now);
         let mut report = self.executor.step_rows(now, self.rows_max)?;
         for (at, output) in self.outputs.iter_mut().enumerate() {
-            let deltas = report.take_output(output.output);
+            let Some(id) = output.output else { continue };
+            let deltas = report.take_output(id);
             if deltas.is_empty() {
                 continue;
             }
@@ -216,6 +242,9 @@ impl Job {
                     observer.changed(at, &delta, report.step)?;
                 }
             }
+        }
+        if let Some(letters) = &self.letters {
+            letters.stepped(&report.dead_letters, now)?;
         }
         self.summary.steps = report.step;
         self.summary.rows += report.rows;
@@ -297,7 +326,7 @@ impl Job {
             outlet.look()?;
             any |= outlet.delivers();
             if outlet.is_behind() {
-                behind.push(output.output);
+                behind.extend(output.output);
             }
         }
         self.executor.hold(&behind);

@@ -9,6 +9,7 @@ mod connect;
 mod delivery;
 mod describe;
 pub mod job;
+pub mod letters;
 mod plan;
 pub mod project;
 mod session;

@@ -15,6 +15,7 @@ use rialto_sql::step::{Lowering, Order, Query, StateTtl, StepPlan, build, explai
 use crate::connect::{Connectors, sink, sink_schema};
 use crate::delivery::Outlet;
 use crate::job::{Job, JobOutput, Target};
+use crate::letters::Letters;
 use crate::view::View;
 
 type Result<T> = std::result::Result<T, SqlError>;
@@ -136,15 +137,17 @@ impl JobPlan {
         self.outputs.iter().map(|o| explain(&o.plan)).collect::<Vec<_>>().join("\n")
     }
 
-    /// Opens sources and sinks and builds the circuit.
+    /// Opens sources and sinks and builds the circuit. With `letters` what the sources refuse is
+    /// kept there, and what is sent again is taken from there.
     pub fn start(
         &self,
         session: &Session,
         environment: &Environment,
         shards: usize,
+        letters: Option<&Letters>,
     ) -> Result<Job> {
         let plans: Vec<Arc<StepPlan>> = self.outputs.iter().map(|o| Arc::clone(&o.plan)).collect();
-        let (circuit, ids) = build(&plans, session, &Connectors { environment })?;
+        let (circuit, ids) = build(&plans, session, &Connectors { environment, letters })?;
         let mut outputs = Vec::with_capacity(ids.len());
         for (planned, output) in self.outputs.iter().zip(ids) {
             let target = match &planned.table {
@@ -158,13 +161,17 @@ impl JobPlan {
             let discards = planned.table.as_ref().and_then(|t| t.options.get("connector"));
             outputs.push(JobOutput {
                 name: planned.name.clone(),
-                output,
+                output: Some(output),
                 schema: Arc::clone(&planned.plan.schema),
                 consolidate: discards != Some("blackhole"),
                 target,
             });
         }
-        Ok(Job::start(&circuit, shards, outputs, session.settings.clock.clone())?)
+        let mut job = Job::start(&circuit, shards, outputs, session.settings.clock.clone())?;
+        if let Some(letters) = letters {
+            job.keep_letters(letters.clone())?;
+        }
+        Ok(job)
     }
 }
 

@@ -12,6 +12,7 @@ use rialto_sql::parser::{CreateTable, Explain, Insert, ParsedStatement, Qualifie
 use rialto_sql::planner::{Planner, Session};
 
 use crate::job::Job;
+use crate::letters::Letters;
 use crate::plan::{JobPlan, STATE_TTL, state_ttl_ms};
 use crate::{connect, describe};
 
@@ -155,7 +156,13 @@ impl Runtime {
 
     /// A job over several outputs, ready to run.
     pub fn start(&self, plan: &JobPlan) -> Result<Job> {
-        plan.start(&self.session, &self.environment, self.options.shards)
+        plan.start(&self.session, &self.environment, self.options.shards, None)
+    }
+
+    /// As [`start`](Self::start); what the sources refuse is kept, and can be sent again. The job
+    /// has to keep checkpoints, too: letters are written with them.
+    pub fn start_with_letters(&self, plan: &JobPlan, letters: &Letters) -> Result<Job> {
+        plan.start(&self.session, &self.environment, self.options.shards, Some(letters))
     }
 
     fn insert(&mut self, inserts: &[Insert]) -> Result<Answer> {

@@ -28,7 +28,7 @@ use crate::signals::Signals;
 use crate::sql::{self, Flow, Session};
 use observe::Views;
 use state::StateFolder;
-pub use state::checkpoints;
+pub use state::{checkpoints, state_of};
 
 /// Runs a project.
 pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
@@ -63,7 +63,11 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     let state = command.state.as_deref().map(StateFolder::open).transpose()?;
     let server = command.serve.map(|address| serve::start(address, &runtime)).transpose()?;
     if !plan.is_empty() {
-        let mut job = runtime.start(&plan).map_err(|e| without_place(&e))?;
+        let started = match &state {
+            Some(state) => runtime.start_with_letters(&plan, state.letters()),
+            None => runtime.start(&plan),
+        };
+        let mut job = started.map_err(|e| without_place(&e))?;
         if let Some(state) = &state {
             state.keep(&mut job, runtime.session(), command.fresh)?;
         }

@@ -43,10 +43,10 @@ impl<'a> Views<'a> {
     ) -> Result<Self> {
         let format = command.output;
         let output = |(at, output): (usize, &rialto_runtime::job::JobOutput)| {
-            let (name, schema) = (&output.name, plan.columns(at));
             if !matches!(output.target, Target::Observer) {
                 return Ok(Output::None);
             }
+            let (name, schema) = (&output.name, plan.columns(at));
             if command.watch.is_empty() {
                 return Ok(Output::Kept(name.clone(), plan.view(at)?));
             }

@@ -1,7 +1,7 @@
 //! The folder in which a project keeps its checkpoints.
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rialto_runtime::Job;
@@ -9,6 +9,7 @@ use rialto_runtime::checkpoint::{
     CheckpointError, CheckpointOptions, CheckpointStore, Manifest, Resumed,
 };
 use rialto_runtime::connectors::options::parse_duration;
+use rialto_runtime::letters::{self, Letters};
 use rialto_runtime::sql::planner::Session;
 use rialto_runtime::storage::{LocalStorage, OsFiles};
 use serde_json::json;
@@ -23,6 +24,7 @@ const RETAINED: &str = "execution.checkpointing.num-retained";
 /// Keeps other runs of the project out for as long as it lives.
 pub struct StateFolder {
     store: CheckpointStore,
+    letters: Letters,
     _lock: File,
 }
 
@@ -44,7 +46,14 @@ impl StateFolder {
             }
             Err(TryLockError::Error(error)) => return Err(failed(&error)),
         }
-        Ok(Self { store: store(folder).map_err(|e| failed(&e))?, _lock: lock })
+        let store = store(folder).map_err(|e| failed(&e))?;
+        let letters = Letters::open(folder).map_err(|e| failed(&e))?;
+        Ok(Self { store, letters, _lock: lock })
+    }
+
+    /// Where what the project's sources refuse is kept.
+    pub fn letters(&self) -> &Letters {
+        &self.letters
     }
 
     /// Has a job go on from the newest checkpoint, and keep further ones; `fresh`: begin anew.
@@ -98,6 +107,18 @@ fn say(resumed: &Resumed) {
         let rows = resumed.summary.rows;
         tell(&format!("going on from checkpoint {epoch}, behind {rows} rows\n"));
     }
+}
+
+/// The state folder that a user means by a folder: itself, or that of the project in it.
+pub fn state_of(folder: &Path) -> Result<PathBuf> {
+    let is_state = |folder: &Path| {
+        folder.join("checkpoints").is_dir() || folder.join(letters::FOLDER).is_dir()
+    };
+    let inner = folder.join(".rialto/state");
+    [folder.to_path_buf(), inner].into_iter().find(|f| is_state(f)).ok_or_else(|| {
+        let message = format!("there is no state of a job in {}", folder.display());
+        Failure::request(message, Some("name the folder of `rialto run --state`"))
+    })
 }
 
 /// Lists checkpoints, newest first.

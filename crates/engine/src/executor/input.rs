@@ -2,6 +2,10 @@
 //!
 //! A row without an event time is in no window and before no watermark. Where a table declares one,
 //! such a row is a record that cannot be used, and goes to the dead letters.
+//!
+//! A reader *beside* the source gives again what was refused. Such a record is of any time: it must
+//! not make those late that come in order, so it moves no watermark, and is judged against the
+//! table's.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -24,12 +28,33 @@ struct ReaderTime {
     /// It has given a row.
     started: bool,
     idle: bool,
+    /// It has nothing more to give; one beside the source: nothing now.
     ended: bool,
+    /// It reads beside the source.
+    beside: bool,
 }
 
 impl ReaderTime {
-    const START: Self =
-        Self { watermark: Watermark::MIN, started: false, idle: false, ended: false };
+    const START: Self = Self {
+        watermark: Watermark::MIN,
+        started: false,
+        idle: false,
+        ended: false,
+        beside: false,
+    };
+
+    fn start(beside: bool) -> Self {
+        Self { beside, ..Self::START }
+    }
+}
+
+/// How many readers a source has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ReaderCount {
+    /// Those that share its input.
+    pub own: usize,
+    /// Those beside it; they are numbered behind the others.
+    pub beside: usize,
 }
 
 /// Every reader's time, of every source; shared by the shards and read between polls.
@@ -41,15 +66,23 @@ pub(super) struct InputTable {
 
 impl InputTable {
     /// `readers` says how many readers each source has.
-    pub fn new(circuit: &Circuit, readers: &[usize]) -> Self {
-        let times = readers.iter().map(|&n| Mutex::new(vec![ReaderTime::START; n])).collect();
+    pub fn new(circuit: &Circuit, readers: &[ReaderCount]) -> Self {
+        let times = |count: &ReaderCount| {
+            let mut times = vec![ReaderTime::START; count.own];
+            times.resize(count.own + count.beside, ReaderTime::start(true));
+            Mutex::new(times)
+        };
+        let times = readers.iter().map(times).collect();
         let declared = circuit.sources.iter().map(|(_, _, i)| i.watermark.is_some()).collect();
         Self { times, declared }
     }
 
     /// How many readers a source has.
-    pub fn readers(&self, source: usize) -> usize {
-        self.with(source, |times| times.len())
+    pub fn readers(&self, source: usize) -> ReaderCount {
+        self.with(source, |times| {
+            let beside = times.iter().filter(|t| t.beside).count();
+            ReaderCount { own: times.len() - beside, beside }
+        })
     }
 
     fn with<R>(&self, source: usize, f: impl FnOnce(&mut Vec<ReaderTime>) -> R) -> R {
@@ -60,8 +93,9 @@ impl InputTable {
     /// has not given a row yet, or has nothing to read at all, does not make a row less late.
     fn others(&self, source: usize, reader: usize) -> Watermark {
         self.with(source, |times| {
-            let others = times.iter().enumerate().filter(|(i, t)| *i != reader && !t.ended);
-            others.filter(|(_, t)| t.started && !t.idle).map(|(_, t)| t.watermark).min()
+            let others = times.iter().enumerate().filter(|(i, t)| *i != reader && !t.beside);
+            let others = others.filter(|(_, t)| t.started && !t.idle && !t.ended);
+            others.map(|(_, t)| t.watermark).min()
         })
         .unwrap_or(Watermark::MAX)
     }
@@ -73,7 +107,8 @@ impl InputTable {
             if times.iter().all(|t| t.ended) {
                 return Watermark::MAX;
             }
-            let active = times.iter().filter(|t| !t.ended && !t.idle);
+            // What waits beside the source is to come before the end of all time.
+            let active = times.iter().filter(|t| !t.ended && !t.idle && !t.beside);
             active.map(|t| t.watermark).min().unwrap_or(before)
         });
         let held = if self.declared[source] || after == Watermark::MAX { after } else { before };
@@ -100,7 +135,7 @@ pub(super) struct ReaderInput {
 
 impl ReaderInput {
     pub fn new(id: usize, reader: Box<dyn Reader>, input: SourceInput) -> Self {
-        let (time, dead) = (ReaderTime::START, Vec::new());
+        let (time, dead) = (ReaderTime::start(reader.is_beside()), Vec::new());
         Self { id, reader, input, time, last_row_ms: None, rows: 0, dead }
     }
 
@@ -118,6 +153,9 @@ impl ReaderInput {
         clock_ms: i64,
         rows_max: usize,
     ) -> Result<Option<Delta>> {
+        if self.time.beside {
+            return self.poll_beside(source, table, rows_max);
+        }
         let others = table.others(source, self.id);
         if self.time.ended || self.is_ahead(others) {
             return Ok(None);
@@ -146,6 +184,27 @@ impl ReaderInput {
         Ok(rows)
     }
 
+    /// Reads what is sent again.
+    fn poll_beside(
+        &mut self,
+        source: usize,
+        table: &InputTable,
+        rows_max: usize,
+    ) -> Result<Option<Delta>> {
+        self.time.watermark = table.watermark(source, self.time.watermark);
+        let Poll::Rows(rows) = self.reader.poll(rows_max)? else {
+            self.time.ended = true;
+            return Ok(None);
+        };
+        self.time.ended = false;
+        let rows = self.with_times(rows)?;
+        let Some(strategy) = &self.input.watermark else { return Ok(Some(rows)) };
+        let (times, before) = (epoch_ms(rows.column(strategy.column))?, self.time.watermark.0);
+        let behind = times.iter().flatten().any(|time| time <= before);
+        let arrival = behind.then(|| Int64Array::from_value(before, rows.num_rows()));
+        Ok(Some(rows.with_arrival(arrival)))
+    }
+
     /// Makes the reader's new time known. Called once all of the step's polls have read the old
     /// times, so that what a row is judged against does not depend on the order of the polls.
     pub fn publish(&self, source: usize, table: &InputTable) {
@@ -154,7 +213,7 @@ impl ReaderInput {
 
     /// Where the reader stands, for a checkpoint.
     pub fn progress(&self) -> ReaderProgress {
-        let ReaderTime { watermark, started, idle, ended } = self.time;
+        let ReaderTime { watermark, started, idle, ended, beside } = self.time;
         ReaderProgress {
             position: self.reader.position(),
             watermark: watermark.0,
@@ -163,6 +222,7 @@ impl ReaderInput {
             ended,
             last_row_ms: self.last_row_ms,
             rows: self.rows,
+            beside,
         }
     }
 
@@ -177,6 +237,7 @@ impl ReaderInput {
             started: progress.iter().any(|p| p.started),
             idle: !progress.is_empty() && progress.iter().all(|p| p.idle),
             ended: !progress.is_empty() && progress.iter().all(|p| p.ended),
+            beside: self.time.beside,
         };
         self.last_row_ms = progress.iter().filter_map(|p| p.last_row_ms).max();
         self.rows = progress.iter().map(|p| p.rows).sum();
@@ -196,6 +257,16 @@ impl ReaderInput {
     }
 
     fn prepare(&mut self, rows: Delta, others: Watermark, clock_ms: i64) -> Result<Delta> {
+        let rows = self.with_times(rows)?;
+        let Some(strategy) = &self.input.watermark else { return Ok(rows) };
+        let mut running = self.time.watermark;
+        let arrival = advance(strategy, &rows, &mut running, others, clock_ms)?;
+        self.time.watermark = running;
+        Ok(rows.with_arrival(arrival))
+    }
+
+    /// The rows with the table's computed columns, without those that have no event time.
+    fn with_times(&mut self, rows: Delta) -> Result<Delta> {
         let rows = match &self.input.projection {
             Some(p) => rows.with_batch(project(&p.expressions, &p.schema, rows.batch())?),
             None => rows,
@@ -203,17 +274,13 @@ impl ReaderInput {
         let first = self.rows;
         self.rows += rows.num_rows() as u64;
         let Some(strategy) = &self.input.watermark else { return Ok(rows) };
-        let rows = match rows.column(strategy.column).null_count() {
-            0 => rows,
+        match rows.column(strategy.column).null_count() {
+            0 => Ok(rows),
             _ => {
-                let place = Place { reader: self.id, first };
-                without_timeless(rows, strategy, place, &mut self.dead)?
+                let place = Place { reader: self.id, first, record: self.reader.place() };
+                without_timeless(rows, strategy, place, &mut self.dead)
             }
-        };
-        let mut running = self.time.watermark;
-        let arrival = advance(strategy, &rows, &mut running, others, clock_ms)?;
-        self.time.watermark = running;
-        Ok(rows.with_arrival(arrival))
+        }
     }
 }
 
@@ -222,6 +289,8 @@ struct Place {
     reader: usize,
     /// How many rows came before them.
     first: u64,
+    /// The record, where it has a name.
+    record: Option<String>,
 }
 
 /// The rows that have an event time; the others become dead letters.
@@ -239,7 +308,8 @@ fn without_timeless(
     let timeless = is_null(times)?;
     for row in (0..rows.num_rows()).filter(|&row| timeless.value(row)) {
         let number = place.first + row as u64 + 1;
-        let position = format!("row {number} of reader {}", place.reader);
+        let counted = || format!("row {number} of reader {}", place.reader);
+        let position = place.record.clone().unwrap_or_else(counted);
         if strategy.null_fails {
             return Err(EngineError::Data(format!("{position}: {reason}")));
         }

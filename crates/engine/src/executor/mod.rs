@@ -18,7 +18,7 @@ use crate::{Deltas, EngineError, OutputId, Result, Watermark};
 pub use snapshot::{Progress as CircuitProgress, ReaderProgress, Restored, ShardState, Snapshot};
 
 use exchange::Mailbox;
-use input::{InputTable, ReaderInput};
+use input::{InputTable, ReaderCount, ReaderInput};
 use worker::{StepCommand, Worker, WorkerCheckpoint, WorkerReport};
 
 /// The greatest number of rows that a reader gives to one step.
@@ -290,13 +290,15 @@ impl Drop for Executor {
 type DealtReaders = Vec<Vec<Vec<ReaderInput>>>;
 
 /// The readers of every source, dealt to the shards in turn, and how many each source has.
-fn open_readers(circuit: &Circuit, shards: usize) -> Result<(DealtReaders, Vec<usize>)> {
+fn open_readers(circuit: &Circuit, shards: usize) -> Result<(DealtReaders, Vec<ReaderCount>)> {
     let mut dealt: DealtReaders = Vec::new();
     dealt.resize_with(shards, || Vec::from_iter(circuit.sources.iter().map(|_| Vec::new())));
     let mut counts = Vec::with_capacity(circuit.sources.len());
     for (id, (_, source, input)) in circuit.sources.iter().enumerate() {
-        let readers = source.readers(shards)?;
-        counts.push(readers.len());
+        let mut readers = source.readers(shards)?;
+        readers.sort_by_key(|reader| reader.is_beside());
+        let beside = readers.iter().filter(|reader| reader.is_beside()).count();
+        counts.push(ReaderCount { own: readers.len() - beside, beside });
         for (i, reader) in readers.into_iter().enumerate() {
             dealt[i % shards][id].push(ReaderInput::new(i, reader, input.clone()));
         }

@@ -8,6 +8,8 @@ use crate::source::Position;
 use crate::state::{StatePart, TableImage};
 use crate::{EngineError, Result, Watermark};
 
+use super::input::ReaderCount;
+
 /// Where a circuit stands, apart from its operators' state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -36,6 +38,9 @@ pub struct ReaderProgress {
     pub last_row_ms: Option<i64>,
     /// How many rows it has given.
     pub rows: u64,
+    /// It reads beside the source.
+    #[serde(default)]
+    pub beside: bool,
 }
 
 /// What a checkpoint writes: where the circuit stands, and what changed in each shard since the
@@ -84,10 +89,17 @@ pub struct Restored {
 impl Restored {
     /// The readers' progress of a source with so many readers now: each gets the positions that it
     /// goes on from. The least watermark of those counts.
-    pub(super) fn deal(&self, source: usize, readers: usize) -> Vec<Vec<&ReaderProgress>> {
-        let mut dealt = vec![Vec::new(); readers];
-        for (number, progress) in self.progress.readers[source].iter().enumerate() {
-            dealt[number % readers.max(1)].push(progress);
+    pub(super) fn deal(&self, source: usize, readers: ReaderCount) -> Vec<Vec<&ReaderProgress>> {
+        let mut dealt = vec![Vec::new(); readers.own + readers.beside];
+        let (beside, own): (Vec<_>, Vec<_>) =
+            self.progress.readers[source].iter().partition(|p| p.beside);
+        let (first, second) = dealt.split_at_mut(readers.own);
+        for (all, readers) in [(own, first), (beside, second)] {
+            let count = readers.len().max(1);
+            for (number, progress) in all.into_iter().enumerate() {
+                // Where nothing is read beside the source any more, its position is let go.
+                readers.get_mut(number % count).into_iter().for_each(|r| r.push(progress));
+            }
         }
         dealt
     }

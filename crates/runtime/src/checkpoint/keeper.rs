@@ -20,6 +20,8 @@ pub(crate) struct Identity {
     pub nodes: Vec<Node>,
     pub sources: Vec<String>,
     pub shards: usize,
+    /// There is something to do, also for a job that has come to its end.
+    pub has_more: bool,
 }
 
 /// Keeps the checkpoints of one running job.
@@ -70,7 +72,8 @@ impl Keeper {
             return Err(CheckpointError::Broken(format!("no checkpoint can be used: {all}")));
         }
         let mut resumed = Resumed { broken: found.broken, ..Resumed::default() };
-        let unfinished = found.manifest.zip(found.loaded).filter(|(m, _)| !m.finished);
+        let goes_on = |manifest: &Manifest| !manifest.finished || identity.has_more;
+        let unfinished = found.manifest.zip(found.loaded).filter(|(m, _)| goes_on(m));
         let mut epoch = store.epochs()?.first().copied().unwrap_or(0);
         let mut same_shards = None;
         match unfinished {
@@ -154,7 +157,7 @@ impl Keeper {
             }
             states.push(state);
         }
-        let Identity { nodes, sources, shards } = &self.identity;
+        let Identity { nodes, sources, shards, .. } = &self.identity;
         let changed = snapshot.shards.iter().flatten().chain(&views).flat_map(|(_, t)| t);
         let changed_bytes = changed.map(|table| table.entries.len() as u64).sum();
         let manifest = Manifest {

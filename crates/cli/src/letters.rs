@@ -1,0 +1,317 @@
+//! `rialto dead-letters`: records that sources refused.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{Field, Schema};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rialto_runtime::letters::{Book, BookError, Letter, Send, Status};
+use rialto_runtime::sql::functions::SessionSettings;
+use serde_json::{Value, json};
+
+use crate::args::{
+    Answer, DeadLetters, Discard, Format, LettersCommand, ListLetters, Redrive, Selection,
+    ShowLetter,
+};
+use crate::failure::{Failure, Result, tell};
+use crate::output::{Stdout, print_rows};
+use crate::project::state_of;
+use crate::unreadable;
+
+/// How many bytes of a record that is no text stand on a line.
+const HEX_BYTES: usize = 16;
+
+/// Answers a command about dead letters.
+pub fn dead_letters(command: &DeadLetters, stdout: &Stdout) -> Result<()> {
+    match &command.command {
+        LettersCommand::List(command) => list(command, stdout),
+        LettersCommand::Show(command) => show(command, stdout),
+        LettersCommand::Redrive(command) => redrive(command, stdout),
+        LettersCommand::Discard(command) => discard(command, stdout),
+    }
+}
+
+fn failed(error: BookError) -> Failure {
+    match error {
+        BookError::Refused(reason) => Failure::request(reason, None),
+        other => Failure::Job(format!("error: {other}\n")),
+    }
+}
+
+fn open(folder: &Path) -> Result<Book> {
+    Book::read(&state_of(folder)?).map_err(failed)
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn time(milliseconds: i64) -> String {
+    let time = chrono::DateTime::from_timestamp_millis(milliseconds);
+    time.map_or_else(String::new, |t| t.format("%F %T%.3f UTC").to_string())
+}
+
+/// Refuses a table that has no letters and never had any.
+fn check_table(book: &Book, table: &str) -> Result<()> {
+    let names: Vec<&str> = book.tables.iter().map(|t| t.table.as_str()).collect();
+    if names.contains(&table) {
+        return Ok(());
+    }
+    let hint = match names.as_slice() {
+        [] => "no table has refused anything yet".to_owned(),
+        names => format!("the tables are {}", names.join(", ")),
+    };
+    Err(Failure::request(format!("there is no table '{table}' in the state"), Some(&hint)))
+}
+
+fn list(command: &ListLetters, stdout: &Stdout) -> Result<()> {
+    let book = open(&command.state)?;
+    if let Some(table) = &command.table {
+        check_table(&book, table)?;
+    }
+    let wanted = |l: &&Letter| {
+        command.table.as_ref().is_none_or(|t| *t == l.table)
+            && (!command.open || l.status == Status::Open)
+    };
+    let letters: Vec<&Letter> = book.letters().filter(wanted).collect();
+    if command.output == Format::Json {
+        return letters.iter().try_for_each(|l| Ok(stdout.line(&as_json(l).to_string())?));
+    }
+    let texts = |of: &dyn Fn(&Letter) -> String| -> ArrayRef {
+        Arc::new(letters.iter().map(|l| Some(of(l))).collect::<StringArray>())
+    };
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("id", texts(&|l| l.id.clone())),
+        ("table", texts(&|l| l.table.clone())),
+        ("status", texts(&status)),
+        ("attempts", Arc::new(letters.iter().map(|l| Some(l.attempts)).collect::<Int32Array>())),
+        ("refused", texts(&|l| time(l.first_ms))),
+        ("bytes", Arc::new(letters.iter().map(|l| size(l)).collect::<Int64Array>())),
+        ("position", texts(&|l| l.position.clone())),
+        ("reason", texts(&|l| l.reason.clone())),
+    ];
+    let field =
+        |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
+    let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<Field>>()));
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    let batch = RecordBatch::try_new(schema, arrays)
+        .map_err(|e| Failure::Job(format!("error: cannot list the letters: {e}\n")))?;
+    print_rows(&batch, command.output, &SessionSettings::default(), stdout)?;
+    Ok(())
+}
+
+fn size(letter: &Letter) -> Option<i64> {
+    i64::try_from(letter.size).ok()
+}
+
+/// What has become of a letter; of one of an earlier run its record may have been read anew.
+fn status(letter: &Letter) -> String {
+    let earlier = if letter.is_earlier { ", earlier run" } else { "" };
+    format!("{}{earlier}", letter.status.name())
+}
+
+fn as_json(letter: &Letter) -> Value {
+    json!({
+        "id": letter.id, "table": letter.table, "status": letter.status.name(),
+        "earlier_run": letter.is_earlier, "attempts": letter.attempts,
+        "refused_ms": letter.first_ms, "last_ms": letter.last_ms, "bytes": letter.size,
+        "position": letter.position, "reason": letter.reason,
+    })
+}
+
+fn show(command: &ShowLetter, stdout: &Stdout) -> Result<()> {
+    let book = open(&command.state)?;
+    let letter = book.find(&command.id).map_err(failed)?;
+    let (record, whole) = book.record(letter).map_err(failed)?;
+    let text = std::str::from_utf8(&record).ok();
+    if command.output == Answer::Json {
+        let mut shown = as_json(letter);
+        shown["is_row"] = json!(letter.is_row);
+        shown["whole"] = json!(whole);
+        match text {
+            Some(text) => shown["record"] = json!(text),
+            None => shown["base64"] = json!(STANDARD.encode(&record)),
+        }
+        return Ok(stdout.line(&shown.to_string())?);
+    }
+    let kind = match (letter.is_row, text) {
+        (true, _) => "the row that the record became, as JSON",
+        (false, Some(_)) => "text",
+        (false, None) => "not UTF-8",
+    };
+    let cut = if whole { String::new() } else { format!(", the first {} kept", record.len()) };
+    for (name, value) in [
+        ("letter", letter.id.clone()),
+        ("table", letter.table.clone()),
+        ("status", status(letter)),
+        ("attempts", letter.attempts.to_string()),
+        ("refused", time(letter.first_ms)),
+        ("last", time(letter.last_ms)),
+        ("position", letter.position.clone()),
+        ("reason", letter.reason.clone()),
+        ("record", format!("{} bytes{cut}, {kind}", letter.size)),
+    ] {
+        stdout.line(&format!("{name:<10}{value}"))?;
+    }
+    stdout.line("")?;
+    match text {
+        Some(text) => stdout.line(text)?,
+        None => stdout.text(&hexadecimal(&record))?,
+    }
+    Ok(())
+}
+
+/// Bytes with their place before them and their text behind them.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for (line, part) in bytes.chunks(HEX_BYTES).enumerate() {
+        let digits: Vec<String> = part.iter().map(|b| format!("{b:02x}")).collect();
+        let shown = |b: &u8| if (0x20..0x7f).contains(b) { char::from(*b) } else { '.' };
+        let text: String = part.iter().map(shown).collect();
+        let digits = digits.join(" ");
+        out.push_str(&format!("{:08x}  {digits:<47}  {text}\n", line * HEX_BYTES));
+    }
+    out
+}
+
+/// The letters that are meant: those that are named, or all open ones of this run.
+fn selected(book: &Book, which: &Selection) -> Result<Vec<Letter>> {
+    if !which.ids.is_empty() {
+        let find = |id: &String| book.find(id).cloned().map_err(failed);
+        return which.ids.iter().map(find).collect();
+    }
+    if let Some(table) = &which.table {
+        check_table(book, table)?;
+    }
+    let of_table = |l: &&Letter| which.table.as_ref().is_none_or(|t| *t == l.table);
+    let open = book.letters().filter(of_table).filter(|l| l.status == Status::Open);
+    let (earlier, now): (Vec<&Letter>, Vec<&Letter>) = open.partition(|l| l.is_earlier);
+    if !earlier.is_empty() {
+        tell(&format!(
+            "{} open letters of an earlier run are left out: the last one may have read their \
+             records anew (name them by their ids)\n",
+            earlier.len()
+        ));
+    }
+    Ok(now.into_iter().cloned().collect())
+}
+
+fn redrive(command: &Redrive, stdout: &Stdout) -> Result<()> {
+    let book = open(&command.state)?;
+    let mut letters = selected(&book, &command.which)?;
+    let repaired = command.set_record.is_some() || command.edit.is_some();
+    if repaired && letters.len() != 1 {
+        let message = "a repaired record is that of one letter";
+        return Err(Failure::request(message, Some("name one id")));
+    }
+    if command.which.ids.is_empty() {
+        letters.retain(|letter| {
+            let table = book.tables.iter().find(|t| t.table == letter.table);
+            let hindrance = table.and_then(|t| t.hindrance(letter));
+            if let Some(reason) = &hindrance {
+                tell(&format!("letter {} is left out: {reason}\n", letter.id));
+            }
+            hindrance.is_none()
+        });
+    }
+    let mut sends = Vec::with_capacity(letters.len());
+    for letter in &letters {
+        sends.push(Send { id: letter.id.clone(), record: repair(command, &book, letter)? });
+    }
+    let count = book.send(&sends, now_ms()).map_err(failed)?;
+    match command.output {
+        Answer::Json => {
+            let ids: Vec<&String> = sends.iter().map(|s| &s.id).collect();
+            stdout.line(&json!({ "sent": count, "ids": ids }).to_string())?;
+        }
+        Answer::Text => stdout.line(&format!(
+            "{count} {} sent again: taken by the running job, or by its next run",
+            if count == 1 { "record is" } else { "records are" }
+        ))?,
+    }
+    Ok(())
+}
+
+/// What is sent in place of a letter's record; none: the record as it was.
+fn repair(command: &Redrive, book: &Book, letter: &Letter) -> Result<Option<Vec<u8>>> {
+    if let Some(path) = &command.set_record {
+        let mut record = if path == Path::new("-") {
+            standard_input()?
+        } else {
+            std::fs::read(path).map_err(|e| unreadable(&path.display().to_string(), &e))?
+        };
+        // The line end of a file's last line is no part of the record.
+        if record.ends_with(b"\n") {
+            record.pop();
+        }
+        return Ok(Some(record));
+    }
+    let Some(edit) = &command.edit else { return Ok(None) };
+    let edit = match edit.as_str() {
+        "-" => standard_input()?,
+        text => text.as_bytes().to_vec(),
+    };
+    let (record, _) = book.record(letter).map_err(failed)?;
+    edited(&record, &edit).map(Some).map_err(|reason| {
+        let message = format!("letter {} cannot be edited: {reason}", letter.id);
+        Failure::request(message, Some("--set-record gives a whole record in its place"))
+    })
+}
+
+/// A record of JSON with some of its members replaced; `null` is a value like others.
+fn edited(record: &[u8], edit: &[u8]) -> std::result::Result<Vec<u8>, String> {
+    let edit: Value = serde_json::from_slice(edit).map_err(|e| format!("the edit: {e}"))?;
+    let Value::Object(edit) = edit else { return Err("the edit is no object of JSON".into()) };
+    let record: Value = serde_json::from_slice(record).map_err(|e| format!("its record: {e}"))?;
+    let Value::Object(mut record) = record else {
+        return Err("its record is no object of JSON".into());
+    };
+    record.extend(edit);
+    Ok(Value::Object(record).to_string().into_bytes())
+}
+
+fn standard_input() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().read_to_end(&mut bytes);
+    read.map_err(|e| unreadable("the standard input", &e))?;
+    Ok(bytes)
+}
+
+fn discard(command: &Discard, stdout: &Stdout) -> Result<()> {
+    let book = open(&command.state)?;
+    let letters = selected(&book, &command.which)?;
+    let ids: Vec<String> = letters.into_iter().map(|l| l.id).collect();
+    let count = book.discard(&ids, now_ms()).map_err(failed)?;
+    match command.output {
+        Answer::Json => stdout.line(&json!({ "discarded": count, "ids": ids }).to_string())?,
+        Answer::Text => {
+            let letters = if count == 1 { "letter is" } else { "letters are" };
+            stdout.line(&format!("{count} {letters} discarded"))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_replaces_members() {
+        let record = edited(br#"{"id":1,"price":"much","at":null}"#, br#"{"price":3,"new":null}"#);
+        assert_eq!(record.unwrap(), br#"{"id":1,"price":3,"at":null,"new":null}"#);
+        assert!(edited(b"id,price", b"{}").unwrap_err().contains("its record"));
+        assert!(edited(b"{}", b"3").unwrap_err().contains("no object"));
+    }
+
+    #[test]
+    fn bytes_are_shown_with_their_text() {
+        let shown = hexadecimal(b"\xff\x00ab");
+        assert_eq!(shown, format!("00000000  {:<47}  ..ab\n", "ff 00 61 62"));
+    }
+}
