@@ -30,8 +30,19 @@ pub enum Command {
     /// SQL file. Inserts and materialized views of all files share their sources. Bounded input
     /// runs to its end; SIGINT and SIGTERM stop between two steps.
     Run(Run),
+    /// Say what a run of an edited project would take over of its state
+    ///
+    /// Each output and operator is reused with its state, rebuilt from the beginning of its
+    /// sources, or dropped. Nothing is run.
+    Plan(Plan),
     /// List the checkpoints that a project's runs have left
     Checkpoints(Checkpoints),
+    /// Keep a checkpoint under a name, list those, or drop one
+    Savepoint(Savepoint),
+    /// Have the next run go on from a savepoint
+    ///
+    /// What sinks were given after it stays where it is, and is given to them again.
+    Restore(Restore),
     /// Look after records that sources refused: list, show, send again, discard
     ///
     /// A run with --state keeps them. A record that is sent again, as it was or repaired, is taken
@@ -169,6 +180,9 @@ pub struct Run {
     /// Forget the checkpoints that are there and begin anew
     #[arg(long, requires = "state")]
     pub fresh: bool,
+    /// What becomes of an INSERT that was edited since the last run
+    #[arg(long, value_enum, requires = "state")]
+    pub changed_inserts: Option<ChangedInserts>,
     /// Take events over HTTP while the job runs, at an address of this machine (127.0.0.1:8080)
     ///
     /// POST /v1/events/TABLE puts rows into the tables with 'connector' = 'http'. /livez and
@@ -177,6 +191,90 @@ pub struct Run {
     pub serve: Option<SocketAddr>,
     #[command(flatten)]
     pub job: JobArguments,
+}
+
+/// What becomes of an insert that was edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ChangedInserts {
+    /// Write all its rows, from the beginning of its sources; what it wrote before stays
+    Rewrite,
+    /// Write what comes from now on; it begins without state
+    Continue,
+}
+
+impl From<ChangedInserts> for rialto_runtime::checkpoint::ChangedInserts {
+    fn from(inserts: ChangedInserts) -> Self {
+        match inserts {
+            ChangedInserts::Rewrite => Self::Rewrite,
+            ChangedInserts::Continue => Self::Continue,
+        }
+    }
+}
+
+/// `rialto plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    /// The folder of `rialto run --state`
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+    /// What becomes of an INSERT that was edited since the last run
+    #[arg(long, value_enum)]
+    pub changed_inserts: Option<ChangedInserts>,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}
+
+/// `rialto savepoint`.
+#[derive(Debug, Args)]
+pub struct Savepoint {
+    #[command(subcommand)]
+    pub command: SavepointCommand,
+}
+
+/// What is done with savepoints.
+#[derive(Debug, Subcommand)]
+pub enum SavepointCommand {
+    /// Keep the newest checkpoint, of a project that runs or not, until it is dropped
+    Create {
+        /// The folder of `rialto run --state`
+        #[arg(value_name = "DIR")]
+        state: PathBuf,
+        /// The name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// List them
+    List {
+        /// The folder of `rialto run --state`
+        #[arg(value_name = "DIR")]
+        state: PathBuf,
+        /// How the answer is printed
+        #[arg(short, long, value_enum, default_value = "text")]
+        output: Answer,
+    },
+    /// Drop one
+    Drop {
+        /// The folder of `rialto run --state`
+        #[arg(value_name = "DIR")]
+        state: PathBuf,
+        /// The name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// `rialto restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The folder of `rialto run --state`; no run may be using it
+    #[arg(value_name = "DIR")]
+    pub state: PathBuf,
+    /// The savepoint
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// `rialto checkpoints`.

@@ -68,6 +68,9 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
     match &arguments.command {
         Command::Sql(command) => sql::sql(command, stdout),
         Command::Run(command) => project::run(command, stdout),
+        Command::Plan(command) => project::plan(command, stdout),
+        Command::Savepoint(command) => project::savepoint(command, stdout),
+        Command::Restore(command) => project::restore(command),
         Command::Checkpoints(command) => project::checkpoints(command, stdout),
         Command::DeadLetters(command) => letters::dead_letters(command, stdout),
         Command::Check(command) => project::check(command, stdout),

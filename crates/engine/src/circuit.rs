@@ -78,7 +78,8 @@ impl CircuitBuilder {
     ) -> NodeId {
         let id = SourceId(self.circuit.sources.len());
         let name = name.into();
-        self.circuit.sources.push((name.clone(), source, input));
+        let identity = String::new();
+        self.circuit.sources.push(CircuitSource { name: name.clone(), identity, source, input });
         self.push(name, NodeKind::Source(id), vec![])
     }
 
@@ -117,9 +118,12 @@ impl CircuitBuilder {
         self.circuit.nodes[node.0].route = Some(columns);
     }
 
-    /// What [`CircuitBuilder::identify`] said of a node.
-    pub fn identity(&self, node: NodeId) -> &str {
-        &self.circuit.nodes[node.0].identity
+    /// Says what a source reads, apart from the columns: a later run goes on from the positions of
+    /// the source of the same identity.
+    pub fn identify_source(&mut self, node: NodeId, identity: impl Into<String>) {
+        if let NodeKind::Source(source) = self.circuit.nodes[node.0].kind {
+            self.circuit.sources[source.0].identity = identity.into();
+        }
     }
 
     /// The finished circuit.
@@ -132,14 +136,43 @@ impl CircuitBuilder {
 #[derive(Default)]
 pub struct Circuit {
     pub(crate) nodes: Vec<Node>,
-    pub(crate) sources: Vec<(String, Box<dyn Source>, SourceInput)>,
+    pub(crate) sources: Vec<CircuitSource>,
     pub(crate) outputs: usize,
 }
 
+pub(crate) struct CircuitSource {
+    pub name: String,
+    /// What it reads, in a form that another run has, too.
+    pub identity: String,
+    pub source: Box<dyn Source>,
+    pub input: SourceInput,
+}
+
+/// What is told of a node.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeInfo<'a> {
+    /// Its name, for people.
+    pub name: &'a str,
+    /// What [`CircuitBuilder::identify`] said.
+    pub identity: &'a str,
+    /// The source, by number, where the node is one.
+    pub source: Option<usize>,
+    /// The nodes that it reads.
+    pub inputs: &'a [NodeId],
+}
+
 impl Circuit {
-    /// The name and identity of each node.
-    pub fn nodes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.nodes.iter().map(|node| (node.name.as_str(), node.identity.as_str()))
+    /// The nodes, each behind those that it reads.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeInfo<'_>> {
+        self.nodes.iter().map(|node| NodeInfo {
+            name: &node.name,
+            identity: &node.identity,
+            source: match node.kind {
+                NodeKind::Source(source) => Some(source.0),
+                _ => None,
+            },
+            inputs: &node.inputs,
+        })
     }
 
     /// The sources that have a part in each output, by [`OutputId`].
@@ -159,9 +192,9 @@ impl Circuit {
         outputs
     }
 
-    /// The names of the sources.
-    pub fn sources(&self) -> impl Iterator<Item = &str> {
-        self.sources.iter().map(|(name, ..)| name.as_str())
+    /// The name of each source, and what [`CircuitBuilder::identify_source`] said of it.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sources.iter().map(|source| (source.name.as_str(), source.identity.as_str()))
     }
 }
 

@@ -24,7 +24,7 @@ pub mod time;
 pub mod view;
 pub mod zone;
 
-pub use circuit::{Circuit, CircuitBuilder, NodeId, OutputId, Partitioning, SourceId};
+pub use circuit::{Circuit, CircuitBuilder, NodeId, NodeInfo, OutputId, Partitioning, SourceId};
 pub use delta::{Delta, Deltas};
 pub use error::{EngineError, Result};
 pub use executor::{Executor, StepReport};

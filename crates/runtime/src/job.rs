@@ -11,7 +11,7 @@ use rialto_sql::functions::StepClock;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{
-    CheckpointError, CheckpointOptions, CheckpointStore, Identity, Keeper, Node, Resumed,
+    CheckpointError, CheckpointOptions, CheckpointStore, Found, Identity, Keeper, Resumed,
 };
 use crate::delivery::Outlet;
 use crate::letters::{self, Letters};
@@ -102,6 +102,10 @@ pub struct JobOutput {
     pub name: String,
     /// The output; none for what the job itself has to say.
     pub output: Option<OutputId>,
+    /// What the step is whose changes it takes, the same in every run.
+    pub identity: String,
+    /// What it shares its sources and operators with: outputs of the same generation.
+    pub generation: u32,
     /// Its columns.
     pub schema: SchemaRef,
     /// Whether its changes must be netted before they are handed on.
@@ -135,16 +139,7 @@ impl Job {
     ) -> Result<Self> {
         clock.set(now_ms());
         let executor = Executor::new(circuit, shards)?;
-        let node = |(name, identity): (&str, &str)| Node {
-            name: name.to_owned(),
-            identity: identity.to_owned(),
-        };
-        let identity = Identity {
-            nodes: circuit.nodes().map(node).collect(),
-            sources: circuit.sources().map(str::to_owned).collect(),
-            shards: shards.max(1),
-            has_more: false,
-        };
+        let identity = Identity::of(circuit, shards);
         Ok(Self {
             executor,
             outputs,
@@ -165,6 +160,8 @@ impl Job {
         self.outputs.push(JobOutput {
             name: letters::FOLDER.into(),
             output: None,
+            identity: String::new(),
+            generation: 0,
             schema: Arc::new(Schema::empty()),
             consolidate: false,
             target: Target::Sink(outlet),
@@ -180,13 +177,27 @@ impl Job {
         store: CheckpointStore,
         options: CheckpointOptions,
     ) -> std::result::Result<Resumed, CheckpointError> {
+        let found = store.newest()?;
+        self.keep_from(store, found, options, false)
+    }
+
+    /// As [`Job::keep`], from what was found in the store. `may_differ`: what of it fits the job is
+    /// taken over, the rest let go.
+    pub(crate) fn keep_from(
+        &mut self,
+        store: CheckpointStore,
+        found: Found,
+        options: CheckpointOptions,
+        may_differ: bool,
+    ) -> std::result::Result<Resumed, CheckpointError> {
         let twice = || CheckpointError::Broken("the job is kept already".into());
         let mut identity = self.identity.take().ok_or_else(twice)?;
+        identity.may_differ = may_differ;
         if let Some(letters) = &self.letters {
             identity.has_more = letters.are_waiting()?;
         }
         let (executor, outputs) = (&mut self.executor, &mut self.outputs);
-        let (keeper, resumed) = Keeper::start(store, options, identity, executor, outputs)?;
+        let (keeper, resumed) = Keeper::start(store, found, options, identity, executor, outputs)?;
         if let (Some(letters), None) = (&self.letters, resumed.epoch) {
             letters.begin(now_ms())?;
         }

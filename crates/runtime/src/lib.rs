@@ -9,6 +9,7 @@ mod connect;
 mod delivery;
 mod describe;
 pub mod job;
+mod keeping;
 pub mod letters;
 mod plan;
 pub mod project;
@@ -17,6 +18,7 @@ pub use rialto_engine::view;
 
 pub use delivery::{Backlog, Outlet};
 pub use job::{Control, Job, Observer, StepSummary, Summary};
+pub use keeping::{Keeping, StartError};
 pub use plan::JobPlan;
 pub use rialto_connectors as connectors;
 pub use rialto_engine as engine;

@@ -10,8 +10,11 @@ use rialto_sql::catalog::{ObjectPath, Relation, TableDef, ViewDef};
 use rialto_sql::error::SqlError;
 use rialto_sql::parser::{Insert, QueryText};
 use rialto_sql::planner::{Planner, Session};
-use rialto_sql::step::{Lowering, Order, Query, StateTtl, StepPlan, build, explain};
+use rialto_sql::step::{
+    Identities, Lowering, Order, Query, StateTtl, StepPlan, build, explain, steps,
+};
 
+use crate::checkpoint::{Outline, Step};
 use crate::connect::{Connectors, sink, sink_schema};
 use crate::delivery::Outlet;
 use crate::job::{Job, JobOutput, Target};
@@ -137,19 +140,39 @@ impl JobPlan {
         self.outputs.iter().map(|o| explain(&o.plan)).collect::<Vec<_>>().join("\n")
     }
 
-    /// Opens sources and sinks and builds the circuit. With `letters` what the sources refuse is
-    /// kept there, and what is sent again is taken from there.
+    /// What the outputs are, to compare with those of an earlier run.
+    pub fn outline(&self) -> Vec<Outline> {
+        let mut identities = Identities::default();
+        let mut outline = |output: &PlannedOutput| Outline {
+            name: output.name.clone(),
+            insert: output.table.is_some(),
+            identity: identities.of(&output.plan),
+            steps: steps(&output.plan)
+                .iter()
+                .map(|step| Step { name: step.node.name().into(), identity: identities.of(step) })
+                .collect(),
+        };
+        self.outputs.iter().map(&mut outline).collect()
+    }
+
+    /// Opens sources and sinks and builds the circuit. Of a job that is kept, what the sources
+    /// refuse goes to its letters, and what is sent again is taken from there; its outputs are of
+    /// the generations that are given.
     pub fn start(
         &self,
         session: &Session,
         environment: &Environment,
         shards: usize,
-        letters: Option<&Letters>,
+        kept: Option<(&Letters, &[u32])>,
     ) -> Result<Job> {
+        let (letters, generations) = kept.unzip();
+        let generations = generations.unwrap_or_default();
         let plans: Vec<Arc<StepPlan>> = self.outputs.iter().map(|o| Arc::clone(&o.plan)).collect();
-        let (circuit, ids) = build(&plans, session, &Connectors { environment, letters })?;
+        let connectors = Connectors { environment, letters };
+        let (circuit, ids) = build(&plans, generations, session, &connectors)?;
         let mut outputs = Vec::with_capacity(ids.len());
-        for (planned, output) in self.outputs.iter().zip(ids) {
+        let mut identities = Identities::default();
+        for (at, (planned, output)) in self.outputs.iter().zip(ids).enumerate() {
             let target = match &planned.table {
                 Some(table) => {
                     let changelog = changelog(table, &planned.plan);
@@ -162,6 +185,8 @@ impl JobPlan {
             outputs.push(JobOutput {
                 name: planned.name.clone(),
                 output: Some(output),
+                identity: identities.of(&planned.plan),
+                generation: generations.get(at).copied().unwrap_or(0),
                 schema: Arc::clone(&planned.plan.schema),
                 consolidate: discards != Some("blackhole"),
                 target,

@@ -11,8 +11,9 @@ use rialto_sql::functions::{SessionSettings, format_value};
 use rialto_sql::parser::{CreateTable, Explain, Insert, ParsedStatement, QualifiedName, Statement};
 use rialto_sql::planner::{Planner, Session};
 
+use crate::checkpoint::{Change, CheckpointError, Resumed};
 use crate::job::Job;
-use crate::letters::Letters;
+use crate::keeping::{Keeping, StartError};
 use crate::plan::{JobPlan, STATE_TTL, state_ttl_ms};
 use crate::{connect, describe};
 
@@ -159,10 +160,25 @@ impl Runtime {
         plan.start(&self.session, &self.environment, self.options.shards, None)
     }
 
-    /// As [`start`](Self::start); what the sources refuse is kept, and can be sent again. The job
-    /// has to keep checkpoints, too: letters are written with them.
-    pub fn start_with_letters(&self, plan: &JobPlan, letters: &Letters) -> Result<Job> {
-        plan.start(&self.session, &self.environment, self.options.shards, Some(letters))
+    /// A job that keeps checkpoints: it goes on from the newest one, with what of it the project
+    /// still has.
+    pub fn start_kept(
+        &self,
+        plan: &JobPlan,
+        keeping: Keeping<'_>,
+    ) -> std::result::Result<(Job, Resumed, Change), StartError> {
+        let found = keeping.store.newest()?;
+        let kept = keeping.kept(found.manifest.as_ref())?;
+        let change = Change::new(kept, &plan.outline(), keeping.inserts);
+        let tables = change.undecided();
+        if !tables.is_empty() {
+            return Err(CheckpointError::ChangedInserts { tables }.into());
+        }
+        let generations = change.generations();
+        let kept = Some((keeping.letters, generations.as_slice()));
+        let mut job = plan.start(&self.session, &self.environment, self.options.shards, kept)?;
+        let resumed = job.keep_from(keeping.store, found, keeping.options, true)?;
+        Ok((job, resumed, change))
     }
 
     fn insert(&mut self, inserts: &[Insert]) -> Result<Answer> {

@@ -1,12 +1,16 @@
 //! `rialto run` and `rialto check`: a project as a whole.
 //!
+//! - `change.rs`: what becomes of a project that was edited
 //! - `observe.rs`: the views of a running project
 //! - `progress.rs`: the line on the terminal
+//! - `savepoint.rs`: checkpoints with names
 //! - `serve.rs`: events over HTTP while the job runs
 //! - `state.rs`: the folder of the checkpoints
 
+mod change;
 mod observe;
 mod progress;
+mod savepoint;
 mod serve;
 mod state;
 
@@ -26,7 +30,9 @@ use crate::failure::{Failure, Result, tell};
 use crate::output::{Report, Stdout, print_rows};
 use crate::signals::Signals;
 use crate::sql::{self, Flow, Session};
+pub use change::plan;
 use observe::Views;
+pub use savepoint::{restore, savepoint};
 use state::StateFolder;
 pub use state::{checkpoints, state_of};
 
@@ -63,14 +69,10 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     let state = command.state.as_deref().map(StateFolder::open).transpose()?;
     let server = command.serve.map(|address| serve::start(address, &runtime)).transpose()?;
     if !plan.is_empty() {
-        let started = match &state {
-            Some(state) => runtime.start_with_letters(&plan, state.letters()),
-            None => runtime.start(&plan),
+        let job = match &state {
+            Some(state) => state.start(&runtime, &plan, command)?,
+            None => runtime.start(&plan).map_err(|e| without_place(&e))?,
         };
-        let mut job = started.map_err(|e| without_place(&e))?;
-        if let Some(state) = &state {
-            state.keep(&mut job, runtime.session(), command.fresh)?;
-        }
         server.iter().for_each(serve::is_ready);
         let result = run_job(job, &plan, &runtime, command, &signals, stdout, &mut report);
         server.into_iter().for_each(Server::stop);

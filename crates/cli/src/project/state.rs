@@ -4,7 +4,6 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rialto_runtime::Job;
 use rialto_runtime::checkpoint::{
     CheckpointError, CheckpointOptions, CheckpointStore, Manifest, Resumed,
 };
@@ -12,9 +11,11 @@ use rialto_runtime::connectors::options::parse_duration;
 use rialto_runtime::letters::{self, Letters};
 use rialto_runtime::sql::planner::Session;
 use rialto_runtime::storage::{LocalStorage, OsFiles};
+use rialto_runtime::{Job, JobPlan, Keeping, Runtime, StartError};
 use serde_json::json;
 
-use crate::args::{Answer, Checkpoints};
+use super::{change, without_place};
+use crate::args::{Answer, Checkpoints, Run};
 use crate::failure::{Failure, Result, tell};
 use crate::output::Stdout;
 
@@ -51,32 +52,85 @@ impl StateFolder {
         Ok(Self { store, letters, _lock: lock })
     }
 
-    /// Where what the project's sources refuse is kept.
-    pub fn letters(&self) -> &Letters {
-        &self.letters
+    /// Opens a folder only to look at it; a project may be running on it.
+    pub fn look(folder: &Path) -> Result<Looked> {
+        is_there(folder)?;
+        let failed = |e: &dyn std::fmt::Display| Failure::Job(format!("error: {e}\n"));
+        let store = store(folder).map_err(|e| failed(&e))?;
+        let letters = Letters::open(folder).map_err(|e| failed(&e))?;
+        Ok(Looked { store, letters })
     }
 
-    /// Has a job go on from the newest checkpoint, and keep further ones; `fresh`: begin anew.
-    pub fn keep(&self, job: &mut Job, session: &Session, fresh: bool) -> Result<()> {
-        let options = options(session)?;
-        if fresh {
+    /// The checkpoints.
+    pub fn store(&self) -> &CheckpointStore {
+        &self.store
+    }
+
+    /// A job that goes on from the newest checkpoint, and keeps further ones.
+    pub fn start(&self, runtime: &Runtime, plan: &JobPlan, command: &Run) -> Result<Job> {
+        let options = options(runtime.session())?;
+        if command.fresh {
             self.store.clear().map_err(|e| Failure::Job(format!("error: {e}\n")))?;
         }
-        let resumed = job.keep(self.store.clone(), options).map_err(|error| match error {
-            CheckpointError::Changed { epoch, difference } => Failure::Request(format!(
-                "error: the project is not the one that wrote checkpoint {epoch}\n{difference}\n\
-                 hint: --fresh forgets the checkpoints and begins anew\n"
-            )),
-            error => Failure::Job(format!(
-                "error: {error}\nhint: --fresh forgets the checkpoints and begins anew\n"
-            )),
-        })?;
+        let keeping = Keeping {
+            store: self.store.clone(),
+            options,
+            letters: &self.letters,
+            inserts: command.changed_inserts.map(Into::into),
+        };
+        let (job, resumed, change) = runtime.start_kept(plan, keeping).map_err(not_started)?;
         say(&resumed);
-        Ok(())
+        change::say(&change);
+        Ok(job)
     }
 }
 
-fn store(folder: &Path) -> std::result::Result<CheckpointStore, CheckpointError> {
+/// A state folder that is only looked at.
+pub struct Looked {
+    store: CheckpointStore,
+    letters: Letters,
+}
+
+impl Looked {
+    /// How a job would be kept here.
+    pub fn keeping(&self) -> Keeping<'_> {
+        Keeping {
+            store: self.store.clone(),
+            options: CheckpointOptions::default(),
+            letters: &self.letters,
+            inserts: None,
+        }
+    }
+}
+
+/// Why a job with state does not start, and what to do about it.
+pub fn not_started(error: StartError) -> Failure {
+    match error {
+        StartError::Sql(error) => without_place(&error),
+        StartError::Checkpoint(error @ CheckpointError::ChangedInserts { .. }) => {
+            Failure::Request(format!(
+                "error: {error}\nhint: --changed-inserts rewrite writes all of them again from \
+                 the beginning of the sources, --changed-inserts continue only what comes from now \
+                 on; `rialto plan` shows what is reused\n"
+            ))
+        }
+        StartError::Checkpoint(error) => Failure::Job(format!(
+            "error: {error}\nhint: --fresh forgets the checkpoints and begins anew\n"
+        )),
+    }
+}
+
+/// Fails where a project has left no state.
+pub fn is_there(folder: &Path) -> Result<()> {
+    if folder.join("checkpoints").is_dir() {
+        return Ok(());
+    }
+    let message = format!("there are no checkpoints in {}", folder.display());
+    Err(Failure::request(message, Some("name the folder of `rialto run --state`")))
+}
+
+/// The checkpoints below a folder.
+pub fn store(folder: &Path) -> std::result::Result<CheckpointStore, CheckpointError> {
     let storage = LocalStorage::open(Arc::new(OsFiles), folder.join("checkpoints"))?;
     Ok(CheckpointStore::new(Arc::new(storage)))
 }
@@ -124,35 +178,41 @@ pub fn state_of(folder: &Path) -> Result<PathBuf> {
 /// Lists checkpoints, newest first.
 pub fn checkpoints(command: &Checkpoints, stdout: &Stdout) -> Result<()> {
     let folder = &command.state;
-    if !folder.join("checkpoints").is_dir() {
-        let message = format!("there are no checkpoints in {}", folder.display());
-        return Err(Failure::request(message, Some("name the folder of `rialto run --state`")));
-    }
+    is_there(folder)?;
     let broken = |e: CheckpointError| Failure::Job(format!("error: {e}\n"));
     let store = store(folder).map_err(broken)?;
     for epoch in store.epochs().map_err(broken)? {
-        let manifest = store.manifest(epoch);
-        stdout.line(&match command.output {
-            Answer::Json => as_json(epoch, manifest),
-            Answer::Text => as_text(epoch, manifest),
-        })?;
+        let line = described(&epoch.to_string(), store.manifest(epoch), command.output);
+        stdout.line(&line)?;
     }
     Ok(())
 }
 
-fn as_json(epoch: u64, manifest: std::result::Result<Manifest, CheckpointError>) -> String {
+/// A line about a checkpoint; `name` is its number, or that of a savepoint.
+pub fn described(
+    name: &str,
+    manifest: std::result::Result<Manifest, CheckpointError>,
+    output: Answer,
+) -> String {
+    match output {
+        Answer::Json => as_json(name, manifest),
+        Answer::Text => as_text(name, manifest),
+    }
+}
+
+fn as_json(name: &str, manifest: std::result::Result<Manifest, CheckpointError>) -> String {
     match manifest {
         Ok(m) => json!({
-            "checkpoint": epoch, "taken_ms": m.taken_ms, "steps": m.summary.steps,
+            "name": name, "checkpoint": m.epoch, "taken_ms": m.taken_ms, "steps": m.summary.steps,
             "rows": m.summary.rows, "shards": m.shards, "finished": m.finished,
             "pause_us": m.pause_us, "changed_bytes": m.changed_bytes,
         }),
-        Err(error) => json!({ "checkpoint": epoch, "error": error.to_string() }),
+        Err(error) => json!({ "name": name, "error": error.to_string() }),
     }
     .to_string()
 }
 
-fn as_text(epoch: u64, manifest: std::result::Result<Manifest, CheckpointError>) -> String {
+fn as_text(name: &str, manifest: std::result::Result<Manifest, CheckpointError>) -> String {
     match manifest {
         Ok(m) => {
             let taken = chrono::DateTime::from_timestamp_millis(m.taken_ms);
@@ -162,10 +222,10 @@ fn as_text(epoch: u64, manifest: std::result::Result<Manifest, CheckpointError>)
             let (rows, pause) = (summary.rows, m.pause_us as f64 / 1000.0);
             let kib = m.changed_bytes.div_ceil(1024);
             format!(
-                "{epoch:>6}  {taken}  {rows} rows, {shards} shards, {kib} KiB changed, paused \
+                "{name:>6}  {taken}  {rows} rows, {shards} shards, {kib} KiB changed, paused \
                  {pause:.1} ms{ended}"
             )
         }
-        Err(error) => format!("{epoch:>6}  cannot be used: {error}"),
+        Err(error) => format!("{name:>6}  cannot be used: {error}"),
     }
 }

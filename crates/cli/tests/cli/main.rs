@@ -9,9 +9,11 @@
 //! - `signals.rs`: endless jobs and who ends them
 //! - `sinks.rs`: sinks that are away
 //! - `terminal.rs`: what only a terminal sees
+//! - `change.rs`: projects that are edited between two runs, and savepoints
 //! - `bench.rs`: `nexmark` and `bench`
 
 mod bench;
+mod change;
 mod kafka;
 mod project;
 mod restart;

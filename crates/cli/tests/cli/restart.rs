@@ -158,18 +158,18 @@ fn a_signal_stops_with_a_checkpoint_and_the_next_run_goes_on() {
         serde_json::from_str(stdout(&listed).lines().next().unwrap()).unwrap();
     assert_eq!(newest["finished"], false, "{newest}");
 
-    // Another project does not get this one's state, and says what to do.
+    // Other rows into a table than before: the user has to say what is meant.
     let other = JOB.replace("price > 450", "price > 451");
     fs::write(dir.path().join("job.sql"), other).unwrap();
     let refused = rialto(dir.path(), &run);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(stderr(&refused).contains("is not the one that wrote checkpoint"), "{refused:?}");
-    assert!(stderr(&refused).contains("--fresh"), "{refused:?}");
+    assert!(stderr(&refused).contains("writes other rows into big than before"), "{refused:?}");
+    assert!(stderr(&refused).contains("--changed-inserts rewrite"), "{refused:?}");
 
     fs::write(dir.path().join("job.sql"), JOB).unwrap();
     let output = rialto(dir.path(), &run);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let going_on = format!("going on from checkpoint {}", newest["checkpoint"]);
+    let going_on = format!("going on from checkpoint {}", newest["name"].as_str().unwrap());
     assert!(stderr(&output).contains(&going_on), "{}", stderr(&output));
     let listed = rialto(dir.path(), &["checkpoints", "state"]);
     assert!(stdout(&listed).contains("400000 rows"), "{}", stdout(&listed));

@@ -73,7 +73,7 @@ impl InputTable {
             Mutex::new(times)
         };
         let times = readers.iter().map(times).collect();
-        let declared = circuit.sources.iter().map(|(_, _, i)| i.watermark.is_some()).collect();
+        let declared = circuit.sources.iter().map(|s| s.input.watermark.is_some()).collect();
         Self { times, declared }
     }
 

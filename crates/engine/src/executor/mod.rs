@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 
-use crate::circuit::Circuit;
+use crate::circuit::{Circuit, CircuitSource};
 use crate::source::DeadLetter;
 use crate::{Deltas, EngineError, OutputId, Result, Watermark};
 
@@ -122,7 +122,7 @@ impl Executor {
         Ok(Self {
             mode,
             names: circuit.nodes.iter().map(|n| n.name.clone()).collect(),
-            source_names: circuit.sources.iter().map(|(name, ..)| name.clone()).collect(),
+            source_names: circuit.sources.iter().map(|s| s.name.clone()).collect(),
             step: 0,
             failed: false,
             feeding: circuit.sources_of_outputs(),
@@ -294,7 +294,7 @@ fn open_readers(circuit: &Circuit, shards: usize) -> Result<(DealtReaders, Vec<R
     let mut dealt: DealtReaders = Vec::new();
     dealt.resize_with(shards, || Vec::from_iter(circuit.sources.iter().map(|_| Vec::new())));
     let mut counts = Vec::with_capacity(circuit.sources.len());
-    for (id, (_, source, input)) in circuit.sources.iter().enumerate() {
+    for (id, CircuitSource { source, input, .. }) in circuit.sources.iter().enumerate() {
         let mut readers = source.readers(shards)?;
         readers.sort_by_key(|reader| reader.is_beside());
         let beside = readers.iter().filter(|reader| reader.is_beside()).count();

@@ -71,6 +71,12 @@ impl ShardState {
         self.nodes.iter().map(|(&node, part)| (node, part.whole())).collect()
     }
 
+    /// Gives every node's state to the node that `to` says; without one it is let go.
+    pub fn renumber(&mut self, to: impl Fn(usize) -> Option<usize>) {
+        let nodes = std::mem::take(&mut self.nodes).into_iter();
+        self.nodes = nodes.filter_map(|(node, part)| Some((to(node)?, part))).collect();
+    }
+
     /// The state of a node.
     pub fn node(&self, node: usize) -> Option<&StatePart> {
         self.nodes.get(&node)
@@ -84,6 +90,10 @@ pub struct Restored {
     pub progress: Progress,
     /// The state of each shard. With another number of shards than now, keys are dealt anew.
     pub shards: Vec<ShardState>,
+    /// Keys are dealt anew though there are as many shards: all state is then to be written again.
+    pub dealt: bool,
+    /// The sources that begin at their start, by number; none where it is empty.
+    pub anew: Vec<bool>,
 }
 
 impl Restored {

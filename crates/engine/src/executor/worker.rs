@@ -182,7 +182,7 @@ impl Worker {
             if parts.iter().all(|part| part.tables().next().is_none()) {
                 continue;
             }
-            let reader = match parts.len() == self.shards {
+            let reader = match parts.len() == self.shards && !from.dealt {
                 true => StateReader::same(parts[self.shard]),
                 false => {
                     StateReader::dealt(parts, self.shard, self.shards).routed(node.route.as_deref())
@@ -190,7 +190,8 @@ impl Worker {
             };
             operator.restore(&reader)?;
         }
-        for (source, readers) in self.readers.iter_mut().enumerate() {
+        let goes_on = |source: usize| !from.anew.get(source).copied().unwrap_or(false);
+        for (source, readers) in self.readers.iter_mut().enumerate().filter(|(s, _)| goes_on(*s)) {
             let dealt = from.deal(source, self.table.readers(source));
             for reader in readers.iter_mut() {
                 reader.restore(&dealt[reader.id()])?;

@@ -6,10 +6,11 @@ use std::time::Instant;
 use rialto_engine::executor::Executor;
 use rialto_engine::state::StateWriter;
 use rialto_engine::view::View;
-use rialto_engine::{Delta, EngineError, Result};
+use rialto_engine::{Circuit, Delta, EngineError, NodeInfo, Result};
 
+use super::fit::Fit;
 use super::manifest::{Manifest, Node, OutputState, PendingEpoch};
-use super::store::{CheckpointError, CheckpointStore, object_name};
+use super::store::{CheckpointError, CheckpointStore, Found, object_name};
 use super::writer::{Taken, Writer};
 use super::{CheckpointOptions, Resumed};
 use crate::delivery::Outlet;
@@ -18,10 +19,34 @@ use crate::job::{JobOutput, Summary, Target};
 /// What a job is, as far as its checkpoints must know.
 pub(crate) struct Identity {
     pub nodes: Vec<Node>,
-    pub sources: Vec<String>,
+    /// The nodes that each node reads.
+    pub inputs: Vec<Vec<usize>>,
+    pub sources: Vec<Node>,
+    /// What may be of the checkpoint and what may be not has been looked at before.
+    pub may_differ: bool,
     pub shards: usize,
     /// There is something to do, also for a job that has come to its end.
     pub has_more: bool,
+}
+
+impl Identity {
+    /// What a job of a circuit is.
+    pub fn of(circuit: &Circuit, shards: usize) -> Self {
+        let node = |(name, identity, source): (&str, &str, _)| Node {
+            name: name.to_owned(),
+            identity: identity.to_owned(),
+            source,
+        };
+        let inputs = |info: NodeInfo<'_>| info.inputs.iter().map(|input| input.0).collect();
+        Self {
+            nodes: circuit.nodes().map(|n| node((n.name, n.identity, n.source))).collect(),
+            inputs: circuit.nodes().map(inputs).collect(),
+            sources: circuit.sources().map(|(name, what)| node((name, what, None))).collect(),
+            may_differ: false,
+            shards: shards.max(1),
+            has_more: false,
+        }
+    }
 }
 
 /// Keeps the checkpoints of one running job.
@@ -36,25 +61,12 @@ pub(crate) struct Keeper {
     views: Vec<Option<View>>,
 }
 
-/// What no longer fits a checkpoint, in words.
-fn difference(kept: &Manifest, now: &Identity, outputs: &[JobOutput]) -> Option<String> {
-    let new: Vec<&str> =
-        (now.nodes.iter().filter(|n| !kept.nodes.contains(n))).map(|n| n.name.as_str()).collect();
-    let gone: Vec<&str> =
-        (kept.nodes.iter().filter(|n| !now.nodes.contains(n))).map(|n| n.name.as_str()).collect();
-    let names = kept.outputs.iter().map(|o| &o.name);
-    if kept.nodes == now.nodes && names.eq(outputs.iter().map(|o| &o.name)) {
-        return None;
-    }
-    let list = |all: &[&str]| if all.is_empty() { "none".into() } else { all.join(", ") };
-    Some(format!("operators that are new: {}; that are gone: {}", list(&new), list(&gone)))
-}
-
 impl Keeper {
-    /// Begins to keep checkpoints of a job that has not stepped yet. If there is one of an earlier
+    /// Begins to keep checkpoints of a job that has not stepped yet. If one was found of an earlier
     /// run that did not come to its end, the job goes on from it.
     pub fn start(
         store: CheckpointStore,
+        found: Found,
         options: CheckpointOptions,
         identity: Identity,
         executor: &mut Executor,
@@ -65,40 +77,40 @@ impl Keeper {
             Target::Sink(_) => Ok(None),
         };
         let mut views = outputs.iter().map(view).collect::<Result<Vec<_>>>()?;
-        let found = store.newest()?;
         // To begin anew here would lose what is there, and write to the sinks again.
         if found.manifest.is_none() && !found.broken.is_empty() {
             let all = found.broken.join("; ");
             return Err(CheckpointError::Broken(format!("no checkpoint can be used: {all}")));
         }
         let mut resumed = Resumed { broken: found.broken, ..Resumed::default() };
-        let goes_on = |manifest: &Manifest| !manifest.finished || identity.has_more;
+        let goes_on = |manifest: &Manifest| manifest.goes_on(identity.has_more);
         let unfinished = found.manifest.zip(found.loaded).filter(|(m, _)| goes_on(m));
         let mut epoch = store.epochs()?.first().copied().unwrap_or(0);
-        let mut same_shards = None;
+        let mut continued = None;
         match unfinished {
             // What is there is of a job that has ended, or of none.
             None => store.clear()?,
             Some((manifest, loaded)) => {
-                if let Some(difference) = difference(&manifest, &identity, outputs) {
-                    return Err(CheckpointError::Changed { epoch: manifest.epoch, difference });
+                let fit = Fit::new(&manifest, &identity, outputs);
+                if !fit.exact && !identity.may_differ {
+                    return Err(CheckpointError::Changed { epoch: manifest.epoch });
                 }
-                executor.restore(loaded.circuit)?;
+                let same = fit.exact && manifest.shards == identity.shards;
+                executor.restore(fit.restored(loaded.circuit, &identity))?;
                 for (at, view) in views.iter_mut().enumerate() {
-                    if let (Some(view), Some(part)) = (view, loaded.views.node(at)) {
-                        view.restore(part, manifest.shards == identity.shards)?;
+                    let part = fit.views[at].and_then(|old| loaded.views.node(old));
+                    if let (Some(view), Some(part)) = (view, part) {
+                        view.restore(part, same)?;
                     }
                 }
-                recover(outputs, &manifest, loaded.prepared, loaded.pending)?;
+                recover(outputs, &fit, manifest.epoch, loaded.prepared, loaded.pending)?;
                 epoch = epoch.max(manifest.epoch);
                 resumed.epoch = Some(manifest.epoch);
                 resumed.summary = manifest.summary;
-                if manifest.shards == identity.shards {
-                    same_shards = Some(manifest);
-                }
+                continued = Some(manifest).filter(|_| same);
             }
         }
-        let writer = Writer::start(store, options.retained, same_shards.as_ref());
+        let writer = Writer::start(store, options.retained, continued.as_ref());
         let writer = writer.map_err(|e| CheckpointError::Broken(e.to_string()))?;
         let keeper = Self { writer, options, identity, epoch, taken: Instant::now(), views };
         Ok((keeper, resumed))
@@ -151,7 +163,12 @@ impl Keeper {
         let (mut prepared, mut states) = (Vec::new(), Vec::new());
         for output in outputs.iter_mut() {
             let at = states.len();
-            let mut state = OutputState { name: output.name.clone(), ..OutputState::default() };
+            let mut state = OutputState {
+                name: output.name.clone(),
+                identity: output.identity.clone(),
+                generation: output.generation,
+                ..OutputState::default()
+            };
             if let Target::Sink(outlet) = &mut output.target {
                 state = prepare(outlet, state, at, self.epoch, &mut prepared)?;
             }
@@ -197,16 +214,17 @@ impl Keeper {
 /// Has the sinks go on from a checkpoint.
 fn recover(
     outputs: &mut [JobOutput],
-    manifest: &Manifest,
-    prepared: Vec<Option<Vec<u8>>>,
-    pending: Vec<Vec<(u64, String, Vec<u8>)>>,
+    fit: &Fit,
+    epoch: u64,
+    mut prepared: Vec<Option<Vec<u8>>>,
+    mut pending: Vec<Vec<(u64, String, Vec<u8>)>>,
 ) -> Result<()> {
-    for (output, (prepared, pending)) in outputs.iter_mut().zip(prepared.into_iter().zip(pending)) {
-        match (&mut output.target, prepared) {
-            (Target::Observer, _) => {}
-            (Target::Sink(outlet), _) if outlet.delivers() => outlet.recover_pending(pending)?,
-            (Target::Sink(outlet), Some(prepared)) => outlet.recover(manifest.epoch, &prepared)?,
-            (Target::Sink(_), None) => {}
+    for (output, old) in outputs.iter_mut().zip(&fit.sinks) {
+        let (Target::Sink(outlet), Some(old)) = (&mut output.target, *old) else { continue };
+        match prepared[old].take() {
+            _ if outlet.delivers() => outlet.recover_pending(std::mem::take(&mut pending[old]))?,
+            Some(prepared) => outlet.recover(epoch, &prepared)?,
+            None => {}
         }
     }
     Ok(())

@@ -24,8 +24,8 @@ pub struct Manifest {
     pub shards: usize,
     /// The nodes of the circuit, in order.
     pub nodes: Vec<Node>,
-    /// The names of the sources, in order.
-    pub sources: Vec<String>,
+    /// The sources, in order.
+    pub sources: Vec<Node>,
     /// Where the circuit stood.
     pub progress: CircuitProgress,
     /// What the job has done so far.
@@ -38,13 +38,23 @@ pub struct Manifest {
     pub outputs: Vec<OutputState>,
 }
 
-/// A node of a circuit.
+impl Manifest {
+    /// Whether a later run goes on from it: its input had not come to an end, or there is more.
+    pub fn goes_on(&self, has_more: bool) -> bool {
+        !self.finished || has_more
+    }
+}
+
+/// A node of a circuit, or a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// What it is, for people.
     pub name: String,
     /// What it does to what: nodes of equal identity can take over each other's state.
     pub identity: String,
+    /// The number of the source, where the node is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<usize>,
 }
 
 /// What a checkpoint has of an output.
@@ -52,6 +62,10 @@ pub struct Node {
 pub struct OutputState {
     /// The name of the table, view or query.
     pub name: String,
+    /// What the step is whose changes it takes.
+    pub identity: String,
+    /// What it shares its sources and operators with: outputs of the same generation.
+    pub generation: u32,
     /// The object with what the sink needs to commit this epoch; none for a view, and for a sink
     /// that delivers beside the job.
     pub prepared: Option<String>,

@@ -1,5 +1,7 @@
 //! What is kept of a job, so that a later run goes on from it.
 //!
+//! - `change.rs`: what becomes of each part of a project that was edited
+//! - `fit.rs`: which part of a checkpoint goes to which part of a job
 //! - `keeper.rs`: takes them of a job, and gives them back to one
 //! - `manifest.rs`: one checkpoint: where the job stood, and the objects that hold its state
 //! - `object.rs`: the changed tables of a shard as bytes
@@ -12,6 +14,8 @@
 //! After a crash the newest whole manifest counts: positions, state, views and sinks are as they
 //! were between the same two steps.
 
+mod change;
+mod fit;
 mod keeper;
 mod manifest;
 mod object;
@@ -20,6 +24,7 @@ mod store;
 mod tests;
 mod writer;
 
+pub use change::{Change, ChangedInserts, Fate, Outline, OutputChange, Step};
 pub(crate) use keeper::{Identity, Keeper};
 pub use manifest::{Manifest, Node, OutputState, PendingEpoch};
 pub use store::{CheckpointError, CheckpointStore, Found};

@@ -28,12 +28,16 @@ pub enum CheckpointError {
     #[error("cannot keep checkpoints: {0}")]
     Storage(#[from] StorageError),
     /// The job is not the one whose checkpoints these are.
-    #[error("checkpoint {epoch} is of another job: {difference}")]
+    #[error("checkpoint {epoch} is of another job")]
     Changed {
         /// The newest checkpoint.
         epoch: u64,
-        /// How the jobs differ.
-        difference: String,
+    },
+    /// What an insert writes was changed, and nobody has said what is to become of what it wrote.
+    #[error("the changed project writes other rows into {} than before", .tables.join(", "))]
+    ChangedInserts {
+        /// The tables.
+        tables: Vec<String>,
     },
     /// What is there is not what was written.
     #[error("{0}")]
@@ -159,7 +163,11 @@ impl CheckpointStore {
         let prepared = manifest.outputs.iter();
         let prepared = prepared.map(|o| o.prepared.as_deref().map(|n| self.read(n)).transpose());
         Ok(Loaded {
-            circuit: Restored { progress: manifest.progress.clone(), shards },
+            circuit: Restored {
+                progress: manifest.progress.clone(),
+                shards,
+                ..Restored::default()
+            },
             views: self.state(&manifest.views)?,
             prepared: prepared.collect::<Result<Vec<_>>>()?,
             pending,
@@ -212,6 +220,14 @@ impl CheckpointStore {
             }
         }
         Ok(())
+    }
+
+    /// Copies a checkpoint, whole, into another store.
+    pub fn copy(&self, manifest: &Manifest, to: &Self) -> Result<()> {
+        for name in objects(manifest) {
+            to.put_as(name, &self.read(name)?)?;
+        }
+        to.publish(manifest)
     }
 
     /// Forgets everything: a job begins anew.

@@ -48,7 +48,7 @@ fn taken(epoch: u64) -> Taken {
         outputs: vec![OutputState {
             name: "sink".into(),
             prepared: Some(object.clone()),
-            pending: vec![],
+            ..OutputState::default()
         }],
     };
     let prepared = vec![(object, Arc::new(epoch.to_string().into_bytes()))];

@@ -63,7 +63,7 @@ impl Subject {
         let query = lowering.query(&logical).map_err(|e| format!("cannot be lowered: {e}"))?;
         let (plan, width) = (query.plan, query.columns.fields().len());
         let feed = Feed::new(input, spread.splits);
-        let (circuit, outputs) = build(&[Arc::clone(&plan)], &session, &feed)
+        let (circuit, outputs) = build(&[Arc::clone(&plan)], &[], &session, &feed)
             .map_err(|e| format!("cannot be built: {e}"))?;
         let executor = Executor::new(&circuit, spread.shards).map_err(|e| e.to_string())?;
         let view = View::new(Arc::clone(&plan.schema)).map_err(|e| e.to_string())?;

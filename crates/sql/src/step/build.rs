@@ -1,6 +1,6 @@
 //! A circuit from step plans. What several outputs share is built once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -29,6 +29,7 @@ use crate::catalog::{ColumnKind, ObjectPath, TableDef};
 use crate::error::{Result, SqlError};
 use crate::planner::{Planner, Session};
 
+use super::identity::{Identities, saying};
 use super::{StepNode, StepPlan};
 
 /// What the plan reads of a table, for the connector that opens it.
@@ -51,30 +52,29 @@ pub trait Connect {
 }
 
 /// A circuit with an output for each plan, in order.
+///
+/// Plans share what they have in common within a *generation*; those of another one read their
+/// tables for themselves. So a part of a job that was changed can begin anew beside the part that
+/// goes on. `generations` has one for each plan; plans behind its end are of generation 0.
 pub fn build(
     plans: &[Arc<StepPlan>],
+    generations: &[u32],
     session: &Session,
     connect: &dyn Connect,
 ) -> Result<(Circuit, Vec<OutputId>)> {
-    let mut build = Build {
-        session,
-        connect,
-        circuit: CircuitBuilder::new(),
-        scans: HashMap::new(),
-        sources: HashMap::new(),
-        unbounded: HashSet::new(),
-        nodes: HashMap::new(),
-        equal: HashMap::new(),
-    };
-    for plan in plans {
-        build.collect(plan);
+    let of = |at: usize| generations.get(at).copied().unwrap_or(0);
+    let mut build = Build::new(session, connect);
+    let mut outputs = vec![None; plans.len()];
+    for generation in (0..plans.len()).map(of).collect::<BTreeSet<u32>>() {
+        build.begin(generation);
+        let mine = || plans.iter().enumerate().filter(|(at, _)| of(*at) == generation);
+        mine().for_each(|(_, plan)| build.collect(plan));
+        for (at, plan) in mine() {
+            let node = build.node(plan)?;
+            outputs[at] = Some(build.circuit.output("output", node));
+        }
     }
-    let mut outputs = Vec::with_capacity(plans.len());
-    for plan in plans {
-        let node = build.node(plan)?;
-        outputs.push(build.circuit.output("output", node));
-    }
-    Ok((build.circuit.build(), outputs))
+    Ok((build.circuit.build(), outputs.into_iter().flatten().collect()))
 }
 
 /// Scans of one table with the same options share a source.
@@ -84,6 +84,9 @@ struct Build<'a> {
     session: &'a Session,
     connect: &'a dyn Connect,
     circuit: CircuitBuilder,
+    identities: Identities,
+    /// What the identities of this generation begin with.
+    prefix: String,
     /// The columns of each table that some plan reads.
     scans: HashMap<ScanKey, Vec<usize>>,
     /// The node of each source, and the columns that it gives.
@@ -101,7 +104,34 @@ fn scan_key(table: &TableDef) -> ScanKey {
     (table.path.clone(), options)
 }
 
-impl Build<'_> {
+impl<'a> Build<'a> {
+    fn new(session: &'a Session, connect: &'a dyn Connect) -> Self {
+        Self {
+            session,
+            connect,
+            circuit: CircuitBuilder::new(),
+            identities: Identities::default(),
+            prefix: String::new(),
+            scans: HashMap::new(),
+            sources: HashMap::new(),
+            unbounded: HashSet::new(),
+            nodes: HashMap::new(),
+            equal: HashMap::new(),
+        }
+    }
+
+    /// From here on nothing is shared with what was built before.
+    fn begin(&mut self, generation: u32) {
+        self.prefix = match generation {
+            0 => String::new(),
+            generation => format!("{generation}/"),
+        };
+        self.scans.clear();
+        self.sources.clear();
+        self.nodes.clear();
+        self.equal.clear();
+    }
+
     fn collect(&mut self, plan: &StepPlan) {
         if let StepNode::Scan { table, columns } = &plan.node {
             let all = self.scans.entry(scan_key(table)).or_default();
@@ -120,30 +150,16 @@ impl Build<'_> {
             return Ok(node);
         }
         let inputs = plan.inputs.iter().map(|i| self.node(i)).collect::<Result<Vec<NodeId>>>()?;
-        let schema = plan.schema.fields();
-        let saying = format!("{:?} {inputs:?} {schema:?}", plan.node);
+        let saying = format!("{} {inputs:?}", saying(plan));
         let node = match self.equal.get(&saying) {
             Some(&node) => node,
             None => self.operator(plan, inputs)?,
         };
-        let identity = self.identity(plan);
-        self.circuit.identify(node, identity);
+        let identity = self.identities.of(plan);
+        self.circuit.identify(node, format!("{}{identity}", self.prefix));
         self.equal.insert(saying, node);
         self.nodes.insert(Arc::as_ptr(plan), node);
         Ok(node)
-    }
-
-    /// What a node is, in short, the same in every run: what it does, its columns, and what its
-    /// inputs are. A checkpoint's state is given to a node of the same identity alone.
-    fn identity(&self, plan: &StepPlan) -> String {
-        // The hasher of no keys gives the same in every process.
-        let mut hasher = DefaultHasher::new();
-        format!("{:?} {:?}", plan.node, plan.schema.fields()).hash(&mut hasher);
-        for input in &plan.inputs {
-            let node = self.nodes.get(&Arc::as_ptr(input));
-            node.map(|&node| self.circuit.identity(node)).hash(&mut hasher);
-        }
-        format!("{:016x}", hasher.finish())
     }
 
     fn operator(&mut self, plan: &Arc<StepPlan>, inputs: Vec<NodeId>) -> Result<NodeId> {
@@ -352,7 +368,12 @@ impl Build<'_> {
             self.unbounded.insert(scan_key(table));
         }
         let input = layout.input(&planner)?;
-        Ok((self.circuit.source(table.path.object.clone(), source, input), layout.columns))
+        let node = self.circuit.source(table.path.object.clone(), source, input);
+        // Which columns are read is no part of it: a position is one in all of them.
+        let mut hasher = DefaultHasher::new();
+        table.show_create().hash(&mut hasher);
+        self.circuit.identify_source(node, format!("{}{:016x}", self.prefix, hasher.finish()));
+        Ok((node, layout.columns))
     }
 }
 

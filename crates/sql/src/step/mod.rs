@@ -6,6 +6,7 @@
 
 mod build;
 mod explain;
+mod identity;
 mod lower;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::error::Span;
 
 pub use build::{Connect, ScanTable, build};
 pub use explain::explain;
+pub use identity::{Identities, steps};
 pub use lower::{Lowering, Query, StateTtl};
 
 /// An operator with its inputs.
