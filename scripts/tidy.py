@@ -25,10 +25,11 @@ MAY_USE = {
     "functions": set(),
     "sql": {"engine", "functions"},
     "storage": set(),
+    "memory": set(),
     "connectors": {"engine", "storage"},
-    "runtime": {"engine", "sql", "connectors", "storage"},
+    "runtime": {"engine", "sql", "connectors", "storage", "memory"},
     "server": {"connectors"},
-    "cli": {"runtime", "server"},
+    "cli": {"runtime", "server", "memory"},
 }
 TESTS_ONLY = {"datafusion"}
 OUTSIDE_WORLD = re.compile(r"\bstd::(fs|env|net)\b|\b(SystemTime|Instant)::now\b")

@@ -101,12 +101,24 @@ pub struct Script {
     pub command: Option<String>,
 }
 
+/// A size in bytes.
+fn size(text: &str) -> Result<u64, String> {
+    rialto_runtime::connectors::options::parse_memory(text)
+        .ok_or_else(|| "expected a size such as 512MB or 4GB".into())
+}
+
 /// How a job runs.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct JobArguments {
     /// Threads that share the work of a job [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub shards: Option<u16>,
+    /// How much memory the process may hold of its own [default: 3/4 of what the machine has]
+    ///
+    /// State beyond it lies in a file, in the folder of --state or in /var/tmp, and is read from
+    /// there when it is needed.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
     /// Write every record that could not be read to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub dead_letters: Option<PathBuf>,

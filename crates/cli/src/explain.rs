@@ -16,7 +16,7 @@ pub fn explain(command: &Explain, stdout: &Stdout) -> Result<()> {
     let Some((name, text)) = sql::script(&command.script)? else {
         return Err(Failure::request("there is nothing to explain", Some("use -f FILE or -c SQL")));
     };
-    let job = JobArguments { shards: None, dead_letters: None };
+    let job = JobArguments::default();
     let mut runtime = sql::runtime(Path::new("."), &job, stdout);
     for statement in &parse(&text).map_err(|e| Failure::sql(&e, &text, &name))? {
         let plan = plan(&mut runtime, statement)

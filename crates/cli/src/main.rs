@@ -9,6 +9,7 @@ mod bench;
 mod explain;
 mod failure;
 mod letters;
+mod memory;
 mod nexmark;
 mod output;
 mod project;
@@ -24,6 +25,10 @@ use clap::Parser;
 use crate::args::{Arguments, Command};
 use crate::failure::{Failure, Result};
 use crate::output::Stdout;
+
+/// State beyond `--memory` lies in a file.
+#[global_allocator]
+static ALLOCATOR: rialto_memory::Allocator = rialto_memory::Allocator;
 
 /// Queries nest deeper than the stack of a main thread.
 const STACK_BYTES: usize = 64 << 20;

@@ -18,6 +18,7 @@ use crate::{shell, unreadable};
 
 /// Runs a script, or opens the shell.
 pub fn sql(command: &Sql, stdout: &Stdout) -> Result<()> {
+    crate::memory::limit(command.job.memory, None)?;
     let Some((name, text)) = script(&command.script)? else {
         return shell::shell(|signals| Session::new(command, signals, stdout));
     };

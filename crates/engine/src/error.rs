@@ -32,6 +32,9 @@ pub enum EngineError {
     /// The state of a checkpoint cannot be taken over.
     #[error("the checkpoint cannot be read: {0}")]
     State(String),
+    /// The job needs more of the machine than it may have.
+    #[error("the job was stopped: {0}")]
+    Resources(String),
     /// The engine's own promise was broken. Always a bug of Rialto.
     #[error("internal error: {0} (this is a bug in Rialto, please report it)")]
     Internal(String),

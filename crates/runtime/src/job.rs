@@ -6,7 +6,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arrow::datatypes::{Schema, SchemaRef};
 use rialto_engine::executor::STEP_ROWS_MAX;
-use rialto_engine::{Circuit, DeadLetter, Delta, Deltas, Executor, OutputId, Result, Watermark};
+use rialto_engine::{
+    Circuit, DeadLetter, Delta, Deltas, EngineError, Executor, OutputId, Result, Watermark,
+};
 use rialto_sql::functions::StepClock;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,10 @@ use rialto_engine::consolidate::consolidate;
 const IDLE_WAIT: Duration = Duration::from_millis(1);
 /// How often a job without checkpoints has its sinks deliver what they took.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(1);
+/// Said of a job that is beyond its limit though all that can lies in a file.
+const TOO_MUCH_MEMORY: &str = "it holds more memory than it may, and what is left of it is too \
+    small to lie in a file: give it more (--memory), fewer --shards, or keep less \
+    ('table.exec.state.ttl', watermarks)";
 /// How long a job that was asked to stop waits for deliveries that the next run can make as well.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -286,6 +292,10 @@ impl Job {
             (rows, more) = self.step_once(observer)?;
             self.checkpoint_if_due()?;
             self.look_at_deliveries()?;
+            if rialto_memory::is_exceeded() {
+                self.finish(false, control)?;
+                return Err(EngineError::Resources(TOO_MUCH_MEMORY.into()));
+            }
             if rows == 0 && more {
                 std::thread::sleep(IDLE_WAIT);
             }

@@ -34,7 +34,7 @@ pub fn once(command: &Bench, stdout: &Stdout) -> Result<()> {
         variables.push(("RATE".into(), rate.to_string()));
     }
     let project = open_with(Path::new(path), &variables)?;
-    let job = JobArguments { shards: command.shards, dead_letters: None };
+    let job = JobArguments { shards: command.shards, ..JobArguments::default() };
     let mut runtime = sql::runtime(&project.base_dir, &job, stdout);
     let mut plan = JobPlan::default();
     for (file, statement) in statements(&project) {

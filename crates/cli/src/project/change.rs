@@ -14,7 +14,7 @@ use crate::sql;
 /// Compares a project with the checkpoint that it would go on from.
 pub fn plan(command: &Plan, stdout: &Stdout) -> Result<()> {
     let project = open(&command.project)?;
-    let job = JobArguments { shards: None, dead_letters: None };
+    let job = JobArguments::default();
     let mut runtime = sql::runtime(&project.base_dir, &job, stdout);
     let mut plan = JobPlan::default();
     for (file, statement) in statements(&project) {

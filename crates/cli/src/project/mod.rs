@@ -27,6 +27,7 @@ use serde_json::json;
 
 use crate::args::{Answer, Check, Format, JobArguments, ProjectArguments, Run};
 use crate::failure::{Failure, Result, tell};
+use crate::memory;
 use crate::output::{Report, Stdout, print_rows};
 use crate::signals::Signals;
 use crate::sql::{self, Flow, Session};
@@ -67,6 +68,7 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     stdout.flush()?;
     // Another run of the project is told so before it touches anything.
     let state = command.state.as_deref().map(StateFolder::open).transpose()?;
+    memory::limit(command.job.memory, command.state.as_deref())?;
     let server = command.serve.map(|address| serve::start(address, &runtime)).transpose()?;
     if !plan.is_empty() {
         let job = match &state {
@@ -142,7 +144,7 @@ fn no_such_view(name: &str, views: &[&str]) -> Failure {
 /// Plans a project and says what it consists of.
 pub fn check(command: &Check, stdout: &Stdout) -> Result<()> {
     let project = open(&command.project)?;
-    let job = JobArguments { shards: None, dead_letters: None };
+    let job = JobArguments::default();
     let mut runtime = sql::runtime(&project.base_dir, &job, stdout);
     let mut plan = JobPlan::default();
     let mut found = Found { files: project.files.len(), ..Found::default() };

@@ -2,6 +2,7 @@
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
 //! - `kafka.rs`: between topics of a real broker
+//! - `memory.rs`: a limit for memory
 //! - `project.rs`: `run` and `check`
 //! - `restart.rs`: projects that are killed, and go on
 //! - `running.rs`: a command beside the test
@@ -15,6 +16,7 @@
 mod bench;
 mod change;
 mod kafka;
+mod memory;
 mod project;
 mod restart;
 mod running;

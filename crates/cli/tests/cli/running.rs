@@ -90,6 +90,22 @@ impl Running {
         self.said.lock().unwrap().clone()
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&self) -> bool {
+        fs::read_to_string(format!("/proc/{}/stat", self.pid()))
+            .is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    /// Waits until it ends by itself.
+    pub fn finish(self) -> Ended {
+        self.ended()
+    }
+
     /// Waits until it has printed a text.
     pub fn wait_for(&self, text: &str) {
         let what = || format!("{text:?} in {} {}", self.printed(), self.said());
