@@ -12,7 +12,7 @@ RIALTO  = $(CARGO_TARGET_DIR)/debug/rialto
 # rustup puts cargo here; a shell that was open before the installation does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo build test examples lint style tidy fmt bench data dist
+.PHONY: help demo build test soak examples lint style tidy fmt bench data dist
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ examples: build ## The tests of the examples alone
 style: tidy ## Format and tidy: the lints that need no build
 	@scripts/setup.sh lint
 	$(CARGO) fmt --all --check
+
+soak: build ## The kill loops, ten times as long (RIALTO_KILLS=200)
+	RIALTO_KILLS=200 $(CARGO) test --workspace --test cli -- kill crash any_place --nocapture
 
 lint: style ## Format, tidy, clippy (clippy checks the dependencies once more: minutes from cold)
 	$(CARGO) clippy --workspace --all-targets -- -D missing_docs -D unsafe_code \

@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 mod connect;
+pub mod crash;
 mod delivery;
 mod describe;
 pub mod job;

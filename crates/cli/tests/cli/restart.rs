@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::running::{Running, wait_for_checkpoints};
-use crate::{rialto, stderr, stdout};
+use crate::{command, rialto, stderr, stdout};
 
 /// Rows by a clock of their own, a window, a join and a rank over them; into files, a log, views.
 const JOB: &str = "
@@ -142,6 +142,61 @@ fn a_project_that_is_killed_again_and_again_answers_as_if_it_never_was() {
         );
         assert_eq!(rows, found, "{what}");
     }
+}
+
+/// As a power cut between any two durable calls of a checkpoint's way, again and again.
+#[test]
+fn a_project_that_ends_at_any_place_of_a_checkpoint_answers_as_if_it_never_did() {
+    const PLACES: [&str; 9] = [
+        "restore",
+        "recover",
+        "recovered",
+        "taken",
+        "publish",
+        "published",
+        "commit",
+        "committed",
+        "collect",
+    ];
+    let hits = kills().div_ceil(10);
+    let rows = format!("'fields.id.end' = '{}'", 30_000 * hits * PLACES.len() as u64);
+    let job = JOB.replace("'fields.id.end' = '400000'", &rows).replace("'60000'", "'200000'");
+    let straight = tempfile::tempdir().unwrap();
+    fs::write(straight.path().join("job.sql"), &job).unwrap();
+    let all = ["run", "job.sql", "-o", "json", "--rows", "1000"];
+    let output = rialto(straight.path(), &all);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let expected = answer(straight.path(), &stdout(&output));
+
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("job.sql"), &job).unwrap();
+    let mut dice = Dice(5);
+    let shards = |dice: &mut Dice| ["1", "2", "3"][dice.below(3) as usize];
+    // One run that leaves something to go on from.
+    let first = Running::start(dir.path(), &[&all[..], &["--state", "state"]].concat());
+    wait_for_checkpoints(&dir.path().join("state"), 1);
+    first.kill();
+    for hit in 0..hits {
+        for place in PLACES {
+            let state = ["--state", "state", "--shards", shards(&mut dice)];
+            // Places of the start are passed once, the others by each checkpoint, or each sink.
+            let pass = if place.starts_with("re") { 1 } else { 1 + dice.below(3) };
+            let mut run = command(dir.path(), &[&all[..], &state].concat());
+            let output = run.env("RIALTO_CRASH_AT", format!("{place}:{pass}")).output().unwrap();
+            assert_eq!(output.status.code(), None, "{place} {hit}: {}", stderr(&output));
+            assert!(
+                stderr(&output).contains("going on from checkpoint")
+                    || place == "restore"
+                    || place == "recover"
+                    || place == "recovered",
+                "{place}: {}",
+                stderr(&output)
+            );
+        }
+    }
+    let output = rialto(dir.path(), &[&all[..], &["--state", "state"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(expected, answer(dir.path(), &stdout(&output)));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::manifest::{Manifest, Node, OutputState, PendingEpoch};
 use super::store::{CheckpointError, CheckpointStore, Found, object_name};
 use super::writer::{Taken, Writer};
 use super::{CheckpointOptions, Resumed};
+use crate::crash::crash_at;
 use crate::delivery::Outlet;
 use crate::job::{JobOutput, Summary, Target};
 
@@ -96,6 +97,7 @@ impl Keeper {
                     return Err(CheckpointError::Changed { epoch: manifest.epoch });
                 }
                 let same = fit.exact && manifest.shards == identity.shards;
+                crash_at("restore");
                 executor.restore(fit.restored(loaded.circuit, &identity))?;
                 for (at, view) in views.iter_mut().enumerate() {
                     let part = fit.views[at].and_then(|old| loaded.views.node(old));
@@ -103,7 +105,9 @@ impl Keeper {
                         view.restore(part, same)?;
                     }
                 }
+                crash_at("recover");
                 recover(outputs, &fit, manifest.epoch, loaded.prepared, loaded.pending)?;
+                crash_at("recovered");
                 epoch = epoch.max(manifest.epoch);
                 resumed.epoch = Some(manifest.epoch);
                 resumed.summary = manifest.summary;
@@ -193,6 +197,7 @@ impl Keeper {
             views: Vec::new(),
             outputs: states,
         };
+        crash_at("taken");
         let taken = Taken { manifest, shards: snapshot.shards, views, prepared };
         Ok(self.writer.write(taken)?)
     }
@@ -203,9 +208,11 @@ impl Keeper {
         if let Some(epoch) = self.writer.take_done(wait)? {
             for output in outputs {
                 if let Target::Sink(outlet) = &mut output.target {
+                    crash_at("commit");
                     outlet.promise(epoch)?;
                 }
             }
+            crash_at("committed");
         }
         Ok(())
     }

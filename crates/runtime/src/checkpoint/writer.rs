@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use super::manifest::Manifest;
 use super::object::{self, Tables};
 use super::store::{CheckpointError, CheckpointStore};
+use crate::crash::crash_at;
 
 /// So many objects of a shard are merged into one, so that a restart reads few.
 const OBJECTS_MAX: usize = 32;
@@ -164,7 +165,10 @@ impl Chains {
         for (name, bytes) in &prepared {
             self.store.put_as(name, bytes)?;
         }
-        self.store.publish(&manifest)
+        crash_at("publish");
+        self.store.publish(&manifest)?;
+        crash_at("published");
+        Ok(())
     }
 
     /// Merges what has become long and lets go of what is old. The next checkpoint names the
@@ -182,6 +186,7 @@ impl Chains {
         }
         let all = self.shards.iter().chain([&self.views]);
         let used: BTreeSet<String> = all.flat_map(|chain| chain.objects.clone()).collect();
+        crash_at("collect");
         let _ = self.store.retain(self.retained, &used);
     }
 }
