@@ -186,8 +186,11 @@ pub struct Run {
     /// Rows of each view that are printed when the job ends
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub rows: usize,
-    /// Keep checkpoints in this folder, and go on from the newest one there
-    #[arg(long, value_name = "DIR")]
+    /// Keep checkpoints in this folder or bucket, and go on from the newest one there
+    ///
+    /// A bucket is s3://BUCKET/PREFIX, with ?endpoint=URL&region=NAME&allow-http=true where needed;
+    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the like are read from the environment.
+    #[arg(long, value_name = "DIR|S3-URL")]
     pub state: Option<PathBuf>,
     /// Forget the checkpoints that are there and begin anew
     #[arg(long, requires = "state")]
@@ -292,8 +295,8 @@ pub struct Restore {
 /// `rialto checkpoints`.
 #[derive(Debug, Args)]
 pub struct Checkpoints {
-    /// The folder that was given to `rialto run --state`
-    #[arg(value_name = "DIR")]
+    /// The folder or bucket that was given to `rialto run --state`
+    #[arg(value_name = "DIR|S3-URL")]
     pub state: PathBuf,
     /// How the answer is printed
     #[arg(short, long, value_enum, default_value = "text")]

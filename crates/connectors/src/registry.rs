@@ -4,7 +4,8 @@ use arrow::datatypes::DataType;
 use rialto_engine::{Sink, Source};
 
 use crate::error::{ConnectorError, Result};
-use crate::format::is_changelog;
+use crate::filesystem::paths::Location;
+use crate::format::{FILE_OPTIONS, is_changelog};
 use crate::options::{Options, nearest};
 use crate::spec::{Environment, TableSpec};
 use crate::{blackhole, datagen, filesystem, kafka, log, nexmark, print};
@@ -91,7 +92,7 @@ pub fn source(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Sou
     (connector.validate)(spec)?;
     check_metadata(connector, spec)?;
     match connector.source {
-        Some(make) => make(spec, environment),
+        Some(make) => make(&with_files(spec, environment)?, environment),
         None => Err(ConnectorError::new(format!("table '{}' cannot be read", spec.name))
             .detail(format!("the connector '{}' is for writing only", connector.name))),
     }
@@ -113,7 +114,20 @@ pub fn sink(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Sink>
         .detail(format!("the connector '{}' can only append rows", connector.name))
         .hint("write a query whose rows are final, or use a sink that takes changes"));
     }
-    make(spec, environment)
+    make(&with_files(spec, environment)?, environment)
+}
+
+/// The table with the files that its formats need named as the environment has them.
+fn with_files(spec: &TableSpec, environment: &Environment) -> Result<TableSpec> {
+    let mut spec = spec.clone();
+    for (name, value) in &mut spec.options {
+        let inner = name.strip_prefix("key.").or(name.strip_prefix("value.")).unwrap_or(name);
+        if FILE_OPTIONS.contains(&inner) {
+            let location = Location::new(value, None, environment)?;
+            *value = location.path.to_string_lossy().into_owned();
+        }
+    }
+    Ok(spec)
 }
 
 fn find(spec: &TableSpec) -> Result<&'static Connector> {

@@ -92,6 +92,17 @@ fn rows_are_visible_with_their_epoch_and_read_from_any_position() {
     assert!(error.to_string().contains("is not one of a log"), "{error}");
 }
 
+/// In binary records any byte can be a line end.
+#[test]
+fn binary_records_keep_all_their_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = spec("log", &[("format", "avro"), ("key.fields", "qty"), ("key.format", "avro")]);
+    let mut sink = sink(&spec, dir.path());
+    write_epoch(sink.as_mut(), -300, 300, 1);
+    sink.commit(1).unwrap();
+    assert_eq!(all(&spec, dir.path()), (-300..300).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_prepared_epoch_is_committed_by_the_next_run_once() {
     let dir = tempfile::tempdir().unwrap();

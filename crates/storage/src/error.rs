@@ -31,6 +31,14 @@ pub enum StorageError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A place that cannot be used for objects.
+    #[error("cannot keep objects in {place}: {reason}")]
+    Place {
+        /// The place, as it was named.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The disk or the service failed.
     #[error("cannot {action} '{name}': {error}")]
     Io {

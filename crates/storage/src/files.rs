@@ -154,15 +154,26 @@ impl SafeFile {
 }
 
 /// Makes a folder and those above it that are missing, durably: each new name is synced into the
-/// folder that holds it.
+/// folder that holds it. So is the name of a folder that is there: whoever made it may have been
+/// killed before it was.
 pub fn create_folders(files: &dyn Files, path: &Path) -> io::Result<()> {
-    if files.list(path).is_ok() {
-        return Ok(());
-    }
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    if files.list(path).is_ok() {
+        let Some(parent) = parent else { return Ok(()) };
+        return match files.sync_folder(parent) {
+            // A folder that is not ours to sync, or cannot be, was not made by us.
+            Err(e) if is_foreign(&e) => Ok(()),
+            synced => synced,
+        };
+    }
     if let Some(parent) = parent {
         create_folders(files, parent)?;
     }
     files.create_folder(path)?;
     files.sync_folder(parent.unwrap_or(Path::new(".")))
+}
+
+fn is_foreign(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
 }

@@ -19,6 +19,7 @@ mod local;
 pub mod log;
 mod os;
 mod remote;
+mod s3;
 mod storage;
 pub mod testing;
 
@@ -27,4 +28,5 @@ pub use files::{Entry, File, Files, Guard, SafeFile, create_folders};
 pub use local::LocalStorage;
 pub use os::OsFiles;
 pub use remote::RemoteStorage;
+pub use s3::is_s3;
 pub use storage::{Object, Storage, check_name};

@@ -46,6 +46,16 @@ impl RemoteStorage {
         Ok(Self { store, prefix, runtime })
     }
 
+    /// Asks the store once, and takes nothing from the answer but that it came.
+    pub(crate) fn reach(&self) -> Result<()> {
+        let place = (!self.prefix.is_empty()).then(|| Path::from(self.prefix.as_str()));
+        let first = async { next(&mut self.store.list(place.as_ref())).await.transpose() };
+        match self.run("list", &self.prefix, first) {
+            Err(StorageError::NotFound { .. }) => Err(no_bucket("list", &self.prefix)),
+            other => other.map(drop),
+        }
+    }
+
     fn path(&self, name: &str) -> Result<Path> {
         check_name(name)?;
         Ok(Path::from(self.full(name)))
@@ -79,7 +89,11 @@ impl RemoteStorage {
         let path = self.path(name)?;
         let options = PutOptions { mode, ..PutOptions::default() };
         let payload = bytes.to_vec().into();
-        self.run("write", name, self.store.put_opts(&path, payload, options)).map(drop)
+        match self.run("write", name, self.store.put_opts(&path, payload, options)) {
+            // What is not found where something is put is the bucket.
+            Err(StorageError::NotFound { .. }) => Err(no_bucket("write", name)),
+            other => other.map(drop),
+        }
     }
 }
 
@@ -161,13 +175,47 @@ async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     std::future::poll_fn(|context| std::pin::Pin::new(&mut *stream).poll_next(context)).await
 }
 
+fn no_bucket(action: &'static str, name: &str) -> StorageError {
+    StorageError::io(
+        action,
+        name,
+        io::Error::new(io::ErrorKind::NotFound, "there is no such bucket"),
+    )
+}
+
 fn told(action: &'static str, name: &str, error: Error) -> StorageError {
+    let text = said(&error);
     let name = name.to_owned();
+    let denied =
+        |hint: &str| io::Error::new(io::ErrorKind::PermissionDenied, format!("{hint}: {text}"));
     match error {
+        // A missing bucket is no missing object, which would look like an empty place.
+        Error::NotFound { .. } if text.contains("NoSuchBucket") => no_bucket(action, &name),
         Error::NotFound { .. } => StorageError::NotFound { name },
         Error::AlreadyExists { .. } => StorageError::Exists { name },
-        other => StorageError::io(action, name, io::Error::other(other.to_string())),
+        Error::PermissionDenied { .. } => {
+            StorageError::io(action, name, denied("access is denied"))
+        }
+        Error::Unauthenticated { .. } => {
+            StorageError::io(action, name, denied("the credentials are not accepted"))
+        }
+        _ => StorageError::io(action, name, io::Error::other(text)),
     }
+}
+
+/// An error with its causes, each said once.
+fn said(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 #[cfg(test)]

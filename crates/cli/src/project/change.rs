@@ -20,7 +20,7 @@ pub fn plan(command: &Plan, stdout: &Stdout) -> Result<()> {
     for (file, statement) in statements(&project) {
         runtime.plan(statement, &mut plan).map_err(|e| wrong(&e, statement, file))?;
     }
-    let state = StateFolder::look(&command.state)?;
+    let state = StateFolder::look(&command.state, &project.base_dir)?;
     let keeping = Keeping { inserts: command.changed_inserts.map(Into::into), ..state.keeping() };
     let (kept, change) = keeping.change(&plan).map_err(super::state::not_started)?;
     match command.output {

@@ -67,8 +67,9 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     let mut report = Report::new(command.job.dead_letters.as_deref())?;
     stdout.flush()?;
     // Another run of the project is told so before it touches anything.
-    let state = command.state.as_deref().map(StateFolder::open).transpose()?;
-    memory::limit(command.job.memory, command.state.as_deref())?;
+    let state = command.state.as_deref().map(|s| StateFolder::open(s, &project.base_dir));
+    let state = state.transpose()?;
+    memory::limit(command.job.memory, state.as_ref().map(StateFolder::here))?;
     let server = command.serve.map(|address| serve::start(address, &runtime)).transpose()?;
     if !plan.is_empty() {
         let job = match &state {

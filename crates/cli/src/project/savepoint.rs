@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rialto_runtime::checkpoint::{CheckpointError, CheckpointStore, Manifest};
+use rialto_runtime::storage::is_s3;
 
 use super::state::{self, StateFolder};
 use crate::args::{Restore, Savepoint, SavepointCommand};
@@ -35,7 +36,7 @@ pub fn savepoint(command: &Savepoint, stdout: &Stdout) -> Result<()> {
 /// Makes a savepoint what the next run goes on from.
 pub fn restore(command: &Restore) -> Result<()> {
     let folder = existing(&command.state, &command.name)?;
-    let state = StateFolder::open(&command.state)?;
+    let state = StateFolder::open(&command.state, &command.state)?;
     let from = state::store(&folder).map_err(|e| failed(&e))?;
     let manifest = from.newest().map_err(|e| failed(&e))?;
     let broken = || manifest.broken.join("; ");
@@ -104,6 +105,10 @@ fn newest(folder: &Path) -> std::result::Result<Manifest, CheckpointError> {
 }
 
 fn folder(state: &Path, name: &str) -> Result<PathBuf> {
+    if state.to_str().is_some_and(is_s3) {
+        let hint = "copy the bucket, or keep checkpoints in a folder";
+        return Err(Failure::request("a bucket keeps no savepoints", Some(hint)));
+    }
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.starts_with('.') || !name.chars().all(fits) {
         let message = format!("'{name}' cannot name a savepoint");

@@ -1,4 +1,8 @@
-//! The folder in which a project keeps its checkpoints.
+//! The folder, or the bucket, in which a project keeps its checkpoints.
+//!
+//! Who keeps other runs out is a lock on a file, which a bucket does not have: with checkpoints in
+//! a bucket the lock is in the project's own folder `.rialto`, as its logs are. Runs on two
+//! machines do not see one another's locks.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -10,7 +14,7 @@ use rialto_runtime::checkpoint::{
 use rialto_runtime::connectors::options::parse_duration;
 use rialto_runtime::letters::{self, Letters};
 use rialto_runtime::sql::planner::Session;
-use rialto_runtime::storage::{LocalStorage, OsFiles};
+use rialto_runtime::storage::{LocalStorage, OsFiles, RemoteStorage, is_s3};
 use rialto_runtime::{Job, JobPlan, Keeping, Runtime, StartError};
 use serde_json::json;
 
@@ -26,39 +30,56 @@ const RETAINED: &str = "execution.checkpointing.num-retained";
 pub struct StateFolder {
     store: CheckpointStore,
     letters: Letters,
+    here: PathBuf,
     _lock: File,
 }
 
 impl StateFolder {
-    /// Opens a folder, or makes it.
-    pub fn open(folder: &Path) -> Result<Self> {
+    /// Opens a folder, or makes it; or a bucket, with a lock below `base_dir`.
+    pub fn open(place: &Path, base_dir: &Path) -> Result<Self> {
         let failed = |e: &dyn std::fmt::Display| {
-            Failure::Job(format!("error: cannot keep state in {}: {e}\n", folder.display()))
+            Failure::Job(format!("error: cannot keep state in {}: {e}\n", place.display()))
         };
-        std::fs::create_dir_all(folder).map_err(|e| failed(&e))?;
-        let lock = File::create(folder.join("lock")).map_err(|e| failed(&e))?;
+        let url = place.to_str().filter(|text| is_s3(text));
+        let here = local(place, base_dir);
+        let folder = here.as_path();
+        let failed_here = |e: &dyn std::fmt::Display| match url {
+            None => failed(e),
+            Some(_) => failed(&format!(
+                "a bucket keeps checkpoints only; the lock, and the logs of the project's tables, \
+                 need a local folder, and {} cannot be used: {e}",
+                folder.display()
+            )),
+        };
+        std::fs::create_dir_all(folder).map_err(|e| failed_here(&e))?;
+        let lock = File::create(folder.join("lock")).map_err(|e| failed_here(&e))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let message = format!("the state in {} is in use", folder.display());
+                let message = format!("the state in {} is in use", place.display());
                 let hint = "another run of this project has it: stop that, or give this one \
                             another folder";
                 return Err(Failure::request(message, Some(hint)));
             }
-            Err(TryLockError::Error(error)) => return Err(failed(&error)),
+            Err(TryLockError::Error(error)) => return Err(failed_here(&error)),
         }
-        let store = store(folder).map_err(|e| failed(&e))?;
-        let letters = Letters::open(folder).map_err(|e| failed(&e))?;
-        Ok(Self { store, letters, _lock: lock })
+        let store = store(place).map_err(|e| failed(&e))?;
+        let letters = Letters::open(&here).map_err(|e| failed_here(&e))?;
+        Ok(Self { store, letters, here, _lock: lock })
     }
 
     /// Opens a folder only to look at it; a project may be running on it.
-    pub fn look(folder: &Path) -> Result<Looked> {
-        is_there(folder)?;
+    pub fn look(place: &Path, base_dir: &Path) -> Result<Looked> {
+        is_there(place)?;
         let failed = |e: &dyn std::fmt::Display| Failure::Job(format!("error: {e}\n"));
-        let store = store(folder).map_err(|e| failed(&e))?;
-        let letters = Letters::open(folder).map_err(|e| failed(&e))?;
+        let store = store(place).map_err(|e| failed(&e))?;
+        let letters = Letters::open(&local(place, base_dir)).map_err(|e| failed(&e))?;
         Ok(Looked { store, letters })
+    }
+
+    /// The folder of what is not a checkpoint.
+    pub fn here(&self) -> &Path {
+        &self.here
     }
 
     /// The checkpoints.
@@ -120,17 +141,32 @@ pub fn not_started(error: StartError) -> Failure {
     }
 }
 
+/// Where what is not a checkpoint lies: a bucket has no lock and no log.
+fn local(place: &Path, base_dir: &Path) -> PathBuf {
+    match place.to_str().is_some_and(is_s3) {
+        true => base_dir.join(".rialto"),
+        false => place.to_owned(),
+    }
+}
+
 /// Fails where a project has left no state.
 pub fn is_there(folder: &Path) -> Result<()> {
-    if folder.join("checkpoints").is_dir() {
+    if folder.to_str().is_some_and(is_s3) || folder.join("checkpoints").is_dir() {
         return Ok(());
     }
     let message = format!("there are no checkpoints in {}", folder.display());
     Err(Failure::request(message, Some("name the folder of `rialto run --state`")))
 }
 
-/// The checkpoints below a folder.
+/// The checkpoints below a folder, or in a bucket.
 pub fn store(folder: &Path) -> std::result::Result<CheckpointStore, CheckpointError> {
+    if let Some(url) = folder.to_str().filter(|text| is_s3(text)) {
+        let variables = std::env::vars_os();
+        let texts =
+            variables.filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+        let storage = RemoteStorage::s3(url, texts)?;
+        return Ok(CheckpointStore::new(Arc::new(storage)));
+    }
     let storage = LocalStorage::open(Arc::new(OsFiles), folder.join("checkpoints"))?;
     Ok(CheckpointStore::new(Arc::new(storage)))
 }

@@ -20,6 +20,8 @@ mod reader;
 mod sink;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_crash;
 
 use std::sync::{Arc, Mutex};
 

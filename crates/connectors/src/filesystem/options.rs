@@ -141,9 +141,18 @@ fn find_format(raw: &Options<'_>) -> Result<Format> {
         return Ok(Format::Parquet);
     }
     if let Some(text) = format::TEXT_FORMATS.iter().find(|f| f.name == name) {
+        if !text.in_files {
+            return Err(ConnectorError::new(format!(
+                "table '{}' asks for the format '{name}' in files, which is not supported",
+                raw.table()
+            ))
+            .detail("its records have no ends of their own")
+            .hint("it is a format of messages: use it with 'kafka' or 'log'"));
+        }
         return Ok(Format::Text(text));
     }
-    let names: Vec<&str> = format::TEXT_FORMATS.iter().map(|f| f.name).chain(["parquet"]).collect();
+    let files = format::TEXT_FORMATS.iter().filter(|f| f.in_files);
+    let names: Vec<&str> = files.map(|f| f.name).chain(["parquet"]).collect();
     let error = ConnectorError::new(format!(
         "table '{}' asks for a format '{name}' that does not exist",
         raw.table()

@@ -6,13 +6,13 @@
 //! | prepared | `.part-TABLE-RUN-N.json.epoch-7` | if the epoch was checkpointed |
 //! | committed | `part-TABLE-RUN-N.json` | yes |
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use rialto_storage::{File, Files};
 
 use super::compression::Compression;
 use crate::format::Encoder;
@@ -33,10 +33,23 @@ pub(super) struct PartFile {
 }
 
 enum Content {
-    Plain(Counted<BufWriter<File>>),
-    Gzip(flate2::write::GzEncoder<Counted<BufWriter<File>>>),
-    Zstd(Box<zstd::stream::write::Encoder<'static, Counted<BufWriter<File>>>>),
-    Parquet(Box<ParquetWriter<BufWriter<File>>>),
+    Plain(Counted<BufWriter<Disk>>),
+    Gzip(flate2::write::GzEncoder<Counted<BufWriter<Disk>>>),
+    Zstd(Box<zstd::stream::write::Encoder<'static, Counted<BufWriter<Disk>>>>),
+    Parquet(Box<ParquetWriter<BufWriter<Disk>>>),
+}
+
+/// A file as those write who know no other.
+struct Disk(Box<dyn File>);
+
+impl Write for Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Counts the bytes that go through.
@@ -58,12 +71,17 @@ impl<W: Write> Write for Counted<W> {
 }
 
 impl PartFile {
-    /// Begins a part file in a folder, which is made where it is missing.
-    pub fn create(folder: &Path, name: String, making: &mut Making) -> Result<Self, String> {
+    /// Begins a part file in a folder that is there.
+    pub fn create(
+        files: &dyn Files,
+        folder: &Path,
+        name: String,
+        making: &mut Making,
+    ) -> Result<Self, String> {
         let text = |e: io::Error| e.to_string();
-        fs::create_dir_all(folder).map_err(text)?;
         let path = folder.join(format!(".{name}.inprogress"));
-        let file = BufWriter::with_capacity(1 << 16, File::create_new(path).map_err(text)?);
+        let file = Disk(files.create(&path).map_err(text)?);
+        let file = BufWriter::with_capacity(1 << 16, file);
         let content = match making {
             Making::Parquet { schema, compression } => {
                 let writer = ParquetWriter::new(file, Arc::clone(schema), *compression)?;
@@ -140,8 +158,9 @@ impl PartFile {
             Content::Zstd(out) => out.finish().map_err(|e| e.to_string())?.inner,
             Content::Parquet(writer) => writer.finish()?,
         };
-        let file = file.into_inner().map_err(|e| e.to_string())?;
-        file.sync_all().map_err(|e| e.to_string())?;
+        let mut file = file.into_inner().map_err(|e| e.to_string())?;
+        // The only sync that the file ever gets: one that failed is never tried again.
+        file.0.sync().map_err(|e| e.to_string())?;
         let hidden = self.folder.join(format!(".{}.inprogress", self.name));
         Ok(ClosedPart { folder: self.folder, name: self.name, hidden })
     }
@@ -156,16 +175,16 @@ pub(super) struct ClosedPart {
 
 impl ClosedPart {
     /// Binds the file to an epoch: if the epoch is checkpointed, a crash does not lose it.
-    pub fn prepare(&mut self, epoch: u64) -> io::Result<()> {
+    pub fn prepare(&mut self, files: &dyn Files, epoch: u64) -> io::Result<()> {
         let prepared = self.folder.join(format!(".{}.epoch-{epoch}", self.name));
-        fs::rename(&self.hidden, &prepared)?;
+        files.rename(&self.hidden, &prepared)?;
         self.hidden = prepared;
         Ok(())
     }
 
     /// Makes the file visible.
-    pub fn commit(&self) -> io::Result<()> {
-        fs::rename(&self.hidden, self.folder.join(&self.name))
+    pub fn commit(&self, files: &dyn Files) -> io::Result<()> {
+        files.rename(&self.hidden, &self.folder.join(&self.name))
     }
 }
 
@@ -179,28 +198,31 @@ pub(super) struct Leftover {
 }
 
 /// The hidden part files below a folder whose names start with `prefix`.
-pub(super) fn leftovers(folder: &Path, prefix: &str) -> io::Result<Vec<Leftover>> {
+pub(super) fn leftovers(
+    files: &dyn Files,
+    folder: &Path,
+    prefix: &str,
+) -> io::Result<Vec<Leftover>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        let entries = match fs::read_dir(&folder) {
+        let entries = match files.list(&folder) {
             Ok(entries) => entries,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             Err(e) => return Err(e),
         };
         for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
+            let path = folder.join(&entry.name);
+            if entry.is_folder {
+                folders.push(path);
                 continue;
             }
-            let file = entry.file_name();
-            let Some(hidden) = file.to_str().and_then(|f| f.strip_prefix('.')) else { continue };
+            let Some(hidden) = entry.name.strip_prefix('.') else { continue };
             let Some((name, state)) = hidden.rsplit_once('.') else { continue };
             let epoch = state.strip_prefix("epoch-").and_then(|e| e.parse().ok());
             if name.starts_with(prefix) && (epoch.is_some() || state == "inprogress") {
                 let name = name.to_owned();
-                found.push(Leftover { path: entry.path(), folder: folder.clone(), name, epoch });
+                found.push(Leftover { path, folder: folder.clone(), name, epoch });
             }
         }
     }

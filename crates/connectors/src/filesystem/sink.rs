@@ -6,16 +6,16 @@
 //! writes to a table's folder at a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{partition, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 use rialto_engine::{Delta, EngineError, Sink};
+use rialto_storage::{Files, OsFiles, create_folders};
 
 use super::compression::Compression;
 use super::options::{FileOptions, Format};
@@ -79,6 +79,11 @@ impl SinkOptions {
 /// Writes a table of files.
 pub(super) struct FileSink {
     table: String,
+    files: Arc<dyn Files>,
+    /// Tells the files of this run from those of earlier ones.
+    run: String,
+    /// Folders that this sink has made, or has found and made durable.
+    folders: BTreeSet<PathBuf>,
     folder: PathBuf,
     making: Making,
     extension: String,
@@ -109,9 +114,8 @@ impl FileSink {
         let partition: Vec<usize> = spec.partition_keys.iter().filter_map(place).collect();
         let content: Vec<usize> =
             (0..fields.len()).filter(|index| !partition.contains(index)).collect();
-        let schema: SchemaRef = std::sync::Arc::new(Schema::new(
-            content.iter().map(|&i| fields[i].clone()).collect::<Vec<_>>(),
-        ));
+        let schema: SchemaRef =
+            Arc::new(Schema::new(content.iter().map(|&i| fields[i].clone()).collect::<Vec<_>>()));
         let mut extension = format!(".{}", options.format.name());
         let making = match options.format {
             Format::Text(format) => {
@@ -130,6 +134,9 @@ impl FileSink {
         };
         Ok(Self {
             table: spec.name.clone(),
+            files: Arc::new(OsFiles),
+            run: run().to_owned(),
+            folders: BTreeSet::new(),
             folder,
             making,
             extension,
@@ -144,6 +151,13 @@ impl FileSink {
             prepared: BTreeMap::new(),
             recovered: false,
         })
+    }
+
+    /// The same on another disk, as another run.
+    #[cfg(test)]
+    pub fn on(mut self, files: Arc<dyn Files>, run: &str) -> Self {
+        (self.files, self.run) = (files, run.to_owned());
+        self
     }
 
     fn failed(&self, reason: impl ToString) -> EngineError {
@@ -207,8 +221,11 @@ impl FileSink {
                     self.close(&fullest)?;
                 }
             }
-            let name = format!("{}{}-{}{}", self.prefix(), run(), next_part(), self.extension);
-            let part = PartFile::create(&folder, name, &mut self.making);
+            let name = format!("{}{}-{}{}", self.prefix(), self.run, next_part(), self.extension);
+            if self.folders.insert(folder.clone()) {
+                create_folders(self.files.as_ref(), &folder).map_err(|e| self.failed(e))?;
+            }
+            let part = PartFile::create(self.files.as_ref(), &folder, name, &mut self.making);
             self.open.insert(folder.clone(), part.map_err(|e| self.failed(e))?);
         }
         let Some(part) = self.open.get_mut(&folder) else { return Ok(()) };
@@ -240,17 +257,21 @@ impl FileSink {
         if std::mem::replace(&mut self.recovered, true) {
             return Ok(());
         }
-        let mine = format!("{}{}-", self.prefix(), run());
-        for left in leftovers(&self.folder, &self.prefix())? {
+        let mine = format!("{}{}-", self.prefix(), self.run);
+        let mut folders = BTreeSet::new();
+        // What is removed has to stay away: back after a power cut, it would be taken for a file of
+        // an epoch that another run has committed by then.
+        for left in leftovers(self.files.as_ref(), &self.folder, &self.prefix())? {
             if left.name.starts_with(&mine) {
                 continue;
             }
+            folders.insert(left.folder.clone());
             let visible = left.epoch.is_some_and(|epoch| Some(epoch) <= committed);
             let done = if visible {
-                fs::rename(&left.path, left.folder.join(&left.name))
-                    .and_then(|()| self.mark_success(&left.folder))
+                let renamed = self.files.rename(&left.path, &left.folder.join(&left.name));
+                renamed.and_then(|()| self.mark_success(&left.folder))
             } else {
-                fs::remove_file(&left.path)
+                self.files.remove(&left.path)
             };
             match done {
                 // Another sink of this table in this process was faster.
@@ -258,7 +279,7 @@ impl FileSink {
                 other => other?,
             }
         }
-        Ok(())
+        folders.iter().try_for_each(|folder| self.files.sync_folder(folder))
     }
 
     /// Makes the names of files durable, up to the folder that the table's own is in: a name is on
@@ -272,12 +293,15 @@ impl FileSink {
         }
         // A relative path of one part has an empty parent.
         let named = folders.iter().filter(|folder| !folder.as_os_str().is_empty());
-        named.into_iter().try_for_each(|folder| fs::File::open(folder)?.sync_all())
+        named.into_iter().try_for_each(|folder| self.files.sync_folder(folder))
     }
 
     fn mark_success(&self, folder: &std::path::Path) -> std::io::Result<()> {
         match &self.options.success_file {
-            Some(name) => fs::File::create(folder.join(name)).map(drop),
+            Some(name) => match self.files.create(&folder.join(name)) {
+                Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
+                _ => Ok(()),
+            },
             None => Ok(()),
         }
     }
@@ -336,7 +360,7 @@ impl Sink for FileSink {
         }
         let mut closed = std::mem::take(&mut self.closed);
         for part in &mut closed {
-            part.prepare(epoch).map_err(|e| self.failed(e))?;
+            part.prepare(self.files.as_ref(), epoch).map_err(|e| self.failed(e))?;
         }
         self.sync_folders(&closed).map_err(|e| self.failed(e))?;
         self.prepared.entry(epoch).or_default().append(&mut closed);
@@ -350,7 +374,7 @@ impl Sink for FileSink {
         let ready = std::mem::replace(&mut self.prepared, later);
         let ready: Vec<ClosedPart> = ready.into_values().flatten().collect();
         for part in &ready {
-            part.commit()
+            part.commit(self.files.as_ref())
                 .and_then(|()| self.mark_success(&part.folder))
                 .map_err(|e| self.failed(e))?;
         }

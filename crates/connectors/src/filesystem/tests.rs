@@ -312,6 +312,8 @@ fn what_a_sink_commits_a_source_reads_in_every_format() {
         ("csv", ("csv.null-literal", "\\N")),
         ("csv", ("compression", "zstd")),
         ("parquet", ("parquet.compression", "ZSTD")),
+        ("avro", ("avro.codec", "snappy")),
+        ("avro", ("compression", "gzip")),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let base = dir.path();
@@ -503,4 +505,41 @@ fn a_sink_of_changes_writes_what_is_added_and_what_is_taken_back() {
     plain.changelog.retracts = true;
     let error = crate::sink(&plain, &environment).err().unwrap();
     assert!(error.message.contains("doesn't support consuming update and delete"), "{error}");
+}
+
+#[test]
+fn avro_files_are_read_on_from_any_block() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = spec(&[("path", "out"), ("format", "avro")]);
+    let mut sink = crate::sink(&spec, &Environment::new(dir.path())).unwrap();
+    for part in 0..20 {
+        let ids = Int64Array::from((part * 5..part * 5 + 5).collect::<Vec<_>>());
+        let names = StringArray::from(vec!["n"; 5]);
+        let batch = RecordBatch::try_new(schema(), vec![Arc::new(ids), Arc::new(names)]).unwrap();
+        sink.write(&Delta::insert_only(batch), 0).unwrap();
+    }
+    sink.prepare(1).unwrap();
+    sink.commit(1).unwrap();
+    // Each of the polls is of another run, and goes on where the last one stood.
+    let (mut found, mut position): (Vec<i64>, Option<Position>) = (Vec::new(), None);
+    for _ in 0..4 {
+        let mut reader = readers(&spec, dir.path(), 1).remove(0);
+        if let Some(position) = &position {
+            reader.seek(position).unwrap();
+        }
+        let Poll::Rows(delta) = reader.poll(12).unwrap() else { panic!("rows are there") };
+        found.extend(ids(&[delta]));
+        position = Some(reader.position());
+    }
+    let mut last = readers(&spec, dir.path(), 1);
+    last[0].seek(&position.unwrap()).unwrap();
+    found.extend(ids(&drain(&mut last, 7).0));
+    assert_eq!(found, (0..100).collect::<Vec<_>>());
+    let wrong = TableSpec::new(
+        "t",
+        schema(),
+        [("connector", "filesystem"), ("path", "out"), ("format", "avro-confluent")],
+    );
+    let error = crate::source(&wrong, &Environment::new(dir.path())).err().unwrap();
+    assert!(error.to_string().contains("in files, which is not supported"), "{error}");
 }

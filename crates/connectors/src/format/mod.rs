@@ -2,6 +2,7 @@
 //!
 //! A format knows no file and no directory: it is fed bytes and answers batches and bad records.
 
+pub(crate) mod avro;
 pub(crate) mod cells;
 pub(crate) mod column;
 pub mod csv;
@@ -9,7 +10,11 @@ pub(crate) mod field;
 pub mod json;
 mod lines;
 pub(crate) mod parquet;
+pub(crate) mod protobuf;
 mod raw;
+mod rows;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 
 use std::sync::Arc;
@@ -82,6 +87,12 @@ pub trait Decoder: Send {
         false
     }
 
+    /// What keeps every record from being decoded, not the last one alone: a service that does not
+    /// answer. The last record is then no bad one, and the source cannot go on.
+    fn take_failure(&mut self) -> Option<String> {
+        None
+    }
+
     /// How many rows are waiting.
     fn rows(&self) -> usize;
 
@@ -111,7 +122,8 @@ pub trait Encoder: Send {
     /// Appends what stands before the first row of a file.
     fn start(&mut self, _out: &mut Vec<u8>) {}
 
-    /// Appends rows `from..to` of a batch.
+    /// Appends rows `from..to` of a batch. Behind every row stands a line end, which is none of its
+    /// bytes where a row stands alone; files of binary formats have none.
     fn encode(
         &mut self,
         batch: &RecordBatch,
@@ -157,16 +169,31 @@ impl ReadColumns {
     }
 }
 
-/// All formats that are made of records of text.
-pub(crate) const TEXT_FORMATS: &[TextFormat] =
-    &[json::canal::FORMAT, csv::FORMAT, json::debezium::FORMAT, json::FORMAT, raw::FORMAT];
+/// All formats that are made of records, one after the other.
+pub(crate) const TEXT_FORMATS: &[TextFormat] = &[
+    avro::FORMAT,
+    avro::confluent::FORMAT,
+    json::canal::FORMAT,
+    csv::FORMAT,
+    json::debezium::FORMAT,
+    json::FORMAT,
+    protobuf::FORMAT,
+    raw::FORMAT,
+];
+
+/// Options of formats whose values are paths of files.
+pub(crate) const FILE_OPTIONS: &[&str] = &[
+    protobuf::DESCRIPTORS,
+    "avro-confluent.ssl.truststore.location",
+    "avro-confluent.ssl.keystore.location",
+];
 
 /// Whether the rows of a format are changes: some add a row and some take one back.
 pub fn is_changelog(format: &str) -> bool {
     TEXT_FORMATS.iter().any(|f| f.name == format && f.changelog)
 }
 
-/// A text format by its name.
+/// A format of records by its name.
 pub(crate) struct TextFormat {
     pub name: &'static str,
     /// The names of its options.
@@ -179,4 +206,6 @@ pub(crate) struct TextFormat {
     pub splittable: bool,
     /// Whether a record can take a row back. Such records keep their order: one reader reads all.
     pub changelog: bool,
+    /// Whether records can stand one behind the other in a file.
+    pub in_files: bool,
 }

@@ -26,6 +26,7 @@ pub(crate) const FORMAT: TextFormat = TextFormat {
     encoder: |options, _| Ok(Box::new(RawEncoder { layout: Layout::from_options(options)? })),
     splittable: true,
     changelog: false,
+    in_files: true,
 };
 
 /// How text becomes bytes.

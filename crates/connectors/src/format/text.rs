@@ -113,6 +113,14 @@ pub(crate) fn decimal(text: &[u8], precision: u8, scale: i8) -> DecimalText {
     }
 }
 
+/// A decimal moved by `shift` digits and rounded half up; `None` where the precision is too small.
+pub(crate) fn rescaled(value: i128, shift: i64, precision: u8) -> Option<i128> {
+    let size = i128::try_from(value.unsigned_abs()).ok()?;
+    let size = scaled(size, shift)?;
+    let limit = POWERS[usize::from(precision.min(38))];
+    (size < limit).then_some(if value < 0 { -size } else { size })
+}
+
 /// `value * 10^shift`, rounded half up; `None` if it does not fit.
 fn scaled(value: i128, shift: i64) -> Option<i128> {
     if value == 0 || shift == 0 {

@@ -158,6 +158,12 @@ impl RowMaker {
         self.rows.count
     }
 
+    /// Why the last message was no row though nothing may be wrong with it; the source then fails.
+    pub fn take_failure(&mut self) -> Option<String> {
+        let of_key = self.key.as_mut().and_then(|key| key.take_failure());
+        self.value.take_failure().or(of_key)
+    }
+
     /// The messages that follow are from this partition.
     pub fn begin(&mut self, topic: &Arc<str>, partition: i32) {
         if self.wants_metadata {

@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::properties::Properties;
 use crate::error::{ConnectorError, Result};
+use crate::format::avro::confluent;
 use crate::format::{TEXT_FORMATS, TextFormat};
 use crate::options::{Options, nearest};
 use crate::spec::TableSpec;
@@ -140,9 +141,9 @@ impl<'a> KafkaOptions<'a> {
                 .hint("set only one of 'format' and 'value.format'"));
         }
         let halves = Halves::of(spec, &raw, upsert, key_format.is_some())?;
-        let value = half(spec, value_prefix, value_format, halves.value, "")?;
+        let value = half(spec, (value_prefix, "value"), value_format, halves.value, "")?;
         let key = match key_format {
-            Some(format) => Some(half(spec, "key.", format, halves.key, halves.prefix)?),
+            Some(format) => Some(half(spec, ("key.", "key"), format, halves.key, halves.prefix)?),
             None => None,
         };
         let properties = Properties::read(&raw)?;
@@ -346,7 +347,7 @@ fn column(spec: &TableSpec, raw: &Options<'_>, name: &str) -> Result<usize> {
 
 fn half(
     table: &TableSpec,
-    prefix: &str,
+    (prefix, side): (&str, &str),
     format: &'static TextFormat,
     columns: Vec<usize>,
     names_prefix: &str,
@@ -365,7 +366,13 @@ fn half(
         })
         .collect();
     let schema = std::sync::Arc::new(arrow::datatypes::Schema::new(fields));
-    let spec = TableSpec::new(table.name.clone(), schema, own);
+    let mut spec = TableSpec::new(table.name.clone(), schema, own);
+    if let (confluent::NAME, None, Some(topic)) =
+        (format.name, spec.option(confluent::SUBJECT), options.get("topic"))
+        && !topic.contains(';')
+    {
+        spec.options.push((confluent::SUBJECT.to_owned(), format!("{}-{side}", topic.trim())));
+    }
     if spec.option("csv.header").is_some() {
         return Err(options
             .bad(&format!("{prefix}csv.header"), "given", "an option here")

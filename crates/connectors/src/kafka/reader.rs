@@ -111,6 +111,9 @@ impl KafkaReader {
                 *next = offset + 1;
                 if let Err(reason) = taken {
                     let position = format!("{topic}/{partition}/{offset}");
+                    if let Some(failure) = self.rows.take_failure() {
+                        return Err(EngineError::source(position, failure));
+                    }
                     if self.on_error == OnError::Fail {
                         return Err(EngineError::source(position, reason));
                     }

@@ -18,6 +18,8 @@ mod sink;
 mod source;
 mod split;
 mod staged;
+#[cfg(test)]
+mod tests_crash;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use rialto_engine::{Sink, Source};

@@ -183,6 +183,10 @@ impl RecordReader {
             let before = self.decoder.rows();
             let value = &open.block.values[range.clone()];
             if let Err(reason) = self.decoder.decode_record(value) {
+                if let Some(failure) = self.decoder.take_failure() {
+                    let place = format!("partition {} offset {offset}", open.block.partition);
+                    return Err(self.failed(format!("{place}: {failure}")));
+                }
                 if before > 0 && self.decoder.rows() == before && value.len() > RECORD_BYTES_LARGE {
                     // The batch may be full: its rows go first, and the record again.
                     break;

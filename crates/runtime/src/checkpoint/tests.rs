@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rialto_engine::executor::CircuitProgress;
 use rialto_engine::state::{Persist, TableImage};
-use rialto_storage::testing::{CrashFiles, Fault};
+use rialto_storage::testing::{CrashFiles, WAYS_TO_END};
 use rialto_storage::{Files, LocalStorage};
 
 use super::manifest::{Manifest, OutputState};
@@ -12,7 +12,6 @@ use super::store::{CheckpointStore, object_name};
 use super::writer::{Chains, Taken};
 use crate::job::Summary;
 
-const FAULTS: [Fault; 4] = [Fault::Eio, Fault::Enospc, Fault::ShortWrite, Fault::PowerOff];
 const SLOTS: u32 = 40;
 const EPOCHS: u64 = 9;
 
@@ -98,18 +97,26 @@ fn a_checkpoint_that_was_acknowledged_survives_a_fault_at_any_call() {
     assert_eq!(write(&open(&files).unwrap(), 0), (EPOCHS, EPOCHS));
     let calls = files.calls();
     assert!(calls > 100, "there are {calls} points to break off at");
+    let mut points = 0;
     for n in 0..calls {
-        for (kind, fault) in FAULTS.iter().enumerate() {
+        for (kind, way) in WAYS_TO_END.iter().enumerate() {
+            let name = way.name;
             let files = Arc::new(CrashFiles::new());
-            files.fail(n, *fault);
+            files.fail(n, way.fault);
             let state = match open(&files) {
                 Ok(store) => write(&store, 0),
                 Err(_) => (0, 0),
             };
-            files.crash(n * 31 + kind as u64);
-            check(&files, state, &format!("{fault:?} at call {n}"));
+            way.ends(&files, n * 31 + kind as u64);
+            check(&files, state, &format!("{name} at call {n}"));
+            // What the run after it has acknowledged is there as well when the power fails.
+            files.crash(n);
+            check(&files, (EPOCHS, EPOCHS), &format!("{name} at call {n}, and a power cut"));
+            points += 1;
         }
     }
+    let ways = WAYS_TO_END.len();
+    println!("manifest path: {points} crash points, {calls} calls and {ways} ways to end at each");
 }
 
 #[test]

@@ -357,6 +357,10 @@ impl Disk {
         }
         self.seen.clone_from(&kept);
         self.durable = kept;
+        self.restart();
+    }
+
+    pub fn restart(&mut self) {
         self.locks.clear();
         self.faults.clear();
         self.off = false;

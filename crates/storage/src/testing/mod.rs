@@ -44,6 +44,40 @@ pub enum Fault {
     PowerOff,
 }
 
+/// What happens to a call, and how the run ends in which it happened.
+#[derive(Debug, Clone, Copy)]
+pub struct WayToEnd {
+    /// For messages.
+    pub name: &'static str,
+    /// What happens.
+    pub fault: Fault,
+    /// Whether the machine goes on: what was written is then seen by the next run, synced or not.
+    pub machine_goes_on: bool,
+}
+
+impl WayToEnd {
+    /// Ends the run.
+    pub fn ends(&self, files: &CrashFiles, seed: u64) {
+        if self.machine_goes_on { files.restart() } else { files.crash(seed) }
+    }
+}
+
+const fn way(name: &'static str, fault: Fault, machine_goes_on: bool) -> WayToEnd {
+    WayToEnd { name, fault, machine_goes_on }
+}
+
+/// All ways in which a run can end at a call that changes something.
+pub const WAYS_TO_END: &[WayToEnd] = &[
+    way("killed", Fault::PowerOff, true),
+    way("torn by a power cut", Fault::PowerOff, false),
+    way("EIO", Fault::Eio, true),
+    way("EIO and a power cut", Fault::Eio, false),
+    way("ENOSPC", Fault::Enospc, true),
+    way("ENOSPC and a power cut", Fault::Enospc, false),
+    way("a short write", Fault::ShortWrite, true),
+    way("a short write and a power cut", Fault::ShortWrite, false),
+];
+
 /// A file system in memory that forgets what was not synced.
 #[derive(Debug, Clone, Default)]
 pub struct CrashFiles {
@@ -60,6 +94,12 @@ impl CrashFiles {
     /// open files and locks are gone, and no fault is left.
     pub fn crash(&self, seed: u64) {
         self.disk().crash(&mut Random::new(seed));
+    }
+
+    /// The process ends and is started again, while the machine goes on: what was written is seen,
+    /// synced or not; open files and locks are gone, and no fault is left.
+    pub fn restart(&self) {
+        self.disk().restart();
     }
 
     /// Puts a fault on the `n`-th call from now that changes something; 0 is the next one.

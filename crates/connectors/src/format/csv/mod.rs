@@ -40,6 +40,7 @@ pub(crate) const FORMAT: TextFormat = TextFormat {
     // A quoted field may hold line ends, so that no place in a file is surely one between records.
     splittable: false,
     changelog: false,
+    in_files: true,
 };
 
 /// How records are written.

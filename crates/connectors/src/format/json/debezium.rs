@@ -50,6 +50,7 @@ pub(crate) const FORMAT: TextFormat = TextFormat {
     // A row must not be taken back before it was added: the changes stay in their order.
     splittable: false,
     changelog: true,
+    in_files: true,
 };
 
 /// Reads newline-delimited changes, Debezium's or Canal's.

@@ -53,6 +53,7 @@ pub(crate) const FORMAT: TextFormat = TextFormat {
     encoder: |options, schema| Ok(Box::new(encoder_of(NAME, options, &schema)?)),
     splittable: true,
     changelog: false,
+    in_files: true,
 };
 
 impl JsonDecoder {
