@@ -17,8 +17,11 @@ mod generate;
 pub mod kafka;
 mod log;
 pub mod nexmark;
+mod postgres;
 mod print;
 mod registry;
+mod tcp;
+mod webhook;
 
 pub use changelog::{RowKind, changes};
 pub use error::{ConnectorError, Result};

@@ -8,7 +8,7 @@ use crate::filesystem::paths::Location;
 use crate::format::{FILE_OPTIONS, is_changelog};
 use crate::options::{Options, nearest};
 use crate::spec::{Environment, TableSpec};
-use crate::{blackhole, datagen, filesystem, kafka, log, nexmark, print};
+use crate::{blackhole, datagen, filesystem, kafka, log, nexmark, postgres, print, tcp, webhook};
 
 type MakeSource = fn(&TableSpec, &Environment) -> Result<Box<dyn Source>>;
 type MakeSink = fn(&TableSpec, &Environment) -> Result<Box<dyn Sink>>;
@@ -39,8 +39,13 @@ const CONNECTORS: &[Connector] = &[
     kafka::KAFKA,
     log::CONNECTOR,
     nexmark::CONNECTOR,
+    postgres::CONNECTOR,
+    postgres::JDBC,
     print::CONNECTOR,
     kafka::UPSERT,
+    tcp::CONNECTOR,
+    tcp::SOCKET,
+    webhook::CONNECTOR,
 ];
 
 /// What a table's connector can do, for the planner.

@@ -3,6 +3,7 @@
 //! - `sql.rs`: statements, formats, errors, what could not be read
 //! - `kafka.rs`: between topics of a real broker
 //! - `memory.rs`: a limit for memory
+//! - `postgres.rs`: into a real database that is killed as well
 //! - `project.rs`: `run` and `check`
 //! - `restart.rs`: projects that are killed, and go on
 //! - `running.rs`: a command beside the test
@@ -17,6 +18,7 @@ mod bench;
 mod change;
 mod kafka;
 mod memory;
+mod postgres;
 mod project;
 mod restart;
 mod running;

@@ -1,0 +1,7 @@
+//! The connectors `postgres` and `jdbc` against a real PostgreSQL.
+
+mod scan;
+mod server;
+mod sink;
+mod trouble;
+mod types;
