@@ -10,9 +10,22 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(name = "rialto", version, about, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 well, 1 the job failed, 2 the request was wrong.")]
 pub struct Arguments {
+    /// How what happens is logged on the standard error; RIALTO_LOG says what: warn, info,
+    /// rialto_runtime=debug
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub log_format: LogFormat,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How what happens is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line of text an event.
+    Text,
+    /// A JSON object an event.
+    Json,
 }
 
 /// The commands.
@@ -43,6 +56,12 @@ pub enum Command {
     ///
     /// What sinks were given after it stays where it is, and is given to them again.
     Restore(Restore),
+    /// Say how jobs are: running or not, how far, and what holds their views back
+    Jobs(Jobs),
+    /// Have a running job take a checkpoint now
+    Checkpoint(Checkpoint),
+    /// Check what a job stands on: its state, its files, the machine
+    Doctor(Doctor),
     /// Look after records that sources refused: list, show, send again, discard
     ///
     /// A run with --state keeps them. A record that is sent again, as it was or repaired, is taken
@@ -135,6 +154,9 @@ pub struct Sql {
     /// Print every change of a query with its kind (+I -U +U -D) and step
     #[arg(long)]
     pub changelog: bool,
+    /// Make the dead letters of this state folder readable, as tables `TABLE$dead_letters`
+    #[arg(long, value_name = "DIR|PROJECT")]
+    pub state: Option<PathBuf>,
     #[command(flatten)]
     pub job: JobArguments,
 }
@@ -298,6 +320,46 @@ pub struct Checkpoints {
     /// The folder or bucket that was given to `rialto run --state`
     #[arg(value_name = "DIR|S3-URL")]
     pub state: PathBuf,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}
+
+/// `rialto jobs`.
+#[derive(Debug, Args)]
+pub struct Jobs {
+    /// Folders of `rialto run --state`, or projects with the state in .rialto/state
+    #[arg(value_name = "DIR|PROJECT", required = true)]
+    pub states: Vec<PathBuf>,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}
+
+/// `rialto checkpoint`.
+#[derive(Debug, Args)]
+pub struct Checkpoint {
+    /// The folder of `rialto run --state`, or a project with the state in .rialto/state
+    #[arg(value_name = "DIR|PROJECT")]
+    pub state: PathBuf,
+    /// How long is waited for it
+    #[arg(long, value_name = "SECONDS", default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
+}
+
+/// `rialto doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The folder of `rialto run --state`, a project's folder, or one SQL file
+    #[arg(value_name = "DIR|PROJECT")]
+    pub place: PathBuf,
+    /// Replace ${name} in the project's SQL by a value
+    #[arg(short = 'D', value_name = "NAME=VALUE", value_parser = variable)]
+    pub variables: Vec<Variable>,
     /// How the answer is printed
     #[arg(short, long, value_enum, default_value = "text")]
     pub output: Answer,

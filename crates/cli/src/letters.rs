@@ -9,8 +9,10 @@ use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rialto_runtime::Runtime;
 use rialto_runtime::letters::{Book, BookError, Letter, Send, Status};
 use rialto_runtime::sql::functions::SessionSettings;
+use rialto_runtime::sql::parser::parse;
 use serde_json::{Value, json};
 
 use crate::args::{
@@ -19,6 +21,7 @@ use crate::args::{
 };
 use crate::failure::{Failure, Result, tell};
 use crate::output::{Stdout, print_rows};
+use crate::project::operate::replace;
 use crate::project::state_of;
 use crate::unreadable;
 
@@ -295,6 +298,48 @@ fn discard(command: &Discard, stdout: &Stdout) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes the letters of a state folder readable: for each table one more, `T$dead_letters`, with
+/// what there is now.
+pub fn declare(runtime: &mut Runtime, folder: &Path) -> Result<()> {
+    let state = state_of(folder)?;
+    let state = state.canonicalize().map_err(|e| unreadable(&state.display().to_string(), &e))?;
+    let book = Book::read(&state).map_err(failed)?;
+    for table in &book.tables {
+        let records = book.all_records(table).map_err(failed)?;
+        let mut text = String::new();
+        for letter in &table.letters {
+            let mut row = as_json(letter);
+            row["record"] = json!(records.get(&letter.id).map(|r| STANDARD.encode(r)));
+            text.push_str(&row.to_string());
+            text.push('\n');
+        }
+        let path = table.folder().join("listed.json");
+        replace(&path, &text)
+            .map_err(|e| Failure::Job(format!("error: cannot write {}: {e}\n", path.display())))?;
+        let declaration = declaration(&table.table, &path.display().to_string());
+        let statements = parse(&declaration);
+        let statements = statements.map_err(|e| Failure::sql(&e, &declaration, "dead letters"))?;
+        for statement in &statements {
+            let done = runtime.execute(statement);
+            done.map_err(|e| Failure::sql(&e, &declaration, "dead letters"))?;
+        }
+    }
+    Ok(())
+}
+
+fn declaration(table: &str, path: &str) -> String {
+    let name = format!("{table}$dead_letters").replace('`', "``");
+    let path = path.replace('\'', "''");
+    format!(
+        "CREATE TEMPORARY TABLE `{name}` (
+           id STRING, status STRING, earlier_run BOOLEAN, attempts INT,
+           refused_ms BIGINT, last_ms BIGINT, bytes BIGINT, `position` STRING, reason STRING,
+           record BYTES,
+           refused AS TO_TIMESTAMP_LTZ(refused_ms, 3), `last` AS TO_TIMESTAMP_LTZ(last_ms, 3)
+         ) WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'json');"
+    )
 }
 
 #[cfg(test)]

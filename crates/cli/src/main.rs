@@ -6,9 +6,12 @@
 
 mod args;
 mod bench;
+mod doctor;
 mod explain;
 mod failure;
+mod jobs;
 mod letters;
+mod logging;
 mod memory;
 mod nexmark;
 mod output;
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
 /// Runs a command and says the exit code.
 fn execute(arguments: Arguments) -> u8 {
     let stdout = Stdout::new();
+    logging::start(arguments.log_format);
     let result = dispatch(&arguments, &stdout).and_then(|()| Ok(stdout.flush()?));
     match result {
         Ok(()) => 0,
@@ -77,6 +81,9 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
         Command::Savepoint(command) => project::savepoint(command, stdout),
         Command::Restore(command) => project::restore(command),
         Command::Checkpoints(command) => project::checkpoints(command, stdout),
+        Command::Jobs(command) => jobs::jobs(command, stdout),
+        Command::Checkpoint(command) => jobs::checkpoint(command, stdout),
+        Command::Doctor(command) => doctor::doctor(command, stdout),
         Command::DeadLetters(command) => letters::dead_letters(command, stdout),
         Command::Check(command) => project::check(command, stdout),
         Command::Explain(command) => explain::explain(command, stdout),

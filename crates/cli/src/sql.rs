@@ -14,7 +14,7 @@ use crate::args::{Format, JobArguments, Script, Sql};
 use crate::failure::{Failure, Result, tell};
 use crate::output::{QueryOutput, Report, Stdout, print_rows};
 use crate::signals::Signals;
-use crate::{shell, unreadable};
+use crate::{letters, shell, unreadable};
 
 /// Runs a script, or opens the shell.
 pub fn sql(command: &Sql, stdout: &Stdout) -> Result<()> {
@@ -83,7 +83,10 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(command: &Sql, signals: Signals, stdout: &'a Stdout) -> Result<Self> {
-        let runtime = runtime(Path::new("."), &command.job, stdout);
+        let mut runtime = runtime(Path::new("."), &command.job, stdout);
+        if let Some(state) = &command.state {
+            letters::declare(&mut runtime, state)?;
+        }
         let report = Report::new(command.job.dead_letters.as_deref())?;
         let (format, changelog) = (command.output, command.changelog);
         Ok(Self { runtime, signals, interactive: false, report, format, changelog, stdout })

@@ -104,6 +104,35 @@ fn binary_records_keep_all_their_bytes() {
 }
 
 #[test]
+fn positions_are_gone_on_from_by_any_number_of_readers() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = spec("log", &[("partitions", "3"), ("key.fields", "event_id")]);
+    spec.name = "dealt".into();
+    let mut sink = sink(&spec, dir.path());
+    write_epoch(sink.as_mut(), 0, 100, 1);
+    sink.commit(1).unwrap();
+    for (before, after) in [(1, 3), (3, 1), (2, 3), (3, 2)] {
+        let mut first = readers(&spec, dir.path(), before);
+        let mut seen: Vec<i64> = Vec::new();
+        for reader in &mut first {
+            if let Poll::Rows(delta) = reader.poll(11).unwrap() {
+                seen.extend(numbers(&[delta], 1));
+            }
+        }
+        // As a job deals them: each position to one of the readers that there are now.
+        let mut second = readers(&spec, dir.path(), after);
+        for (number, reader) in first.iter().enumerate() {
+            second[number % after].seek(&reader.position()).unwrap();
+        }
+        for reader in &mut second {
+            seen.extend(numbers(&drain(reader.as_mut(), 1000).0, 1));
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..100).collect::<Vec<i64>>(), "{before} readers, then {after}");
+    }
+}
+
+#[test]
 fn a_prepared_epoch_is_committed_by_the_next_run_once() {
     let dir = tempfile::tempdir().unwrap();
     let spec = spec("log", &[]);

@@ -176,7 +176,7 @@ impl Circuit {
     }
 
     /// The sources that have a part in each output, by [`OutputId`].
-    pub(crate) fn sources_of_outputs(&self) -> Vec<Vec<usize>> {
+    pub fn sources_of_outputs(&self) -> Vec<Vec<usize>> {
         let mut outputs = vec![Vec::new(); self.outputs];
         let mut above: Vec<BTreeSet<usize>> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
@@ -190,6 +190,11 @@ impl Circuit {
             above.push(sources);
         }
         outputs
+    }
+
+    /// Which sources have an event time, and so a watermark that may hold others back.
+    pub fn sources_with_time(&self) -> impl Iterator<Item = bool> {
+        self.sources.iter().map(|source| source.input.watermark.is_some())
     }
 
     /// The name of each source, and what [`CircuitBuilder::identify_source`] said of it.

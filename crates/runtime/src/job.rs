@@ -1,7 +1,7 @@
 //! A job: a circuit in motion with the sinks and views that take its outputs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -17,6 +17,7 @@ use crate::checkpoint::{
 };
 use crate::delivery::Outlet;
 use crate::letters::{self, Letters};
+use crate::operations::Figures;
 
 use rialto_engine::consolidate::consolidate;
 
@@ -31,16 +32,24 @@ const TOO_MUCH_MEMORY: &str = "it holds more memory than it may, and what is lef
 /// How long a job that was asked to stop waits for deliveries that the next run can make as well.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks a running job to stop between two steps.
+/// Asks a running job to stop between two steps, or to take a checkpoint there.
 #[derive(Debug, Clone, Default)]
 pub struct Control {
     stop: Arc<AtomicBool>,
+    /// How often a checkpoint was asked for.
+    asked: Arc<AtomicU64>,
 }
 
 impl Control {
     /// A control that listens to a flag that someone else sets (a signal handler).
     pub fn listening_to(stop: Arc<AtomicBool>) -> Self {
-        Self { stop }
+        Self { stop, asked: Arc::default() }
+    }
+
+    /// Asks the job for a checkpoint now. [`Figures::checkpoint_since`] says when it is durable, by
+    /// the number that is answered here.
+    pub fn ask_for_checkpoint(&self) -> u64 {
+        self.asked.fetch_add(1, Ordering::AcqRel) + 1
     }
 
     /// Asks the job to stop.
@@ -133,6 +142,7 @@ pub struct Job {
     /// When a job without checkpoints has last had its sinks deliver, and as which epoch.
     delivered: (Instant, u64),
     letters: Option<Letters>,
+    figures: Arc<Figures>,
 }
 
 impl Job {
@@ -145,7 +155,8 @@ impl Job {
     ) -> Result<Self> {
         clock.set(now_ms());
         let executor = Executor::new(circuit, shards)?;
-        let identity = Identity::of(circuit, shards);
+        let figures = Arc::new(Figures::new(circuit, &outputs, now_ms()));
+        let identity = Identity::of(circuit, shards, &figures);
         Ok(Self {
             executor,
             outputs,
@@ -156,7 +167,13 @@ impl Job {
             keeper: None,
             delivered: (Instant::now(), 0),
             letters: None,
+            figures,
         })
+    }
+
+    /// What the job notes of itself while it runs.
+    pub fn figures(&self) -> &Arc<Figures> {
+        &self.figures
     }
 
     /// Keeps what the sources refuse, as part of its checkpoints. To be called before
@@ -200,7 +217,7 @@ impl Job {
         let mut identity = self.identity.take().ok_or_else(twice)?;
         identity.may_differ = may_differ;
         if let Some(letters) = &self.letters {
-            identity.has_more = letters.are_waiting()?;
+            identity.has_more = letters.are_waiting(&letters.opened()?)?;
         }
         let (executor, outputs) = (&mut self.executor, &mut self.outputs);
         let (keeper, resumed) = Keeper::start(store, found, options, identity, executor, outputs)?;
@@ -229,7 +246,7 @@ impl Job {
 
     /// The rows that the step took, and whether there is more to come.
     fn step_once(&mut self, observer: &mut dyn Observer) -> Result<(u64, bool)> {
-        let now = now_ms();
+        let (now, began) = (now_ms(), Instant::now());
         self.clock.set(now);
         let mut report = self.executor.step_rows(now, self.rows_max)?;
         for (at, output) in self.outputs.iter_mut().enumerate() {
@@ -242,6 +259,7 @@ impl Job {
                 && let Target::Sink(sink) = &mut output.target
             {
                 for delta in &deltas {
+                    self.figures.changed(at, delta.num_rows());
                     sink.write(delta, report.step)?;
                 }
                 continue;
@@ -250,6 +268,7 @@ impl Job {
             if delta.is_empty() {
                 continue;
             }
+            self.figures.changed(at, delta.num_rows());
             match &mut output.target {
                 Target::Sink(sink) => sink.write(&delta, report.step)?,
                 Target::Observer => {
@@ -268,6 +287,8 @@ impl Job {
         self.summary.dead_letters += report.dead_letters.len() as u64;
         let late = report.late.iter().flat_map(|(_, d)| d).map(Delta::num_rows).sum::<usize>();
         self.summary.late += late as u64;
+        let (rows, took) = (self.summary.rows, began.elapsed());
+        self.figures.stepped(&report, self.rows_max, rows, now, took);
         observer.stepped(&StepSummary {
             step: report.step,
             rows: report.rows,
@@ -290,7 +311,7 @@ impl Job {
         while more && !control.is_stopped() {
             let rows;
             (rows, more) = self.step_once(observer)?;
-            self.checkpoint_if_due()?;
+            self.checkpoint_if_due(control)?;
             self.look_at_deliveries()?;
             if rialto_memory::is_exceeded() {
                 self.finish(false, control)?;
@@ -327,10 +348,10 @@ impl Job {
         Ok(())
     }
 
-    fn checkpoint_if_due(&mut self) -> Result<()> {
+    fn checkpoint_if_due(&mut self, control: &Control) -> Result<()> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         keeper.settle(&mut self.outputs, false)?;
-        if keeper.is_due() {
+        if keeper.is_asked(control.asked.load(Ordering::Acquire)) || keeper.is_due() {
             let (executor, outputs) = (&mut self.executor, &mut self.outputs);
             keeper.take(executor, outputs, self.summary, false, now_ms())?;
         }
@@ -342,11 +363,16 @@ impl Job {
     fn look_at_deliveries(&mut self) -> Result<()> {
         let mut behind = Vec::new();
         let mut any = false;
-        for output in &mut self.outputs {
+        for (at, output) in self.outputs.iter_mut().enumerate() {
             let Target::Sink(outlet) = &mut output.target else { continue };
+            if !outlet.delivers() {
+                continue;
+            }
             outlet.look()?;
-            any |= outlet.delivers();
-            if outlet.is_behind() {
+            any = true;
+            let is_behind = outlet.is_behind();
+            self.figures.delivering(at, outlet.backlog(), is_behind);
+            if is_behind {
                 behind.extend(output.output);
             }
         }
@@ -429,7 +455,7 @@ impl Job {
 }
 
 /// The wall clock in epoch milliseconds; the only place where a job reads it.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
 }

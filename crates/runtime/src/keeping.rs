@@ -43,8 +43,9 @@ impl Keeping<'_> {
     pub(crate) fn kept<'m>(
         &self,
         found: Option<&'m Manifest>,
+        plan: &JobPlan,
     ) -> Result<Option<&'m Manifest>, StartError> {
-        let has_more = self.letters.are_waiting()?;
+        let has_more = self.letters.are_waiting(&plan.tables_read())?;
         Ok(found.filter(|manifest| manifest.goes_on(has_more)))
     }
 
@@ -53,7 +54,7 @@ impl Keeping<'_> {
     pub fn change(&self, plan: &JobPlan) -> Result<(Option<Manifest>, Change), StartError> {
         let newest = self.store.epochs()?.first().map(|&epoch| self.store.manifest(epoch));
         let newest = newest.transpose()?;
-        let kept = self.kept(newest.as_ref())?;
+        let kept = self.kept(newest.as_ref(), plan)?;
         let change = Change::new(kept, &plan.outline(), self.inserts);
         Ok((kept.cloned(), change))
     }

@@ -12,6 +12,7 @@ mod describe;
 pub mod job;
 mod keeping;
 pub mod letters;
+pub mod operations;
 mod plan;
 pub mod project;
 mod session;

@@ -1,6 +1,6 @@
 //! What a job shall do, planned but not started.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -11,7 +11,7 @@ use rialto_sql::error::SqlError;
 use rialto_sql::parser::{Insert, QueryText};
 use rialto_sql::planner::{Planner, Session};
 use rialto_sql::step::{
-    Identities, Lowering, Order, Query, StateTtl, StepPlan, build, explain, steps,
+    Identities, Lowering, Order, Query, StateTtl, StepNode, StepPlan, build, explain, steps,
 };
 
 use crate::checkpoint::{Outline, Step};
@@ -138,6 +138,16 @@ impl JobPlan {
     /// The step plans as `EXPLAIN` shows them.
     pub fn explain(&self) -> String {
         self.outputs.iter().map(|o| explain(&o.plan)).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The names of the tables that are read.
+    pub fn tables_read(&self) -> BTreeSet<String> {
+        let all = self.outputs.iter().flat_map(|output| steps(&output.plan));
+        let name = |step: Arc<StepPlan>| match &step.node {
+            StepNode::Scan { table, .. } => Some(table.path.object.clone()),
+            _ => None,
+        };
+        all.filter_map(name).collect()
     }
 
     /// What the outputs are, to compare with those of an earlier run.
@@ -308,7 +318,6 @@ pub(crate) const STATE_TTL: &str = "table.exec.state.ttl";
 #[cfg(test)]
 mod tests {
     use rialto_engine::operator::join::Retention;
-    use rialto_sql::step::StepNode;
 
     use super::*;
     use crate::{Runtime, RuntimeOptions};

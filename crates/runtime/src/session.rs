@@ -168,7 +168,7 @@ impl Runtime {
         keeping: Keeping<'_>,
     ) -> std::result::Result<(Job, Resumed, Change), StartError> {
         let found = keeping.store.newest()?;
-        let kept = keeping.kept(found.manifest.as_ref())?;
+        let kept = keeping.kept(found.manifest.as_ref(), plan)?;
         let change = Change::new(kept, &plan.outline(), keeping.inserts);
         let tables = change.undecided();
         if !tables.is_empty() {

@@ -5,6 +5,7 @@
 //! - `routes.rs`: who answers what
 //! - `events.rs`: `POST /v1/events/{table}`
 //! - `body.rs`: the bytes of a request, bounded
+//! - `operations.rs`: metrics, status and checkpoints of the running job
 //! - `answer.rs`: answers and errors as JSON
 //!
 //! The server has a thread and a small runtime of its own; rows go from a request into a table's
@@ -17,6 +18,7 @@ mod answer;
 mod body;
 mod events;
 mod health;
+mod operations;
 mod routes;
 
 use std::collections::BTreeMap;
@@ -28,7 +30,10 @@ use std::time::Duration;
 use rialto_connectors::Ingest;
 use tokio::sync::oneshot;
 
+use operations::Slot;
+
 pub use health::Health;
+pub use operations::Operated;
 
 /// How long requests that have begun may take when the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -63,12 +68,18 @@ impl std::fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 /// A running server. It stops when it is dropped.
-#[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
     health: Arc<Health>,
+    job: Arc<Slot>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Server {
@@ -91,7 +102,8 @@ impl Server {
         let tables: BTreeMap<String, Arc<Ingest>> =
             tables.into_iter().map(|t| (t.table().to_owned(), Arc::new(t))).collect();
         let health = Arc::new(Health::new(tables.values().cloned().collect()));
-        let app = routes::router(tables, Arc::clone(&health));
+        let job = Arc::new(Slot::new());
+        let app = routes::router(tables, Arc::clone(&health), Arc::clone(&job));
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = async move {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
@@ -107,7 +119,7 @@ impl Server {
         };
         let thread = std::thread::Builder::new().name("http".into()).spawn(run);
         let thread = Some(thread.map_err(StartError::Thread)?);
-        Ok(Self { address, health, stop: Some(stop), thread })
+        Ok(Self { address, health, job, stop: Some(stop), thread })
     }
 
     /// Where the server listens: with port 0 the system has chosen one.
@@ -118,6 +130,11 @@ impl Server {
     /// What the server says of itself.
     pub fn health(&self) -> &Arc<Health> {
         &self.health
+    }
+
+    /// The job runs: it can be asked how it stands from now on. A server has one job.
+    pub fn operate(&self, job: Arc<dyn Operated>) {
+        let _ = self.job.set(job);
     }
 
     /// Takes no more requests, and waits a moment for those that have begun.

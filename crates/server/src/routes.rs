@@ -17,12 +17,14 @@ use crate::answer::{Refusal, answer};
 use crate::body::Bodies;
 use crate::events;
 use crate::health::Health;
+use crate::operations::{self, Slot};
 
 /// What the routes share.
-#[derive(Debug)]
 pub struct Shared {
     tables: BTreeMap<String, Arc<Ingest>>,
     health: Arc<Health>,
+    /// The job, once it runs.
+    pub job: Arc<Slot>,
     /// The bytes of requests that are being read or taken.
     pub bodies: Bodies,
 }
@@ -44,12 +46,19 @@ impl Shared {
 }
 
 /// All routes.
-pub fn router(tables: BTreeMap<String, Arc<Ingest>>, health: Arc<Health>) -> Router {
-    let shared = Arc::new(Shared { tables, health, bodies: Bodies::default() });
+pub fn router(
+    tables: BTreeMap<String, Arc<Ingest>>,
+    health: Arc<Health>,
+    job: Arc<Slot>,
+) -> Router {
+    let shared = Arc::new(Shared { tables, health, job, bodies: Bodies::default() });
     Router::new()
         .route("/v1/events/{table}", post(events::post_events))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(operations::metrics))
+        .route("/v1/status", get(operations::status))
+        .route("/v1/checkpoint", post(operations::checkpoint))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn(only_for_this_machine))
@@ -67,7 +76,11 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     if reasons.is_empty() {
         let rows: BTreeMap<&str, usize> =
             shared.tables.iter().map(|(name, table)| (name.as_str(), table.rows())).collect();
-        return answer(StatusCode::OK, &json!({ "ready": true, "rows": rows }));
+        let mut body = json!({ "ready": true, "rows": rows });
+        if let Some(job) = shared.job.get() {
+            body["catching_up"] = job.status()["catching_up"].clone();
+        }
+        return answer(StatusCode::OK, &body);
     }
     let reasons: Vec<_> =
         reasons.iter().map(|(who, why)| json!({ "who": who, "reason": why })).collect();
@@ -76,8 +89,10 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn no_such_path(request: Request) -> Refusal {
     let error = format!("there is nothing at {}", request.uri().path());
-    Refusal::new(StatusCode::NOT_FOUND, error)
-        .hint("events are sent with POST /v1/events/{table}; /livez and /readyz can be asked")
+    Refusal::new(StatusCode::NOT_FOUND, error).hint(
+        "events are sent with POST /v1/events/{table}; /livez, /readyz, /metrics and /v1/status \
+             can be asked",
+    )
 }
 
 async fn no_such_method(request: Request) -> Refusal {

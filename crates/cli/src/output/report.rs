@@ -62,6 +62,11 @@ impl Report {
         Ok(())
     }
 
+    /// Whether a record was refused since the last time.
+    pub fn has_refused(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
     /// Says on the standard error what there was since the last time.
     pub fn tell(&mut self) -> failure::Result<()> {
         if let Some((path, file)) = &mut self.file {

@@ -2,6 +2,7 @@
 //!
 //! - `change.rs`: what becomes of a project that was edited
 //! - `observe.rs`: the views of a running project
+//! - `operate.rs`: who looks after it while it runs
 //! - `progress.rs`: the line on the terminal
 //! - `savepoint.rs`: checkpoints with names
 //! - `serve.rs`: events over HTTP while the job runs
@@ -9,6 +10,7 @@
 
 mod change;
 mod observe;
+pub mod operate;
 mod progress;
 mod savepoint;
 mod serve;
@@ -33,9 +35,10 @@ use crate::signals::Signals;
 use crate::sql::{self, Flow, Session};
 pub use change::plan;
 use observe::Views;
+use operate::Operator;
 pub use savepoint::{restore, savepoint};
 use state::StateFolder;
-pub use state::{checkpoints, state_of};
+pub use state::{checkpoints, newest_checkpoint, state_of, store};
 
 /// Runs a project.
 pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
@@ -77,7 +80,8 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
             None => runtime.start(&plan).map_err(|e| without_place(&e))?,
         };
         server.iter().for_each(serve::is_ready);
-        let result = run_job(job, &plan, &runtime, command, &signals, stdout, &mut report);
+        let at = (&signals, server.as_ref());
+        let result = run_job(job, &plan, &runtime, command, at, stdout, &mut report);
         server.into_iter().for_each(Server::stop);
         result?;
     } else if let Some(view) = command.watch.first() {
@@ -101,7 +105,7 @@ fn run_job(
     plan: &JobPlan,
     runtime: &Runtime,
     command: &Run,
-    signals: &Signals,
+    (signals, server): (&Signals, Option<&Server>),
     stdout: &Stdout,
     report: &mut Report,
 ) -> Result<()> {
@@ -120,10 +124,20 @@ fn run_job(
     }
     let settings = &runtime.session().settings;
     let mut views = Views::new(&job, plan, command, settings, stdout, report)?;
-    let result = job.run(&signals.control(), &mut views);
+    let control = signals.control();
+    let (state, file) = (command.state.as_deref(), &command.project.project);
+    let operator = Operator::start(&job, &control, file, state, server).map_err(|e| {
+        Failure::Job(format!("error: cannot start a thread that looks after the job: {e}\n"))
+    })?;
+    let result = job.run(&control, &mut views);
+    drop(operator);
     let ended = views.finish(result.is_ok());
     stdout.flush()?;
+    let has_refused = report.has_refused();
     report.tell()?;
+    if let Some(state) = state.filter(|_| has_refused) {
+        tell(&format!("they are kept: rialto dead-letters list {}\n", state.display()));
+    }
     result?;
     ended?;
     if signals.came() {

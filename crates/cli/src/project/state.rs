@@ -7,6 +7,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rialto_runtime::checkpoint::{
     CheckpointError, CheckpointOptions, CheckpointStore, Manifest, Resumed,
@@ -25,6 +26,10 @@ use crate::output::Stdout;
 
 const INTERVAL: &str = "execution.checkpointing.interval";
 const RETAINED: &str = "execution.checkpointing.num-retained";
+
+/// How often, and after which pauses, it is tried to get the lock of the folder.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Keeps other runs of the project out for as long as it lives.
 pub struct StateFolder {
@@ -53,7 +58,7 @@ impl StateFolder {
         };
         std::fs::create_dir_all(folder).map_err(|e| failed_here(&e))?;
         let lock = File::create(folder.join("lock")).map_err(|e| failed_here(&e))?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let message = format!("the state in {} is in use", place.display());
@@ -158,6 +163,17 @@ pub fn is_there(folder: &Path) -> Result<()> {
     Err(Failure::request(message, Some("name the folder of `rialto run --state`")))
 }
 
+/// Takes a lock. A command that only looks whether a job runs may have it for a moment.
+fn try_lock(lock: &File) -> std::result::Result<(), TryLockError> {
+    for _ in 0..LOCK_TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            answer => return answer,
+        }
+    }
+    lock.try_lock()
+}
+
 /// The checkpoints below a folder, or in a bucket.
 pub fn store(folder: &Path) -> std::result::Result<CheckpointStore, CheckpointError> {
     if let Some(url) = folder.to_str().filter(|text| is_s3(text)) {
@@ -197,6 +213,15 @@ fn say(resumed: &Resumed) {
         let rows = resumed.summary.rows;
         tell(&format!("going on from checkpoint {epoch}, behind {rows} rows\n"));
     }
+}
+
+/// The newest checkpoint below a state folder that can be read; none where there is none.
+pub fn newest_checkpoint(folder: &Path) -> std::result::Result<Option<Manifest>, CheckpointError> {
+    if !folder.join("checkpoints").is_dir() {
+        return Ok(None);
+    }
+    let store = store(folder)?;
+    Ok(store.epochs()?.into_iter().find_map(|epoch| store.manifest(epoch).ok()))
 }
 
 /// The state folder that a user means by a folder: itself, or that of the project in it.

@@ -12,7 +12,7 @@ use crate::{rialto, stderr, stdout};
 const ROWS: u64 = 150_000;
 
 /// A broker that ends with this process; none where there can be none.
-fn broker() -> Option<String> {
+pub fn broker() -> Option<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/kafka.sh");
     let mut up = Command::new(script);
     let pid = std::process::id().to_string();

@@ -2,7 +2,9 @@
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
 //! - `kafka.rs`: between topics of a real broker
+//! - `letters.rs`: records that were refused, and are sent again
 //! - `memory.rs`: a limit for memory
+//! - `operations.rs`: metrics, status, checkpoints on request, the doctor
 //! - `postgres.rs`: into a real database that is killed as well
 //! - `project.rs`: `run` and `check`
 //! - `restart.rs`: projects that are killed, and go on
@@ -17,7 +19,9 @@
 mod bench;
 mod change;
 mod kafka;
+mod letters;
 mod memory;
+mod operations;
 mod postgres;
 mod project;
 mod restart;

@@ -4,8 +4,9 @@
 //! go to the decoder as they are. Otherwise, and where a value holds a line end itself, they go one
 //! by one, so that it is known which record a row is from.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow::array::{
     ArrayRef, BinaryBuilder, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
@@ -58,6 +59,15 @@ struct Origins {
     keys: Vec<Option<Vec<u8>>>,
 }
 
+/// Which reader goes on with which partition where an earlier run stood: with another number of
+/// readers that is not the one whose share it would be at a first start.
+pub(super) type Owners = Arc<Mutex<BTreeMap<u32, usize>>>;
+
+fn locked(owners: &Owners) -> MutexGuard<'_, BTreeMap<u32, usize>> {
+    // A map of numbers is whole between any two calls.
+    owners.lock().unwrap_or_else(|e| e.into_inner())
+}
+
 /// Reads one share of the partitions.
 pub(super) struct RecordReader {
     table: String,
@@ -73,6 +83,12 @@ pub(super) struct RecordReader {
     origins: Origins,
     fail_on_error: bool,
     dead: Vec<DeadLetter>,
+    number: usize,
+    owners: Owners,
+    /// It has given up the partitions that another reader goes on with.
+    settled: bool,
+    /// It goes on where an earlier run stood.
+    sought: bool,
 }
 
 impl RecordReader {
@@ -84,6 +100,7 @@ impl RecordReader {
         next: Offsets,
         stop: Option<Offsets>,
         fail_on_error: bool,
+        (number, owners): (usize, Owners),
     ) -> Self {
         Self {
             table: table.to_owned(),
@@ -97,6 +114,24 @@ impl RecordReader {
             origins: Origins::default(),
             fail_on_error,
             dead: Vec::new(),
+            number,
+            owners,
+            settled: false,
+            sought: false,
+        }
+    }
+
+    /// Gives up what another reader goes on with. All readers have been sought before the first of
+    /// them is polled.
+    fn settle(&mut self) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        let owners = locked(&self.owners).clone();
+        let before = self.next.len();
+        self.next.retain(|p, _| owners.get(p).is_none_or(|&owner| owner == self.number));
+        if self.next.len() < before {
+            self.log = LogReader::new(Arc::clone(&self.topic), self.next.clone());
         }
     }
 
@@ -276,6 +311,7 @@ impl Origins {
 
 impl Reader for RecordReader {
     fn poll(&mut self, rows_max: usize) -> rialto_engine::Result<Poll> {
+        self.settle();
         let rows_max = rows_max.max(1);
         let mut bytes = 0;
         while self.decoder.rows() < rows_max && bytes < POLL_BYTES_MAX && self.fill()? {
@@ -320,9 +356,16 @@ impl Reader for RecordReader {
                 "the position {position} speaks of partition {partition}, the log has {partitions}"
             )));
         }
-        self.next = offsets;
-        if self.stop.is_some() {
-            self.stop = parse("stop").or(self.stop.take());
+        let stop = self.stop.is_some().then(|| parse("stop")).flatten();
+        // One reader may go on where several stood.
+        if !std::mem::replace(&mut self.sought, true) {
+            self.next.clear();
+        }
+        locked(&self.owners).extend(offsets.keys().map(|&partition| (partition, self.number)));
+        self.next.extend(offsets);
+        self.settled = false;
+        if let (Some(all), Some(stop)) = (&mut self.stop, stop) {
+            all.extend(stop);
         }
         self.log = LogReader::new(Arc::clone(&self.topic), self.next.clone());
         self.open = None;

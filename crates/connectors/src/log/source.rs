@@ -7,7 +7,7 @@ use rialto_engine::{EngineError, Reader, Source};
 use rialto_storage::log::{LogError, Topic};
 
 use super::options::{LogOptions, Offsets, Place, of_log};
-use super::reader::{Columns, RecordReader};
+use super::reader::{Columns, Owners, RecordReader};
 use crate::error::{ConnectorError, Result};
 use crate::format::ReadColumns;
 use crate::options::Options;
@@ -112,6 +112,7 @@ impl Source for LogSource {
         let partitions = self.topic.partitions() as usize;
         let count = parallelism.clamp(1, partitions);
         let mut readers: Vec<Box<dyn Reader>> = Vec::with_capacity(count);
+        let owners = Owners::default();
         for number in 0..count {
             let own = (number..partitions).step_by(count);
             let of = |all: &[u64]| own.clone().map(|p| (p as u32, all[p])).collect::<Offsets>();
@@ -126,6 +127,7 @@ impl Source for LogSource {
                 of(&start),
                 stop.as_deref().map(of),
                 self.fail_on_error,
+                (number, Arc::clone(&owners)),
             )));
         }
         Ok(readers)

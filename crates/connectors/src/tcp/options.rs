@@ -80,10 +80,12 @@ impl TcpOptions {
 
 fn find_format(raw: &Options<'_>) -> Result<&'static TextFormat> {
     let name = raw.required("format")?;
-    if let Some(format) = TEXT_FORMATS.iter().find(|f| f.name == name) {
+    // A record that may hold any byte cannot be cut at one.
+    let formats = || TEXT_FORMATS.iter().filter(|f| f.in_files);
+    if let Some(format) = formats().find(|f| f.name == name) {
         return Ok(format);
     }
-    let names: Vec<&str> = TEXT_FORMATS.iter().map(|f| f.name).collect();
+    let names: Vec<&str> = formats().map(|f| f.name).collect();
     let error = ConnectorError::new(format!(
         "table '{}' asks for a format '{name}' that lines cannot have",
         raw.table()

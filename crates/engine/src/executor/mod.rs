@@ -31,6 +31,8 @@ pub struct StepReport {
     pub step: u64,
     /// How many rows the sources gave.
     pub rows: u64,
+    /// How many rows each source gave.
+    pub source_rows: Vec<u64>,
     /// The change of each output, by [`OutputId`].
     pub outputs: Vec<Deltas>,
     /// The watermark of each source.
@@ -230,7 +232,11 @@ impl Executor {
             {
                 error = Some(found);
             }
-            merged.rows += report.rows;
+            merged.rows += report.source_rows.iter().sum::<u64>();
+            merged.source_rows.resize(report.source_rows.len(), 0);
+            for (all, rows) in merged.source_rows.iter_mut().zip(&report.source_rows) {
+                *all += rows;
+            }
             merged.ended &= report.ended;
             merged.watermarks = report.watermarks;
             merged.outputs.resize_with(report.outputs.len(), Vec::new);

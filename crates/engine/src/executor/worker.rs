@@ -25,7 +25,7 @@ pub(super) struct StepCommand {
 /// One worker's part of a [`super::StepReport`].
 #[derive(Debug, Default)]
 pub(super) struct WorkerReport {
-    pub rows: u64,
+    pub source_rows: Vec<u64>,
     pub outputs: Vec<Deltas>,
     pub watermarks: Vec<Watermark>,
     pub late: Vec<(usize, Deltas)>,
@@ -126,6 +126,7 @@ impl Worker {
     pub fn step(&mut self, command: &StepCommand) -> WorkerReport {
         let mut report = WorkerReport::default();
         report.outputs.resize_with(self.outputs, Vec::new);
+        report.source_rows.resize(self.readers.len(), 0);
         self.watermarks_before.copy_from_slice(&self.watermarks);
         let polled = self.poll(command, &mut report);
         let mut values: Vec<Option<Deltas>> = vec![None; self.nodes.len()];
@@ -208,7 +209,7 @@ impl Worker {
             for reader in readers.iter_mut().filter(|_| !command.held[source]) {
                 match reader.poll(source, &self.table, command.clock_ms, command.rows_max) {
                     Ok(Some(rows)) => {
-                        report.rows += rows.num_rows() as u64;
+                        report.source_rows[source] += rows.num_rows() as u64;
                         polled[source].push(rows);
                     }
                     Ok(None) => {}

@@ -15,7 +15,8 @@ use super::writer::{Taken, Writer};
 use super::{CheckpointOptions, Resumed};
 use crate::crash::crash_at;
 use crate::delivery::Outlet;
-use crate::job::{JobOutput, Summary, Target};
+use crate::job::{JobOutput, Summary, Target, now_ms};
+use crate::operations::{Figures, ReaderFigures, TakenFigures};
 
 /// What a job is, as far as its checkpoints must know.
 pub(crate) struct Identity {
@@ -28,11 +29,13 @@ pub(crate) struct Identity {
     pub shards: usize,
     /// There is something to do, also for a job that has come to its end.
     pub has_more: bool,
+    /// Where it is noted how the checkpoints go.
+    pub figures: Arc<Figures>,
 }
 
 impl Identity {
     /// What a job of a circuit is.
-    pub fn of(circuit: &Circuit, shards: usize) -> Self {
+    pub fn of(circuit: &Circuit, shards: usize, figures: &Arc<Figures>) -> Self {
         let node = |(name, identity, source): (&str, &str, _)| Node {
             name: name.to_owned(),
             identity: identity.to_owned(),
@@ -46,6 +49,7 @@ impl Identity {
             may_differ: false,
             shards: shards.max(1),
             has_more: false,
+            figures: Arc::clone(figures),
         }
     }
 }
@@ -58,6 +62,8 @@ pub(crate) struct Keeper {
     /// The last checkpoint that was taken.
     epoch: u64,
     taken: Instant,
+    /// How often somebody had asked for a checkpoint when the last one was taken.
+    asked: u64,
     /// The rows of the outputs that no sink takes.
     views: Vec<Option<View>>,
 }
@@ -116,7 +122,10 @@ impl Keeper {
         }
         let writer = Writer::start(store, options.retained, continued.as_ref());
         let writer = writer.map_err(|e| CheckpointError::Broken(e.to_string()))?;
-        let keeper = Self { writer, options, identity, epoch, taken: Instant::now(), views };
+        let (epoch_before, rows) = (resumed.epoch, resumed.summary.rows);
+        identity.figures.keeps(options.interval, epoch_before, rows, now_ms());
+        let taken = Instant::now();
+        let keeper = Self { writer, options, identity, epoch, taken, asked: 0, views };
         Ok((keeper, resumed))
     }
 
@@ -138,6 +147,14 @@ impl Keeper {
     /// Whether it is time for the next checkpoint.
     pub fn is_due(&self) -> bool {
         !self.writer.is_busy() && self.taken.elapsed() >= self.options.interval
+    }
+
+    /// Whether somebody has asked for one who did not get it yet, and it can be taken. `asked`:
+    /// how often somebody has.
+    pub fn is_asked(&mut self, asked: u64) -> bool {
+        let is_asked = !self.writer.is_busy() && asked > self.asked;
+        self.asked = if is_asked { asked } else { self.asked };
+        is_asked
     }
 
     /// Takes a checkpoint and has it written beside the job.
@@ -197,6 +214,14 @@ impl Keeper {
             views: Vec::new(),
             outputs: states,
         };
+        self.identity.figures.taken(TakenFigures {
+            epoch: self.epoch,
+            taken_ms: clock_ms,
+            pause_us: manifest.pause_us,
+            changed_bytes,
+            readers: ReaderFigures::all(&manifest.progress),
+            asked: self.asked,
+        });
         crash_at("taken");
         let taken = Taken { manifest, shards: snapshot.shards, views, prepared };
         Ok(self.writer.write(taken)?)
@@ -206,6 +231,8 @@ impl Keeper {
     /// the one that is being written.
     pub fn settle(&mut self, outputs: &mut [JobOutput], wait: bool) -> Result<()> {
         if let Some(epoch) = self.writer.take_done(wait)? {
+            self.identity.figures.durable(now_ms());
+            tracing::debug!(epoch, "the checkpoint is durable");
             for output in outputs {
                 if let Target::Sink(outlet) = &mut output.target {
                     crash_at("commit");

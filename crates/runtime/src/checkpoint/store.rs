@@ -136,6 +136,17 @@ impl CheckpointStore {
         Ok(found)
     }
 
+    /// Reads every object of a checkpoint, and answers how many there are and their bytes.
+    pub fn check(&self, epoch: u64) -> Result<(usize, u64)> {
+        let manifest = self.manifest(epoch)?;
+        let objects = objects(&manifest);
+        let mut bytes = 0;
+        for name in &objects {
+            bytes += self.read(name)?.len() as u64;
+        }
+        Ok((objects.len(), bytes))
+    }
+
     fn read(&self, name: &str) -> Result<Vec<u8>> {
         let mut bytes = self.storage.get(name)?;
         frame::open(STATE, name, &bytes)?;

@@ -56,6 +56,12 @@ impl About {
         serde_json::from_str(&text).map_err(io::Error::other)
     }
 
+    /// Says why nothing can be sent again.
+    pub fn close(folder: &Path, reason: &str) -> io::Result<()> {
+        let about = Self { closed: Some(reason.to_owned()), ..Self::read(folder)? };
+        about.write(folder)
+    }
+
     fn write(&self, folder: &Path) -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
         let text = serde_json::to_string_pretty(self).map_err(io::Error::other)?;

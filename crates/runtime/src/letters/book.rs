@@ -8,9 +8,7 @@ use rialto_storage::log::{Batch, Config, LogError, Pressure, Topic};
 use serde_json::json;
 
 use super::again::About;
-use super::event::{
-    AgainKey, Event, Form, RECORD_BYTES_MAX, What, each_event, each_record, end_of,
-};
+use super::event::{AgainKey, Event, Form, RECORD_BYTES_MAX, What, each_event, each_record};
 use super::{FOLDER, folder_of};
 
 /// Why letters cannot be read, or not be sent again.
@@ -165,6 +163,12 @@ impl Book {
         let record = records.into_values().next().unwrap_or_default();
         let whole = record.len() as u64 == letter.size;
         Ok((record, whole))
+    }
+
+    /// The records of all letters of a table, by id, as far as they are kept.
+    pub fn all_records(&self, table: &TableLetters) -> Result<HashMap<String, Vec<u8>>> {
+        let ids = table.letters.iter().map(|l| l.id.as_str()).collect();
+        self.records(&table.table, &ids)
     }
 
     fn records(&self, table: &str, ids: &HashSet<&str>) -> Result<HashMap<String, Vec<u8>>> {
@@ -363,14 +367,9 @@ impl TableLetters {
         log.wait(&ticket).map(drop).map_err(|e| self.log_error(e))
     }
 
-    /// How many records wait to be taken.
-    pub fn waiting(&self) -> usize {
-        self.letters.iter().filter(|l| l.status == Status::Waiting).count()
-    }
-
-    /// How many records were sent again, ever.
-    pub fn sent(&self) -> Result<u64> {
-        end_of(&self.folder.join("again")).map_err(|e| self.log_error(e))
+    /// The folder of its logs.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 

@@ -137,34 +137,47 @@ pub(super) struct Draft {
 
 /// Events as rows.
 pub(super) fn batch(drafts: &[Draft]) -> Result<RecordBatch> {
-    let texts = |of: &dyn Fn(&Event) -> Option<String>| -> ArrayRef {
-        Arc::new(drafts.iter().map(|d| of(&d.event)).collect::<StringArray>())
-    };
-    let longs = |of: &dyn Fn(&Event) -> Option<i64>| -> ArrayRef {
-        Arc::new(drafts.iter().map(|d| of(&d.event)).collect::<Int64Array>())
-    };
-    let what = |e: &Event| match e.event {
-        What::Refused => "refused",
-        What::Redriven => "redriven",
-    };
-    let form = |form: Form| match form {
-        Form::Record => "record",
-        Form::Row => "row",
-    };
+    fn texts<'d>(values: impl Iterator<Item = Option<&'d str>>) -> ArrayRef {
+        Arc::new(values.collect::<StringArray>())
+    }
+    fn longs(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+        Arc::new(values.collect::<Int64Array>())
+    }
+    let events = || drafts.iter().map(|d| &d.event);
     let columns: Vec<ArrayRef> = vec![
-        texts(&|e| Some(e.id.clone())),
-        texts(&|e| Some(what(e).into())),
-        longs(&|e| Some(e.at)),
-        longs(&|e| Some(e.run)),
-        Arc::new(drafts.iter().map(|d| Some(d.event.attempt)).collect::<Int32Array>()),
-        texts(&|e| e.position.clone()),
-        texts(&|e| e.reason.clone()),
+        texts(events().map(|e| Some(e.id.as_str()))),
+        texts(events().map(|e| Some(e.event.name()))),
+        longs(events().map(|e| Some(e.at))),
+        longs(events().map(|e| Some(e.run))),
+        Arc::new(events().map(|e| Some(e.attempt)).collect::<Int32Array>()),
+        texts(events().map(|e| e.position.as_deref())),
+        texts(events().map(|e| e.reason.as_deref())),
         Arc::new(drafts.iter().map(|d| d.bytes.as_deref()).collect::<BinaryArray>()),
-        longs(&|e| e.size),
-        texts(&|e| e.form.map(|f| form(f).into())),
-        longs(&|e| e.sent),
+        longs(events().map(|e| e.size)),
+        texts(events().map(|e| e.form.map(Form::name))),
+        longs(events().map(|e| e.sent)),
     ];
     Ok(RecordBatch::try_new(schema(), columns)?)
+}
+
+impl What {
+    /// The word that it is written as.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Redriven => "redriven",
+        }
+    }
+}
+
+impl Form {
+    /// The word that it is written as.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Row => "row",
+        }
+    }
 }
 
 impl Event {

@@ -1,6 +1,6 @@
 //! Writes letters down, as part of the job's checkpoints.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -15,6 +15,11 @@ use super::event::{
 };
 use super::{FOLDER, folder_of, replace};
 
+/// Why nothing can be sent again to some tables.
+const SEVERAL_SOURCES: &str = "the project reads it by several sources (other options, or a view \
+    that is rebuilt beside others), and not all of them have refused the same";
+/// So many letters are made ready at once.
+const LETTERS_AT_ONCE: usize = 4096;
 /// So many bytes of records are written at once.
 const BATCH_BYTES: usize = 8 << 20;
 
@@ -71,6 +76,8 @@ impl Letters {
     pub fn open(state: &Path) -> std::io::Result<Self> {
         let folder = state.join(FOLDER);
         std::fs::create_dir_all(&folder)?;
+        // What a relative path means is another thing for a connector.
+        let folder = folder.canonicalize()?;
         Ok(Self { inner: Arc::new(Inner { folder, state: Mutex::default() }) })
     }
 
@@ -99,18 +106,31 @@ impl Letters {
         self.state().taken.push(taken);
     }
 
-    /// Whether a table of the job has records waiting that were sent again.
-    pub(crate) fn are_waiting(&self) -> Result<bool> {
-        let tables: Vec<String> = self.state().sources.keys().cloned().collect();
+    /// Whether one of these tables has records waiting that were sent again.
+    pub(crate) fn are_waiting(&self, tables: &BTreeSet<String>) -> Result<bool> {
         for table in tables {
-            let folder = self.folder_of(&table);
-            let failed = |e| of_letters(&table, e);
+            let folder = self.folder_of(table);
+            let failed = |e| of_letters(table, e);
             let end = end_of(&folder.join("again")).map_err(failed)?;
-            if end > 0 && taken_until(&folder).map_err(failed)? < end {
+            if end == 0 || About::read(&folder).is_ok_and(|about| about.closed.is_some()) {
+                continue;
+            }
+            if taken_until(&folder).map_err(failed)? < end {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// All sources are open: nothing can be sent again to a table of which not every source has
+    /// refused the same. Answers the tables.
+    pub(crate) fn opened(&self) -> Result<BTreeSet<String>> {
+        let sources = self.state().sources.clone();
+        for (table, _) in sources.iter().filter(|(_, n)| **n > 1) {
+            let closed = About::close(&self.folder_of(table), SEVERAL_SOURCES);
+            closed.map_err(|e| of_letters(table, e))?;
+        }
+        Ok(sources.into_keys().collect())
     }
 
     /// The job begins anew: what comes now are letters of another run.
@@ -125,42 +145,41 @@ impl Letters {
     pub(crate) fn stepped(&self, refused: &[(String, DeadLetter)], now_ms: i64) -> Result<()> {
         let mut state = self.state();
         let taken = std::mem::take(&mut state.taken);
-        if refused.is_empty() && taken.is_empty() {
-            return Ok(());
+        let mut refused_again = HashSet::new();
+        // In parts: where all input is bad, a step has more letters than should be copied at once.
+        for part in refused.chunks(LETTERS_AT_ONCE) {
+            let mut drafts: BTreeMap<&str, Vec<Draft>> = BTreeMap::new();
+            for (table, letter) in part {
+                let again = id_sent_again(letter).and_then(|id| {
+                    let taken = taken.iter().find(|t| t.table == *table && t.id == id)?;
+                    refused_again.insert((table.as_str(), taken.offset));
+                    Some(draft_again(letter, taken))
+                });
+                let first = || draft(id_of_letter(table, letter), letter, form_of(letter));
+                drafts.entry(table).or_default().push(again.unwrap_or_else(first));
+            }
+            self.write_all(&mut state, drafts, now_ms)?;
         }
         let mut drafts: BTreeMap<&str, Vec<Draft>> = BTreeMap::new();
-        let mut refused_again = HashSet::new();
-        for (table, letter) in refused {
-            let again = id_sent_again(letter)
-                .and_then(|id| Some((id, taken.iter().find(|t| t.table == *table && t.id == id)?)));
-            let draft = match again {
-                None => draft(id_of_letter(table, letter), letter, 1, form_of(letter)),
-                Some((id, taken)) => {
-                    refused_again.insert((table.as_str(), taken.offset));
-                    let attempt = taken.attempts.saturating_add(1);
-                    let mut draft = draft(id.to_owned(), letter, attempt, Form::Record);
-                    draft.event.sent = i64::try_from(taken.offset).ok();
-                    // Where it was is known; that it was sent again says nothing of that. And what
-                    // the engine refuses is a row, no record any more.
-                    draft.event.position = None;
-                    draft.event.size = i64::try_from(taken.record.len()).ok();
-                    let kept = taken.record.len().min(RECORD_BYTES_MAX);
-                    draft.bytes = Some(taken.record[..kept].to_vec());
-                    draft
-                }
-            };
-            drafts.entry(table).or_default().push(draft);
-        }
         for taken in &taken {
             if !refused_again.contains(&(taken.table.as_str(), taken.offset)) {
                 drafts.entry(&taken.table).or_default().push(redriven(taken));
             }
         }
+        self.write_all(&mut state, drafts, now_ms)
+    }
+
+    fn write_all(
+        &self,
+        state: &mut State,
+        drafts: BTreeMap<&str, Vec<Draft>>,
+        now_ms: i64,
+    ) -> Result<()> {
         for (table, mut drafts) in drafts {
             for draft in &mut drafts {
                 (draft.event.at, draft.event.run) = (now_ms, state.run);
             }
-            self.write(&mut state, table, &drafts)?;
+            self.write(state, table, &drafts)?;
         }
         Ok(())
     }
@@ -216,14 +235,15 @@ impl Letters {
     }
 }
 
-fn draft(id: String, letter: &DeadLetter, attempt: i32, form: Form) -> Draft {
+/// A record that was refused for the first time.
+fn draft(id: String, letter: &DeadLetter, form: Form) -> Draft {
     let kept = letter.bytes.len().min(RECORD_BYTES_MAX);
     let event = Event {
         id,
         event: What::Refused,
         at: 0,
         run: 0,
-        attempt,
+        attempt: 1,
         position: Some(letter.position.clone()),
         reason: Some(letter.reason.clone()),
         record: None,
@@ -232,6 +252,19 @@ fn draft(id: String, letter: &DeadLetter, attempt: i32, form: Form) -> Draft {
         sent: None,
     };
     Draft { event, bytes: Some(letter.bytes[..kept].to_vec()) }
+}
+
+/// A record that was sent again and refused again. Where it was at first is known, and what the
+/// engine refuses is a row, no record any more.
+fn draft_again(letter: &DeadLetter, taken: &Taken) -> Draft {
+    let kept = taken.record.len().min(RECORD_BYTES_MAX);
+    let mut again = redriven(taken);
+    again.event.event = What::Refused;
+    again.event.reason = Some(letter.reason.clone());
+    again.event.size = i64::try_from(taken.record.len()).ok();
+    again.event.form = Some(Form::Record);
+    again.bytes = Some(taken.record[..kept].to_vec());
+    again
 }
 
 fn redriven(taken: &Taken) -> Draft {
