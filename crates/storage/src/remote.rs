@@ -190,7 +190,7 @@ fn told(action: &'static str, name: &str, error: Error) -> StorageError {
         |hint: &str| io::Error::new(io::ErrorKind::PermissionDenied, format!("{hint}: {text}"));
     match error {
         // A missing bucket is no missing object, which would look like an empty place.
-        Error::NotFound { .. } if text.contains("NoSuchBucket") => no_bucket(action, &name),
+        _ if text.contains("NoSuchBucket") => no_bucket(action, &name),
         Error::NotFound { .. } => StorageError::NotFound { name },
         Error::AlreadyExists { .. } => StorageError::Exists { name },
         Error::PermissionDenied { .. } => {
@@ -198,6 +198,10 @@ fn told(action: &'static str, name: &str, error: Error) -> StorageError {
         }
         Error::Unauthenticated { .. } => {
             StorageError::io(action, name, denied("the credentials are not accepted"))
+        }
+        // Of a listing that failed only the text says why.
+        _ if text.contains("status code: 403") => {
+            StorageError::io(action, name, denied("access is denied"))
         }
         _ => StorageError::io(action, name, io::Error::other(text)),
     }

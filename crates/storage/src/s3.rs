@@ -64,6 +64,11 @@ impl Place {
     fn parse(url: &str) -> Result<Self> {
         let rest = url.strip_prefix("s3://").ok_or_else(|| refuse(url, "it is no s3:// URL"))?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if path.contains('@') {
+            let reason = "keys are not written into the URL: set AWS_ACCESS_KEY_ID and \
+                          AWS_SECRET_ACCESS_KEY";
+            return Err(refuse(url, reason));
+        }
         let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
         let fine = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
         if bucket.is_empty() || !bucket.bytes().all(fine) {

@@ -197,13 +197,13 @@ pub(super) struct Leftover {
     pub epoch: Option<u64>,
 }
 
-/// The hidden part files below a folder whose names start with `prefix`.
+/// The hidden part files below a folder whose names start with `prefix`, and all folders there.
 pub(super) fn leftovers(
     files: &dyn Files,
     folder: &Path,
     prefix: &str,
-) -> io::Result<Vec<Leftover>> {
-    let mut found = Vec::new();
+) -> io::Result<(Vec<Leftover>, Vec<PathBuf>)> {
+    let (mut found, mut seen) = (Vec::new(), Vec::new());
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let entries = match files.list(&folder) {
@@ -225,6 +225,7 @@ pub(super) fn leftovers(
                 found.push(Leftover { path, folder: folder.clone(), name, epoch });
             }
         }
+        seen.push(folder);
     }
-    Ok(found)
+    Ok((found, seen))
 }

@@ -258,10 +258,15 @@ impl FileSink {
             return Ok(());
         }
         let mine = format!("{}{}-", self.prefix(), self.run);
-        let mut folders = BTreeSet::new();
+        let (left, all) = leftovers(self.files.as_ref(), &self.folder, &self.prefix())?;
         // What is removed has to stay away: back after a power cut, it would be taken for a file of
-        // an epoch that another run has committed by then.
-        for left in leftovers(self.files.as_ref(), &self.folder, &self.prefix())? {
+        // an epoch that another run has committed by then. And what a killed run has made visible
+        // has to stay so, wherever that is.
+        let mut folders = BTreeSet::new();
+        if committed.is_some() {
+            folders.extend(all);
+        }
+        for left in left {
             if left.name.starts_with(&mine) {
                 continue;
             }

@@ -177,6 +177,10 @@ impl Decoder for RawDecoder {
         rows_max: usize,
         bad: &mut Vec<BadRecord>,
     ) -> std::result::Result<Progress, String> {
+        if self.rows == 0 {
+            // What came to nothing fills no batch.
+            self.bytes = 0;
+        }
         if self.rows >= rows_max || self.bytes >= BATCH_BYTES_MAX {
             return Ok(Progress::default());
         }

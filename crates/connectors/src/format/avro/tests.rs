@@ -576,6 +576,7 @@ fn a_sink_registers_its_schema_and_writes_its_number() {
     let posts: Vec<_> = served.iter().filter(|(path, _)| path.contains("subjects")).collect();
     assert_eq!(posts.len(), 1, "it is registered once");
     assert!(posts[0].1.contains("org.apache.flink.avro.generated"), "{}", posts[0].1);
+    drop(served);
     let spec = confluent_table(&url, &[("avro-confluent.subject", "other")]);
     let options = Options::new(&spec);
     let mut encoder = ConfluentEncoder::with(open(), &options, &spec.schema).unwrap();

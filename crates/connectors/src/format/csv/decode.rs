@@ -336,6 +336,10 @@ impl Decoder for CsvDecoder {
         bad: &mut Vec<BadRecord>,
     ) -> Result<Progress, String> {
         let mut done = Progress::default();
+        if self.rows == 0 {
+            // What came to nothing fills no batch.
+            self.bytes = 0;
+        }
         if self.file_start && (input.len() >= 3 || last) {
             self.file_start = false;
             done.consumed = if input.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };

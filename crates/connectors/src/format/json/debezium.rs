@@ -269,6 +269,10 @@ impl Decoder for ChangeDecoder {
         rows_max: usize,
         bad: &mut Vec<BadRecord>,
     ) -> std::result::Result<Progress, String> {
+        if self.weights.is_empty() {
+            // What came to nothing fills no batch.
+            self.bytes = 0;
+        }
         if self.weights.len() >= rows_max || self.bytes >= BATCH_BYTES_MAX {
             return Ok(Progress::default());
         }

@@ -309,6 +309,10 @@ impl Decoder for JsonDecoder {
     ) -> Result<Progress, String> {
         let whole = if last { input.len() } else { memrchr(b'\n', input).map_or(0, |i| i + 1) };
         let mut done = Progress::default();
+        if self.rows == 0 {
+            // What came to nothing fills no batch.
+            self.bytes = 0;
+        }
         if self.file_start && (whole >= 3 || last) {
             self.file_start = false;
             done.consumed = if input.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
@@ -341,8 +345,12 @@ impl Decoder for JsonDecoder {
         let record = super::one_line(record)?;
         self.file_start = true;
         let mut bad = Vec::new();
-        self.decode(&record, true, usize::MAX, &mut bad)?;
-        bad.into_iter().next().map_or(Ok(()), |bad| Err(bad.reason))
+        let done = self.decode(&record, true, usize::MAX, &mut bad)?;
+        match bad.into_iter().next() {
+            Some(bad) => Err(bad.reason),
+            None if done.consumed < record.len() => Err("the batch is full".into()),
+            None => Ok(()),
+        }
     }
 
     fn rows(&self) -> usize {
