@@ -27,7 +27,7 @@ impl Connect for Connectors<'_> {
         let source = rialto_connectors::source(&spec, self.environment);
         let source = source.map_err(|e| of_table(scan.table, e))?;
         Ok(match self.letters {
-            Some(letters) => Box::new(letters.beside(&spec, source)?),
+            Some(letters) => Box::new(letters.beside(&spec, source, self.environment)?),
             None => source,
         })
     }

@@ -81,10 +81,17 @@ struct Again {
     spec: TableSpec,
     metadata: Vec<Field>,
     schema: SchemaRef,
+    /// Formats may read files of the project.
+    environment: Environment,
 }
 
 impl WithAgain {
-    pub fn new(letters: Letters, spec: &TableSpec, own: Box<dyn Source>) -> Result<Self> {
+    pub fn new(
+        letters: Letters,
+        spec: &TableSpec,
+        own: Box<dyn Source>,
+        environment: Environment,
+    ) -> Result<Self> {
         let folder = letters.folder_of(&spec.name);
         let mut about = About { closed: None, ..About::new(&spec.name) };
         let again = match again_spec(spec, &folder) {
@@ -92,7 +99,7 @@ impl WithAgain {
                 about.format = again.option("format").map(str::to_owned);
                 about.edited_only = edited_only(spec);
                 let metadata = spec.metadata.iter().map(|(_, field)| field.clone()).collect();
-                Some(Again { letters, spec: again, metadata, schema: own.schema() })
+                Some(Again { letters, spec: again, metadata, schema: own.schema(), environment })
             }
             Err(reason) => {
                 about.closed = Some(reason);
@@ -181,8 +188,7 @@ impl Again {
         let table = &self.spec.name;
         let failed = |e: &dyn ToString| of_letters(table, e.to_string());
         let folder = self.letters.folder_of(table);
-        let environment = Environment::new(&folder);
-        let source = rialto_connectors::source(&self.spec, &environment);
+        let source = rialto_connectors::source(&self.spec, &self.environment);
         let own = source.map_err(|e| failed(&e))?.readers(1)?.pop();
         let own = own.ok_or_else(|| failed(&"a log without a reader"))?;
         let topic = Topic::shared(&folder.join("again"), Config::default());

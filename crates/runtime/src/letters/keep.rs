@@ -91,9 +91,16 @@ impl Letters {
     }
 
     /// A source, and beside it what is sent again to its table.
-    pub(crate) fn beside(&self, spec: &TableSpec, source: Box<dyn Source>) -> Result<WithAgain> {
+    pub(crate) fn beside(
+        &self,
+        spec: &TableSpec,
+        source: Box<dyn Source>,
+        environment: &Environment,
+    ) -> Result<WithAgain> {
         *self.state().sources.entry(spec.name.clone()).or_default() += 1;
-        WithAgain::new(self.clone(), spec, source)
+        // The log is the job's own, wherever tables may lie.
+        let environment = Environment { roots: None, ..environment.clone() };
+        WithAgain::new(self.clone(), spec, source, environment)
     }
 
     /// Whether a table is read by several sources, which do not all refuse the same.
