@@ -86,7 +86,7 @@ impl Dice {
     }
 }
 
-fn kills() -> u64 {
+pub fn kills() -> u64 {
     std::env::var("RIALTO_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20)
 }
 
