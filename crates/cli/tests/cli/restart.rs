@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use rialto_runtime::crash::PLACES;
+
 use crate::running::{Running, wait_for_checkpoints};
 use crate::{command, rialto, stderr, stdout};
 
@@ -147,17 +149,6 @@ fn a_project_that_is_killed_again_and_again_answers_as_if_it_never_was() {
 /// As a power cut between any two durable calls of a checkpoint's way, again and again.
 #[test]
 fn a_project_that_ends_at_any_place_of_a_checkpoint_answers_as_if_it_never_did() {
-    const PLACES: [&str; 9] = [
-        "restore",
-        "recover",
-        "recovered",
-        "taken",
-        "publish",
-        "published",
-        "commit",
-        "committed",
-        "collect",
-    ];
     let hits = kills().div_ceil(10);
     let rate = format!("'{}'", 1_300_000 / (hits * PLACES.len() as u64));
     let job = JOB.replace("'60000'", &rate);

@@ -158,6 +158,9 @@ impl Executor {
 
     /// From here on the sources that have a part in these outputs are not read, all others are.
     pub fn hold(&mut self, outputs: &[OutputId]) {
+        if outputs.is_empty() && !self.held.contains(&true) {
+            return;
+        }
         let mut held = vec![false; self.source_names.len()];
         for &source in outputs.iter().flat_map(|output| &self.feeding[output.0]) {
             held[source] = true;
