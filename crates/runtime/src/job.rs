@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::Schema;
 use rialto_engine::executor::STEP_ROWS_MAX;
 use rialto_engine::{
-    Circuit, DeadLetter, Delta, Deltas, EngineError, Executor, OutputId, Result, Watermark,
+    Circuit, DeadLetter, Delta, Deltas, EngineError, Executor, Result, StepReport, Watermark,
 };
 use rialto_sql::functions::StepClock;
 use serde::{Deserialize, Serialize};
@@ -16,10 +16,9 @@ use crate::checkpoint::{
     CheckpointError, CheckpointOptions, CheckpointStore, Found, Identity, Keeper, Resumed,
 };
 use crate::delivery::Outlet;
-use crate::letters::{self, Letters};
+use crate::letters::{self, Letters, Taken};
 use crate::operations::Figures;
-
-use rialto_engine::consolidate::consolidate;
+use crate::output::{JobOutput, Target};
 
 /// How long a step without news waits before the next.
 const IDLE_WAIT: Duration = Duration::from_millis(1);
@@ -103,30 +102,13 @@ pub struct Summary {
     pub dead_letters: u64,
 }
 
-/// Where an output goes.
-pub enum Target {
-    /// A table's sink.
-    Sink(Outlet),
-    /// The observer: a view or a query.
-    Observer,
-}
-
-/// An output of the circuit and where it goes.
-pub struct JobOutput {
-    /// The name of the table, view or query.
-    pub name: String,
-    /// The output; none for what the job itself has to say.
-    pub output: Option<OutputId>,
-    /// What the step is whose changes it takes, the same in every run.
-    pub identity: String,
-    /// What it shares its sources and operators with: outputs of the same generation.
-    pub generation: u32,
-    /// Its columns.
-    pub schema: SchemaRef,
-    /// Whether its changes must be netted before they are handed on.
-    pub consolidate: bool,
-    /// Where it goes.
-    pub target: Target,
+/// A step that has ended and whose outputs are not handed on yet.
+struct Ended {
+    report: StepReport,
+    /// What it has taken of that which was sent again.
+    taken: Vec<Taken>,
+    began_ms: i64,
+    took: Duration,
 }
 
 /// A circuit in motion.
@@ -141,6 +123,8 @@ pub struct Job {
     keeper: Option<Keeper>,
     /// When a job without checkpoints has last had its sinks deliver, and as which epoch.
     delivered: (Instant, u64),
+    /// When the last step began, by the wall clock and by one that only goes on.
+    begun: (i64, Instant),
     letters: Option<Letters>,
     figures: Arc<Figures>,
 }
@@ -166,6 +150,7 @@ impl Job {
             identity: Some(identity),
             keeper: None,
             delivered: (Instant::now(), 0),
+            begun: (0, Instant::now()),
             letters: None,
             figures,
         })
@@ -241,65 +226,63 @@ impl Job {
 
     /// Takes one step; false when all input has ended.
     pub fn step(&mut self, observer: &mut dyn Observer) -> Result<bool> {
-        Ok(self.step_once(observer)?.1)
+        self.begin()?;
+        let ended = self.end()?;
+        let more = !ended.report.ended;
+        self.hand_on(ended, observer)?;
+        Ok(more)
     }
 
-    /// The rows that the step took, and whether there is more to come.
-    fn step_once(&mut self, observer: &mut dyn Observer) -> Result<(u64, bool)> {
-        let (now, began) = (now_ms(), Instant::now());
-        self.clock.set(now);
-        let mut report = self.executor.step_rows(now, self.rows_max)?;
+    /// Begins a step, whose expressions read the clock of this moment.
+    fn begin(&mut self) -> Result<()> {
+        self.begun = (now_ms(), Instant::now());
+        self.clock.set(self.begun.0);
+        self.executor.begin_step(self.begun.0, self.rows_max)
+    }
+
+    /// Waits for the end of the step that has begun.
+    fn end(&mut self) -> Result<Ended> {
+        let report = self.executor.finish_step()?;
+        let taken = self.letters.as_ref().map(Letters::take_taken).unwrap_or_default();
+        let (began_ms, began) = self.begun;
+        Ok(Ended { report, taken, began_ms, took: began.elapsed() })
+    }
+
+    /// Hands what a step has changed to the sinks and the observer.
+    fn hand_on(&mut self, ended: Ended, observer: &mut dyn Observer) -> Result<()> {
+        let Ended { mut report, taken, began_ms, took } = ended;
         for (at, output) in self.outputs.iter_mut().enumerate() {
             let Some(id) = output.output else { continue };
             let deltas = report.take_output(id);
             if deltas.is_empty() {
                 continue;
             }
-            if !output.consolidate
-                && let Target::Sink(sink) = &mut output.target
-            {
-                for delta in &deltas {
-                    self.figures.changed(at, delta.num_rows());
-                    sink.write(delta, report.step)?;
-                }
-                continue;
-            }
-            let delta = consolidate(&output.schema, &deltas)?;
-            if delta.is_empty() {
-                continue;
-            }
-            self.figures.changed(at, delta.num_rows());
-            match &mut output.target {
-                Target::Sink(sink) => sink.write(&delta, report.step)?,
-                Target::Observer => {
-                    if let Some(keeper) = &mut self.keeper {
-                        keeper.changed(at, &delta)?;
-                    }
-                    observer.changed(at, &delta, report.step)?;
-                }
-            }
+            let keeper = self.keeper.as_mut();
+            let rows = output.hand_on(at, deltas, report.step, keeper, observer)?;
+            self.figures.changed(at, rows);
         }
         if let Some(letters) = &self.letters {
-            letters.stepped(&report.dead_letters, now)?;
+            letters.stepped(&report.dead_letters, &taken, now_ms())?;
         }
         self.summary.steps = report.step;
         self.summary.rows += report.rows;
         self.summary.dead_letters += report.dead_letters.len() as u64;
         let late = report.late.iter().flat_map(|(_, d)| d).map(Delta::num_rows).sum::<usize>();
         self.summary.late += late as u64;
-        let (rows, took) = (self.summary.rows, began.elapsed());
-        self.figures.stepped(&report, self.rows_max, rows, now, took);
+        self.figures.stepped(&report, self.rows_max, self.summary.rows, began_ms, took);
         observer.stepped(&StepSummary {
             step: report.step,
             rows: report.rows,
             watermark: report.watermarks.iter().copied().min().unwrap_or(Watermark::MAX),
             dead_letters: &report.dead_letters,
             late: &report.late,
-        })?;
-        Ok((report.rows, !report.ended))
+        })
     }
 
     /// Steps until the input ends or `control` says stop, then makes the sinks' output visible.
+    ///
+    /// While the outputs of a step are handed on, the shards are at the next step already, as long
+    /// as there is more to read and nothing wants the job to stand still.
     pub fn run(&mut self, control: &Control, observer: &mut dyn Observer) -> Result<Summary> {
         self.show_kept(observer)?;
         for output in &mut self.outputs {
@@ -308,16 +291,27 @@ impl Job {
             }
         }
         let mut more = true;
-        while more && !control.is_stopped() {
-            let rows;
-            (rows, more) = self.step_once(observer)?;
-            self.checkpoint_if_due(control)?;
+        while more && !(control.is_stopped() && !self.executor.is_stepping()) {
+            if !self.executor.is_stepping() {
+                self.begin()?;
+            }
+            let ended = self.end()?;
+            more = !ended.report.ended;
+            let is_busy = more && ended.report.rows > 0;
+            let due = self.is_checkpoint_due(control)?;
+            if is_busy && !due && self.may_go_on(control) {
+                self.begin()?;
+            }
+            self.hand_on(ended, observer)?;
+            if due {
+                self.take_checkpoint(false)?;
+            }
             self.look_at_deliveries()?;
-            if rialto_memory::is_exceeded() {
+            if rialto_memory::is_exceeded() && !self.executor.is_stepping() {
                 self.finish(false, control)?;
                 return Err(EngineError::Resources(TOO_MUCH_MEMORY.into()));
             }
-            if rows == 0 && more {
+            if !is_busy && more {
                 std::thread::sleep(IDLE_WAIT);
             }
         }
@@ -325,14 +319,20 @@ impl Job {
         Ok(self.summary)
     }
 
+    /// Whether the next step may begin before the last one's outputs are handed on.
+    fn may_go_on(&self, control: &Control) -> bool {
+        self.executor.shards() > 1 && !control.is_stopped() && !rialto_memory::is_exceeded()
+    }
+
     /// Takes a checkpoint now and waits until it is durable and the sinks have committed it.
     /// Without [`Job::keep`] nothing happens.
     pub fn checkpoint(&mut self) -> Result<()> {
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        keeper.settle(&mut self.outputs, true)?;
-        let (executor, outputs) = (&mut self.executor, &mut self.outputs);
-        keeper.take(executor, outputs, self.summary, false, now_ms())?;
-        keeper.settle(&mut self.outputs, true)?;
+        if self.keeper.is_none() {
+            return Ok(());
+        }
+        self.settle()?;
+        self.take_checkpoint(false)?;
+        self.settle()?;
         self.drain(&mut |_| true).map(drop)
     }
 
@@ -348,14 +348,22 @@ impl Job {
         Ok(())
     }
 
-    fn checkpoint_if_due(&mut self, control: &Control) -> Result<()> {
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+    fn is_checkpoint_due(&mut self, control: &Control) -> Result<bool> {
+        let Some(keeper) = &mut self.keeper else { return Ok(false) };
         keeper.settle(&mut self.outputs, false)?;
-        if keeper.is_asked(control.asked.load(Ordering::Acquire)) || keeper.is_due() {
-            let (executor, outputs) = (&mut self.executor, &mut self.outputs);
-            keeper.take(executor, outputs, self.summary, false, now_ms())?;
-        }
-        Ok(())
+        Ok(keeper.is_asked(control.asked.load(Ordering::Acquire)) || keeper.is_due())
+    }
+
+    /// Takes a checkpoint, which is written beside the job. Without [`Job::keep`] nothing happens.
+    fn take_checkpoint(&mut self, finished: bool) -> Result<()> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        keeper.take(&mut self.executor, &mut self.outputs, self.summary, finished, now_ms())
+    }
+
+    /// Waits until the last checkpoint is durable and the sinks have committed it.
+    fn settle(&mut self) -> Result<()> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        keeper.settle(&mut self.outputs, true)
     }
 
     /// Sees how the sinks get on that deliver beside the job: those that are behind hold back what
@@ -415,11 +423,10 @@ impl Job {
         let delivers =
             |o: &JobOutput| matches!(&o.target, Target::Sink(outlet) if outlet.delivers());
         let delivers = self.outputs.iter().any(delivers);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.settle(&mut self.outputs, true)?;
-            let (executor, outputs) = (&mut self.executor, &mut self.outputs);
-            keeper.take(executor, outputs, self.summary, ended && !delivers, now_ms())?;
-            keeper.settle(&mut self.outputs, true)?;
+        if self.keeper.is_some() {
+            self.settle()?;
+            self.take_checkpoint(ended && !delivers)?;
+            self.settle()?;
             if !delivers {
                 return Ok(());
             }
@@ -435,10 +442,8 @@ impl Job {
             if !self.drain(&mut patient)? || !ended {
                 return Ok(());
             }
-            let Some(keeper) = &mut self.keeper else { return Ok(()) };
-            let (executor, outputs) = (&mut self.executor, &mut self.outputs);
-            keeper.take(executor, outputs, self.summary, true, now_ms())?;
-            return keeper.settle(&mut self.outputs, true);
+            self.take_checkpoint(true)?;
+            return self.settle();
         }
         self.deliver(|_| true)?;
         // There is nobody who would deliver it later.

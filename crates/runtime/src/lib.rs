@@ -13,6 +13,7 @@ pub mod job;
 mod keeping;
 pub mod letters;
 pub mod operations;
+pub mod output;
 mod plan;
 pub mod project;
 mod session;

@@ -17,8 +17,9 @@ use rialto_sql::step::{
 use crate::checkpoint::{Outline, Step};
 use crate::connect::{Connectors, sink, sink_schema};
 use crate::delivery::Outlet;
-use crate::job::{Job, JobOutput, Target};
+use crate::job::Job;
 use crate::letters::Letters;
+use crate::output::{JobOutput, Target};
 use crate::view::View;
 
 type Result<T> = std::result::Result<T, SqlError>;

@@ -18,7 +18,7 @@ mod state;
 
 use std::path::Path;
 
-use rialto_runtime::job::Target;
+use rialto_runtime::output::Target;
 use rialto_runtime::project::{Project, ProjectError, SqlFile};
 use rialto_runtime::sql::catalog::nearest;
 use rialto_runtime::sql::error::SqlError;

@@ -1,7 +1,7 @@
 //! The views of a running project: watched as they change, or kept until the job ends.
 
 use rialto_runtime::engine::{Delta, Result};
-use rialto_runtime::job::Target;
+use rialto_runtime::output::Target;
 use rialto_runtime::sql::functions::SessionSettings;
 use rialto_runtime::view::View;
 use rialto_runtime::{Job, JobPlan, Observer, StepSummary};
@@ -42,7 +42,7 @@ impl<'a> Views<'a> {
         report: &'a mut Report,
     ) -> Result<Self> {
         let format = command.output;
-        let output = |(at, output): (usize, &rialto_runtime::job::JobOutput)| {
+        let output = |(at, output): (usize, &rialto_runtime::output::JobOutput)| {
             if !matches!(output.target, Target::Observer) {
                 return Ok(Output::None);
             }

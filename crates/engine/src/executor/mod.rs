@@ -66,6 +66,8 @@ pub struct Executor {
     feeding: Vec<Vec<usize>>,
     /// Which sources are not polled for now.
     held: Arc<[bool]>,
+    /// The step that has begun.
+    begun: Option<StepCommand>,
 }
 
 enum Mode {
@@ -129,6 +131,7 @@ impl Executor {
             failed: false,
             feeding: circuit.sources_of_outputs(),
             held: circuit.sources.iter().map(|_| false).collect(),
+            begun: None,
         })
     }
 
@@ -142,14 +145,46 @@ impl Executor {
 
     /// As [`Executor::step`], with a bound on the rows that each reader gives.
     pub fn step_rows(&mut self, clock_ms: i64, rows_max: usize) -> Result<StepReport> {
+        self.begin_step(clock_ms, rows_max)?;
+        self.finish_step()
+    }
+
+    /// Begins a step. With several shards it moves on while the caller does something else, until
+    /// [`Executor::finish_step`]; nothing else can be asked for before that.
+    pub fn begin_step(&mut self, clock_ms: i64, rows_max: usize) -> Result<()> {
         if self.failed {
             return Err(EngineError::Internal("a step after a failed one".into()));
+        }
+        if self.begun.is_some() {
+            return Err(EngineError::Internal("a step within a step".into()));
         }
         self.step += 1;
         let held = Arc::clone(&self.held);
         let command = StepCommand { step: self.step, clock_ms, rows_max, held };
+        self.send(|| Command::Step(command.clone()))?;
+        self.begun = Some(command);
+        Ok(())
+    }
+
+    /// Whether a step has begun that is not finished.
+    pub fn is_stepping(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        match &self.mode {
+            Mode::Inline(_) => 1,
+            Mode::Threads(threads) => threads.len(),
+        }
+    }
+
+    /// Waits for the end of the step that has begun.
+    pub fn finish_step(&mut self) -> Result<StepReport> {
+        let none = || EngineError::Internal("no step has begun".into());
+        let command = self.begun.take().ok_or_else(none)?;
         let mut reports = Vec::new();
-        for answer in self.ask(|| Command::Step(command.clone()))? {
+        for answer in self.answers(|| Command::Step(command.clone()))? {
             let Answer::Step(report) = answer else { return Err(unexpected()) };
             reports.push(report);
         }
@@ -211,14 +246,29 @@ impl Executor {
 
     /// Asks every worker for the same, and waits for all answers.
     fn ask(&mut self, command: impl Fn() -> Command) -> Result<Vec<Answer>> {
-        let gone = || EngineError::Internal("a worker thread is gone".into());
+        if self.begun.is_some() {
+            return Err(EngineError::Internal("asked within a step".into()));
+        }
+        self.send(&command)?;
+        self.answers(command)
+    }
+
+    /// Has all threads begin with the same. The one worker without a thread begins when its answer
+    /// is wanted.
+    fn send(&mut self, command: impl Fn() -> Command) -> Result<()> {
+        if let Mode::Threads(threads) = &self.mode {
+            for thread in threads {
+                let commands = thread.commands.as_ref().ok_or_else(gone)?;
+                commands.send(command()).map_err(|_| gone())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn answers(&mut self, command: impl Fn() -> Command) -> Result<Vec<Answer>> {
         match &mut self.mode {
             Mode::Inline(worker) => Ok(vec![obey(worker, command())]),
             Mode::Threads(threads) => {
-                for thread in threads.iter() {
-                    let commands = thread.commands.as_ref().ok_or_else(gone)?;
-                    commands.send(command()).map_err(|_| gone())?;
-                }
                 threads.iter().map(|t| t.reports.recv().map_err(|_| gone())).collect()
             }
         }
@@ -261,6 +311,10 @@ impl Executor {
             None => Ok(merged),
         }
     }
+}
+
+fn gone() -> EngineError {
+    EngineError::Internal("a worker thread is gone".into())
 }
 
 fn unexpected() -> EngineError {

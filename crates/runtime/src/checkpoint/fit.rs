@@ -4,7 +4,7 @@ use rialto_engine::executor::{CircuitProgress, Restored};
 
 use super::keeper::Identity;
 use super::manifest::{Manifest, Node};
-use crate::job::JobOutput;
+use crate::output::JobOutput;
 
 /// For each part of a job the part of the checkpoint that it takes over.
 pub(crate) struct Fit {

@@ -15,8 +15,9 @@ use super::writer::{Taken, Writer};
 use super::{CheckpointOptions, Resumed};
 use crate::crash::crash_at;
 use crate::delivery::Outlet;
-use crate::job::{JobOutput, Summary, Target, now_ms};
+use crate::job::{Summary, now_ms};
 use crate::operations::{Figures, ReaderFigures, TakenFigures};
+use crate::output::{JobOutput, Target};
 
 /// What a job is, as far as its checkpoints must know.
 pub(crate) struct Identity {

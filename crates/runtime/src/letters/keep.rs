@@ -1,6 +1,6 @@
 //! Writes letters down, as part of the job's checkpoints.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -48,7 +48,7 @@ struct State {
 
 /// A record that was sent again and has been read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     pub table: String,
     pub id: String,
     /// How often it was tried before.
@@ -148,17 +148,31 @@ impl Letters {
         written.map_err(|e| EngineError::sink(path.display().to_string(), e))
     }
 
+    /// What the sources have taken since the last step of that which was sent again. To be called
+    /// between two steps.
+    pub(crate) fn take_taken(&self) -> Vec<Taken> {
+        std::mem::take(&mut self.state().taken)
+    }
+
     /// Writes down what a step has refused, and what it has taken of that which was sent again.
-    pub(crate) fn stepped(&self, refused: &[(String, DeadLetter)], now_ms: i64) -> Result<()> {
+    pub(crate) fn stepped(
+        &self,
+        refused: &[(String, DeadLetter)],
+        taken: &[Taken],
+        now_ms: i64,
+    ) -> Result<()> {
         let mut state = self.state();
-        let taken = std::mem::take(&mut state.taken);
+        let mut by_id: HashMap<(&str, &str), &Taken> = HashMap::new();
+        for taken in taken {
+            by_id.entry((&taken.table, &taken.id)).or_insert(taken);
+        }
         let mut refused_again = HashSet::new();
         // In parts: where all input is bad, a step has more letters than should be copied at once.
         for part in refused.chunks(LETTERS_AT_ONCE) {
             let mut drafts: BTreeMap<&str, Vec<Draft>> = BTreeMap::new();
             for (table, letter) in part {
                 let again = id_sent_again(letter).and_then(|id| {
-                    let taken = taken.iter().find(|t| t.table == *table && t.id == id)?;
+                    let taken = *by_id.get(&(table.as_str(), id))?;
                     refused_again.insert((table.as_str(), taken.offset));
                     Some(draft_again(letter, taken))
                 });
@@ -168,7 +182,7 @@ impl Letters {
             self.write_all(&mut state, drafts, now_ms)?;
         }
         let mut drafts: BTreeMap<&str, Vec<Draft>> = BTreeMap::new();
-        for taken in &taken {
+        for taken in taken {
             if !refused_again.contains(&(taken.table.as_str(), taken.offset)) {
                 drafts.entry(&taken.table).or_default().push(redriven(taken));
             }

@@ -33,6 +33,7 @@ mod keep;
 
 pub use book::{Book, BookError, Letter, Send, Status, TableLetters};
 pub use keep::Letters;
+pub(crate) use keep::Taken;
 
 use std::path::{Path, PathBuf};
 

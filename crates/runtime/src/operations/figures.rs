@@ -10,7 +10,7 @@ use rialto_engine::executor::CircuitProgress;
 use rialto_engine::{Circuit, Delta, StepReport, Watermark};
 
 use crate::delivery::Backlog;
-use crate::job::{JobOutput, Target};
+use crate::output::{JobOutput, Target};
 
 /// A checkpoint that is missing for so many intervals is an alarm.
 const ALARM_INTERVALS: u32 = 3;
@@ -159,7 +159,8 @@ impl Figures {
         }
     }
 
-    /// A step has ended. `total` is how many rows the job has taken in all, earlier runs included.
+    /// A step has ended that began at `clock_ms`. `total` is how many rows the job has taken in
+    /// all, earlier runs included.
     pub(crate) fn stepped(
         &self,
         report: &StepReport,
