@@ -1,6 +1,6 @@
 //! What a job shall do, planned but not started.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -28,6 +28,7 @@ type Result<T> = std::result::Result<T, SqlError>;
 #[derive(Debug, Default)]
 pub struct JobPlan {
     outputs: Vec<PlannedOutput>,
+    lowered: Lowered,
 }
 
 #[derive(Debug)]
@@ -44,7 +45,7 @@ struct PlannedOutput {
 impl JobPlan {
     /// Adds a query whose changes the observer takes.
     pub fn add_query(&mut self, session: &Session, query: &QueryText) -> Result<()> {
-        let mut lowering = lowering(session, Emission::Updates)?;
+        let mut lowering = self.lowered.lowering(session, Emission::Updates)?;
         let logical = Planner::new(session).plan(query)?;
         lowering.ttl = state_ttl(session, query)?;
         lowering.statement = Some("in the query".into());
@@ -63,7 +64,7 @@ impl JobPlan {
 
     /// Adds a materialized view.
     pub fn add_view(&mut self, session: &Session, view: &ViewDef) -> Result<()> {
-        let lowering = lowering(session, Emission::Updates)?;
+        let lowering = self.lowered.lowering(session, Emission::Updates)?;
         let plan = lowering.views.get(&view.path).cloned();
         let plan = plan.ok_or_else(|| SqlError::new("the view is not in the catalog"))?;
         let name = view.path.object.clone();
@@ -91,7 +92,7 @@ impl JobPlan {
             _ => Emission::Updates,
         };
         let logical = Planner::new(session).plan_insert(insert, &table, &sink_schema(&table))?;
-        let mut lowering = lowering(session, emission)?;
+        let mut lowering = self.lowered.lowering(session, emission)?;
         lowering.ttl = state_ttl(session, &insert.source)?;
         lowering.statement = Some(format!("in INSERT INTO {}", table.path.object));
         lowering.ttl.check(&logical).map_err(|e| located(e, &insert.source))?;
@@ -263,47 +264,60 @@ fn check_sink(table: &TableDef, plan: &StepPlan) -> Result<()> {
     ))
 }
 
-/// A lowering that knows every materialized view of the catalog.
-fn lowering(session: &Session, emission: Emission) -> Result<Lowering> {
-    let mut views: HashMap<ObjectPath, Arc<StepPlan>> = HashMap::new();
-    let mut waiting: Vec<&ViewDef> = Vec::new();
-    for relation in session.catalog.relations(None)? {
-        if let Relation::View(view) = relation
-            && view.materialized
-        {
-            waiting.push(view);
+/// The materialized views of a session that have been lowered.
+#[derive(Debug, Default)]
+struct Lowered {
+    views: HashMap<ObjectPath, Arc<StepPlan>>,
+    /// What they were lowered with: the catalog's stamp, and what was set.
+    with: (u64, BTreeMap<String, String>),
+}
+
+impl Lowered {
+    /// A lowering that knows every materialized view of the catalog.
+    fn lowering(&mut self, session: &Session, emission: Emission) -> Result<Lowering> {
+        let with = (session.catalog.stamp(), session.config.clone());
+        if self.with != with {
+            *self = Self { views: HashMap::new(), with };
         }
-    }
-    // A view may read others: whatever can be lowered is, until nothing is left.
-    while !waiting.is_empty() {
-        let before = waiting.len();
-        let mut failed = None;
-        let mut left = Vec::new();
-        for view in waiting {
-            let ttl = state_ttl(session, &view.query)?;
-            let lowering = Lowering {
-                emission: Emission::Updates,
-                views: views.clone(),
-                ttl,
-                statement: Some(format!("in view {}", view.path.object)),
-            };
-            let planner = Planner::new(session);
-            let lower =
-                |logical| lowering.ttl.check(&logical).and_then(|()| lowering.lower(&logical));
-            match planner.plan_view(view).and_then(lower) {
-                Ok(plan) => drop(views.insert(view.path.clone(), plan)),
-                Err(error) => {
-                    failed.get_or_insert(error);
-                    left.push(view);
-                }
+        let mut waiting: Vec<&ViewDef> = Vec::new();
+        for relation in session.catalog.relations(None)? {
+            if let Relation::View(view) = relation
+                && view.materialized
+                && !self.views.contains_key(&view.path)
+            {
+                waiting.push(view);
             }
         }
-        waiting = left;
-        if let (true, Some(error)) = (waiting.len() == before, failed) {
-            return Err(error);
+        // A view may read others: whatever can be lowered is, until nothing is left.
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            let mut failed = None;
+            let mut left = Vec::new();
+            for view in waiting {
+                let lowering = Lowering {
+                    emission: Emission::Updates,
+                    views: self.views.clone(),
+                    ttl: state_ttl(session, &view.query)?,
+                    statement: Some(format!("in view {}", view.path.object)),
+                };
+                let planner = Planner::new(session);
+                let lower =
+                    |logical| lowering.ttl.check(&logical).and_then(|()| lowering.lower(&logical));
+                match planner.plan_view(view).and_then(lower) {
+                    Ok(plan) => drop(self.views.insert(view.path.clone(), plan)),
+                    Err(error) => {
+                        failed.get_or_insert(error);
+                        left.push(view);
+                    }
+                }
+            }
+            waiting = left;
+            if let (true, Some(error)) = (waiting.len() == before, failed) {
+                return Err(error);
+            }
         }
+        Ok(Lowering { emission, views: self.views.clone(), ..Lowering::default() })
     }
-    Ok(Lowering { emission, views, ..Lowering::default() })
 }
 
 /// How long a query's state is kept, by the session and by the query's hints.

@@ -208,6 +208,7 @@ pub struct Catalog {
     temporary: BTreeMap<ObjectPath, Relation>,
     functions: BTreeMap<ObjectPath, FunctionDef>,
     models: BTreeMap<ObjectPath, ModelDef>,
+    stamp: u64,
 }
 
 #[cfg(test)]

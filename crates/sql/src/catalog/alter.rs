@@ -81,6 +81,7 @@ impl Catalog {
     }
 
     fn space(&mut self, temporary: bool) -> &mut std::collections::BTreeMap<ObjectPath, Relation> {
+        self.touch();
         if temporary { &mut self.temporary } else { &mut self.permanent }
     }
 }

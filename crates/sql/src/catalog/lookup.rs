@@ -28,6 +28,7 @@ impl Catalog {
             temporary: BTreeMap::new(),
             functions: BTreeMap::new(),
             models: BTreeMap::new(),
+            stamp: 0,
         }
     }
 

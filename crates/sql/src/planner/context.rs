@@ -159,8 +159,12 @@ impl<'a> Context<'a> {
         if self.depth > VIEW_DEPTH_MAX {
             return plan_err!("view '{}' is defined over itself", view.path.object);
         }
+        if let Some(plan) = self.session.bound.get(self.session, view) {
+            return Ok(plan);
+        }
         // A view's names are looked up where it was created.
         let mut session = self.session.clone();
+        session.bound = self.session.bound.share();
         let (catalog, database) = view.home.clone();
         let home = QualifiedName { parts: vec![catalog, database], span: None };
         session.catalog.use_place(&Use::Database(home)).map_err(external)?;
@@ -170,7 +174,9 @@ impl<'a> Context<'a> {
         let planner = SqlToRel::new_with_options(&context, parser_options());
         let plan = planner.sql_statement_to_plan(Statement::Query(ast))?;
         let plan = super::rewrite::finish(plan, &session.settings)?;
-        rename(plan, view)
+        let plan = rename(plan, view)?;
+        self.session.bound.put(self.session, view, &plan);
+        Ok(plan)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Flink's meaning ([`crate::semantics`]), optimised by a chosen list of rules. Time, windows,
 //! versions and patterns, which DataFusion does not know, are nodes of our own ([`nodes`]).
 
+mod bound;
 mod context;
 mod correlated;
 mod dialect;
@@ -38,6 +39,7 @@ use crate::parser::{ExprText, QueryText};
 use crate::semantics;
 use crate::types::FlinkType;
 
+pub use bound::BoundViews;
 pub use context::{TableRef, table_of};
 
 /// What a session has declared and set.
@@ -49,6 +51,8 @@ pub struct Session {
     pub settings: SessionSettings,
     /// The keys that `SET` has set.
     pub config: BTreeMap<String, String>,
+    /// Views that have been bound.
+    pub(crate) bound: BoundViews,
 }
 
 /// Binds queries to a session.
