@@ -484,6 +484,9 @@ pub struct Check {
 pub struct Explain {
     #[command(flatten)]
     pub script: Script,
+    /// Say what watermark each query, insert and materialized view follows, and what waits for it
+    #[arg(long)]
+    pub watermark: bool,
     /// How the answer is printed
     #[arg(short, long, value_enum, default_value = "text")]
     pub output: Answer,

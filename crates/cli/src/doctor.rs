@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rialto_runtime::JobPlan;
+use rialto_runtime::checkpoint::CheckpointStore;
 use rialto_runtime::letters::{Book, Status};
 use rialto_runtime::sql::catalog::{Relation, TableDef};
 use serde_json::json;
@@ -316,6 +317,7 @@ fn check_checkpoints(state: &Path, running: bool, findings: &mut Findings) {
             Ok((objects, bytes)) => {
                 let kib = bytes.div_ceil(1024);
                 findings.ok(&what, format!("{objects} objects, {kib} KiB, all whole"));
+                check_digests(&store, epoch, findings);
             }
             // A running job lets go of old ones while we look.
             Err(_) if running && store.epochs().is_ok_and(|now| !now.contains(&epoch)) => {}
@@ -332,6 +334,19 @@ fn check_checkpoints(state: &Path, running: bool, findings: &mut Findings) {
         let found = format!("the last one is {} s old", age / 1000);
         let hint = "look at the log of the job and at the disk: three intervals have passed";
         findings.fail("checkpoints", found, hint);
+    }
+}
+
+/// Whether the rows of the views are what their changes come to.
+fn check_digests(store: &CheckpointStore, epoch: u64, findings: &mut Findings) {
+    const HINT: &str = "its rows were changed by something else than its changes: go on from an \
+        older checkpoint or a savepoint, or rebuild it with --fresh, and report it";
+    // A running job may have let go of it: then there is nothing to say.
+    for (name, changes, rows) in store.misfits(epoch).unwrap_or_default() {
+        let found = format!(
+            "checkpoint {epoch}: the rows have the hash {rows}, all changes together {changes}"
+        );
+        findings.fail(&format!("view {name}"), found, HINT);
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use rialto_runtime::sql::parser::{Explain as ExplainStatement, ParsedStatement, Statement, parse};
+use rialto_runtime::sql::parser::{
+    Explain as ExplainStatement, ExplainWatermark, ParsedStatement, Statement, parse,
+};
 use rialto_runtime::{Answer as Answered, Runtime};
 use serde_json::json;
 
@@ -19,7 +21,7 @@ pub fn explain(command: &Explain, stdout: &Stdout) -> Result<()> {
     let job = JobArguments::default();
     let mut runtime = sql::runtime(Path::new("."), &job, stdout);
     for statement in &parse(&text).map_err(|e| Failure::sql(&e, &text, &name))? {
-        let plan = plan(&mut runtime, statement)
+        let plan = plan(&mut runtime, statement, command.watermark)
             .map_err(|e| Failure::sql(&e.with_span(statement.span), &text, &name))?;
         let Some(plan) = plan else { continue };
         match command.output {
@@ -37,7 +39,11 @@ pub fn explain(command: &Explain, stdout: &Stdout) -> Result<()> {
 fn plan(
     runtime: &mut Runtime,
     statement: &ParsedStatement,
+    watermark: bool,
 ) -> rialto_runtime::sql::error::Result<Option<String>> {
+    if watermark {
+        return of_watermark(runtime, statement);
+    }
     let explained = match &statement.statement {
         Statement::Query(_) | Statement::Insert(_) | Statement::StatementSet(_) => {
             let inner =
@@ -55,6 +61,39 @@ fn plan(
         return Ok(Some(format!("== Step plan ==\n{}", plan.explain())));
     }
     match runtime.execute(&explained)? {
+        Answered::Text(text) => Ok(Some(text)),
+        _ => Ok(None),
+    }
+}
+
+/// The watermark of a query, insert or materialized view; a declaration is made.
+fn of_watermark(
+    runtime: &mut Runtime,
+    statement: &ParsedStatement,
+) -> rialto_runtime::sql::error::Result<Option<String>> {
+    let mut plan = rialto_runtime::JobPlan::default();
+    let explain = match &statement.statement {
+        Statement::Query(_) | Statement::Insert(_) | Statement::StatementSet(_) => {
+            ExplainWatermark::Statement(Box::new(statement.clone()))
+        }
+        Statement::CreateMaterializedView(create) => {
+            runtime.execute(statement)?;
+            ExplainWatermark::Relation(create.name.clone())
+        }
+        // A table made from a query would be filled at once: it is planned instead.
+        Statement::CreateTable(create) if create.query.is_some() => {
+            runtime.plan(statement, &mut plan)?;
+            return Ok(Some(plan.explain_watermark(runtime.session())));
+        }
+        _ => {
+            return match runtime.execute(statement)? {
+                Answered::Text(text) => Ok(Some(text)),
+                _ => Ok(None),
+            };
+        }
+    };
+    let explain = Statement::ExplainWatermark(explain);
+    match runtime.execute(&ParsedStatement { statement: explain, ..statement.clone() })? {
         Answered::Text(text) => Ok(Some(text)),
         _ => Ok(None),
     }

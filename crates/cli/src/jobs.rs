@@ -11,10 +11,13 @@ use crate::args::{Answer, Checkpoint, Jobs};
 use crate::failure::{Failure, Result};
 use crate::output::{Stdout, thousands};
 use crate::project::operate::{ANSWER, REQUEST, STATUS, now_ms, replace};
-use crate::project::{newest_checkpoint, state_of};
+use crate::project::{newest_checkpoint, state, state_of};
 
 /// How often is looked for an answer.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// So many operators are shown, the busiest ones, of those that take so much of the steps.
+const OPERATORS_MAX: usize = 5;
+const SHARE_MIN: f64 = 0.05;
 
 /// Whether a run has the state folder now. Where there is no lock no job ever ran.
 pub fn is_running(state: &Path) -> std::io::Result<bool> {
@@ -76,6 +79,7 @@ fn gather(state: &Path) -> Result<Value> {
         "checkpoint": newest.as_ref().map(|m| json!({
             "checkpoint": m.epoch, "taken_ms": m.taken_ms, "rows": m.summary.rows,
             "steps": m.summary.steps, "late": m.summary.late, "shards": m.shards,
+            "outputs": state::digests(m),
         })),
         "dead_letters": {
             "open": count(Status::Open), "waiting": count(Status::Waiting),
@@ -129,10 +133,19 @@ fn describe(found: &Value) -> String {
     let letters = ["open", "waiting", "redriven", "discarded"]
         .map(|name| format!("{} {name}", number(&letters[name])));
     line("letters", letters.join(", "));
+    let hash = |o: &Value| Some(format!("{} {}", o["name"].as_str()?, o["hash"].as_str()?));
+    let hashes: Vec<String> =
+        kept["outputs"].as_array().into_iter().flatten().filter_map(hash).collect();
+    if !hashes.is_empty() {
+        line("hashes", hashes.join(", "));
+    }
     let each = |name: &str| status[name].as_array().cloned().unwrap_or_default();
     if is_running {
         each("sources").iter().for_each(|s| line("source", source_line(s, &status["at_ms"])));
         each("outputs").iter().for_each(|o| line(o["kind"].as_str().unwrap_or(""), output_line(o)));
+        let operators = each("operators");
+        let shown = operators.iter().filter(|o| o["share"].as_f64() >= Some(SHARE_MIN));
+        shown.take(OPERATORS_MAX).for_each(|o| line("operator", operator_line(o)));
     }
     lines.iter().map(|(name, text)| format!("{name:<12}{text}\n")).collect()
 }
@@ -170,6 +183,9 @@ fn source_line(source: &Value, at_ms: &Value) -> String {
     let reader = &source["slowest_reader"];
     if let (Some(number), Some(of @ 2..)) = (reader["number"].as_u64(), reader["of"].as_u64()) {
         text.push_str(&format!(", the slowest reader is {} of {of}", number + 1));
+        if let Some(reads) = reader["reads"].as_str() {
+            text.push_str(&format!(" ({reads})"));
+        }
     }
     if source["ended"] == true {
         text.push_str(", ended");
@@ -181,6 +197,22 @@ fn source_line(source: &Value, at_ms: &Value) -> String {
         source["held_by"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !held.is_empty() {
         text.push_str(&format!(", not read: held back by {}", held.join(", ")));
+    }
+    text
+}
+
+/// What an operator does of all that is done in steps, and what it keeps.
+fn operator_line(operator: &Value) -> String {
+    let name = operator["name"].as_str().unwrap_or_default();
+    let outputs = operator["outputs"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let share = operator["share"].as_f64().unwrap_or(0.0) * 100.0;
+    let of = outputs.collect::<Vec<_>>().join(", ");
+    let mut text = format!("{name} of {of}: {share:.0} % of the time in steps");
+    let kept = operator["state_rows"].as_u64().unwrap_or(0);
+    let bytes = operator["state_bytes"].as_u64().unwrap_or(0);
+    if kept + bytes > 0 {
+        let kib = bytes.div_ceil(1024);
+        text.push_str(&format!(", keeps {} rows ({} KiB)", thousands(kept), thousands(kib)));
     }
     text
 }

@@ -9,6 +9,7 @@
 pub mod circuit;
 pub mod consolidate;
 pub mod delta;
+pub mod digest;
 pub mod error;
 pub mod executor;
 pub mod expr;
@@ -26,6 +27,7 @@ pub mod zone;
 
 pub use circuit::{Circuit, CircuitBuilder, NodeId, NodeInfo, OutputId, Partitioning, SourceId};
 pub use delta::{Delta, Deltas};
+pub use digest::Digest;
 pub use error::{EngineError, Result};
 pub use executor::{Executor, StepReport};
 pub use operator::{Operator, StepContext};

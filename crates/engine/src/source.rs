@@ -54,6 +54,16 @@ pub trait Reader: Send {
         None
     }
 
+    /// What it reads now, for people: a file, partitions. Asked about twice a second.
+    fn reads(&self) -> Option<String> {
+        None
+    }
+
+    /// How many bytes it has read so far in this run; none where it does not count them.
+    fn bytes_read(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether it reads beside the source: records that were refused and are sent again. Its rows
     /// move no watermark and are judged against the table's, it holds none back, it is asked again
     /// after it had nothing, and nobody waits for more from it.

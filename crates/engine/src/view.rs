@@ -13,7 +13,7 @@ use hashbrown::hash_table::Entry;
 
 use crate::operator::SortColumn;
 use crate::state::{Changed, Dirty, Input, Persist, StatePart, StateWriter, persist_struct};
-use crate::{Delta, EngineError, Result};
+use crate::{Delta, Digest, EngineError, Result};
 
 /// A multiset of rows: what a view or a query's result is right now.
 pub struct View {
@@ -27,6 +27,8 @@ pub struct View {
     hasher: RandomState,
     arrivals: u64,
     dirty: Dirty,
+    /// Of all changes.
+    digest: Digest,
 }
 
 /// The name of the table of rows in a checkpoint.
@@ -69,6 +71,7 @@ impl View {
             hasher: RandomState::default(),
             arrivals: 0,
             dirty: Dirty::default(),
+            digest: Digest::default(),
         })
     }
 
@@ -89,6 +92,7 @@ impl View {
             let (encoded, weight) = (rows.row(row), delta.weight(row));
             let bytes = encoded.data();
             let hash = self.hasher.hash_one(bytes);
+            self.digest.add_bytes(bytes, weight);
             let rows = &mut self.rows;
             let same = |&at: &u32| {
                 let row = &rows[at as usize];
@@ -118,6 +122,27 @@ impl View {
             self.dirty.mark(place);
         }
         Ok(())
+    }
+
+    /// The digest of all changes so far, those of earlier runs included. It is added up from the
+    /// changes, not from the rows: [`View::digest_of`] says whether the two fit.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Goes on from the digest of an earlier run.
+    pub fn set_digest(&mut self, digest: Digest) {
+        self.digest = digest;
+    }
+
+    /// The digest of the rows that a checkpoint has of a view.
+    pub fn digest_of(part: &StatePart) -> Result<Digest> {
+        let mut digest = Digest::default();
+        for (_, bytes) in part.slots(ROWS) {
+            let Kept { bytes, count, .. } = Input::new(bytes).get()?;
+            digest.add_bytes(&bytes, count);
+        }
+        Ok(digest)
     }
 
     /// Writes the rows that changed since the last checkpoint.

@@ -1,7 +1,7 @@
 //! A job: a circuit in motion with the sinks and views that take its outputs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arrow::datatypes::Schema;
@@ -13,7 +13,7 @@ use rialto_sql::functions::StepClock;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{
-    CheckpointError, CheckpointOptions, CheckpointStore, Found, Identity, Keeper, Resumed,
+    CheckpointError, CheckpointOptions, CheckpointStore, Cut, Found, Identity, Keeper, Resumed,
 };
 use crate::delivery::Outlet;
 use crate::letters::{self, Letters, Taken};
@@ -138,8 +138,9 @@ impl Job {
         clock: StepClock,
     ) -> Result<Self> {
         clock.set(now_ms());
-        let executor = Executor::new(circuit, shards)?;
-        let figures = Arc::new(Figures::new(circuit, &outputs, now_ms()));
+        let executor = Executor::watched(circuit, shards, stopwatch_ns)?;
+        let figures = Figures::new(circuit, &outputs, executor.gauges(), now_ms());
+        let figures = Arc::new(figures);
         let identity = Identity::of(circuit, shards, &figures);
         Ok(Self {
             executor,
@@ -257,9 +258,13 @@ impl Job {
             if deltas.is_empty() {
                 continue;
             }
-            let keeper = self.keeper.as_mut();
+            let (keeper, began) = (self.keeper.as_mut(), Instant::now());
             let rows = output.hand_on(at, deltas, report.step, keeper, observer)?;
-            self.figures.changed(at, rows);
+            self.figures.changed(at, rows, began.elapsed());
+        }
+        if let Some(keeper) = self.keeper.as_mut().filter(|_| report.rows > 0) {
+            let rows = report.source_rows.clone();
+            keeper.stepped(Cut { step: report.step, clock_ms: began_ms, rows });
         }
         if let Some(letters) = &self.letters {
             letters.stepped(&report.dead_letters, &taken, now_ms())?;
@@ -457,6 +462,13 @@ impl Job {
         };
         self.drain(&mut patient).map(drop)
     }
+}
+
+/// Nanoseconds since this was asked first: what the engine measures its nodes by.
+fn stopwatch_ns() -> u64 {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    let began = BEGAN.get_or_init(Instant::now);
+    u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The wall clock in epoch milliseconds; the only place where a job reads it.

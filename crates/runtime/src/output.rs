@@ -42,13 +42,16 @@ impl JobOutput {
         at: usize,
         deltas: Deltas,
         step: u64,
-        keeper: Option<&mut Keeper>,
+        mut keeper: Option<&mut Keeper>,
         observer: &mut dyn Observer,
     ) -> Result<usize> {
         if !self.consolidate
             && let Target::Sink(sink) = &mut self.target
         {
             for delta in &deltas {
+                if let Some(keeper) = &mut keeper {
+                    keeper.wrote(at, delta)?;
+                }
                 sink.write(delta, step)?;
             }
             return Ok(deltas.iter().map(|delta| delta.num_rows()).sum());
@@ -58,7 +61,12 @@ impl JobOutput {
             return Ok(0);
         }
         match &mut self.target {
-            Target::Sink(sink) => sink.write(&delta, step)?,
+            Target::Sink(sink) => {
+                if let Some(keeper) = keeper {
+                    keeper.wrote(at, &delta)?;
+                }
+                sink.write(&delta, step)?;
+            }
             Target::Observer => {
                 if let Some(keeper) = keeper {
                     keeper.changed(at, &delta)?;

@@ -11,14 +11,15 @@ use rialto_sql::error::SqlError;
 use rialto_sql::parser::{Insert, QueryText};
 use rialto_sql::planner::{Planner, Session};
 use rialto_sql::step::{
-    Identities, Lowering, Order, Query, StateTtl, StepNode, StepPlan, build, explain, steps,
+    Identities, Lowering, Order, Query, StateTtl, StepNode, StepPlan, build, explain,
+    explain_watermark, steps,
 };
 
 use crate::checkpoint::{Outline, Step};
 use crate::connect::{Connectors, sink, sink_schema};
 use crate::delivery::Outlet;
 use crate::job::Job;
-use crate::letters::Letters;
+use crate::letters::{Letters, Retention};
 use crate::output::{JobOutput, Target};
 use crate::view::View;
 
@@ -153,6 +154,20 @@ impl JobPlan {
         self.outputs.iter().map(|o| explain(&o.plan)).collect::<Vec<_>>().join("\n")
     }
 
+    /// For each output the path of its watermark, as `EXPLAIN WATERMARK` shows it.
+    pub fn explain_watermark(&self, session: &Session) -> String {
+        let idle = session.config.get(IDLE_TIMEOUT).map(String::as_str);
+        let one = |output: &PlannedOutput| {
+            let kind = match (&output.table, output.name.as_str()) {
+                (Some(_), name) => format!("INSERT INTO {name}"),
+                (None, "query") => "query".into(),
+                (None, name) => format!("view {name}"),
+            };
+            format!("== {kind} ==\n{}", explain_watermark(&output.plan, idle))
+        };
+        self.outputs.iter().map(one).collect::<Vec<_>>().join("\n")
+    }
+
     /// The names of the tables that are read.
     pub fn tables_read(&self) -> BTreeSet<String> {
         let all = self.outputs.iter().flat_map(|output| steps(&output.plan));
@@ -189,6 +204,11 @@ impl JobPlan {
         kept: Option<(&Letters, &[u32])>,
     ) -> Result<Job> {
         let (letters, generations) = kept.unzip();
+        if let Some(letters) = letters {
+            let setting = |key: &str| session.config.get(key).cloned();
+            let (time, size) = (setting(LETTERS_TIME), setting(LETTERS_SIZE));
+            letters.retain(Retention { time, size });
+        }
         let generations = generations.unwrap_or_default();
         let plans: Vec<Arc<StepPlan>> = self.outputs.iter().map(|o| Arc::clone(&o.plan)).collect();
         let connectors = Connectors { environment, letters };
@@ -336,6 +356,28 @@ pub(crate) fn state_ttl_ms(text: &str) -> Result<i64> {
         SqlError::new(format!("'{text}' is not a duration"))
             .with_hint(format!("write SET '{STATE_TTL}' = '12 h'; '0 ms' keeps state for ever"))
     })
+}
+
+/// The setting that says after how long a silent reader is left out.
+const IDLE_TIMEOUT: &str = "table.exec.source.idle-timeout";
+
+/// The settings that say how long dead letters are kept, and how much of them.
+const LETTERS_TIME: &str = "rialto.dead-letters.retention.time";
+const LETTERS_SIZE: &str = "rialto.dead-letters.retention.size";
+
+/// Refuses a setting of the dead letters that is none.
+pub(crate) fn check_letters_setting(key: &str, value: &str) -> Result<()> {
+    let options = rialto_connectors::options::parse_duration;
+    let (fits, example) = match key {
+        LETTERS_TIME => (options(value.trim()).is_some(), "30 d"),
+        LETTERS_SIZE => (rialto_connectors::options::parse_memory(value.trim()).is_some(), "1 gb"),
+        _ => return Ok(()),
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(SqlError::new(format!("'{value}' is not what '{key}' wants"))
+            .with_hint(format!("write SET '{key}' = '{example}'"))),
+    }
 }
 
 /// The setting that says how long state is kept.

@@ -9,13 +9,15 @@ use rialto_connectors::{Environment, Ingest};
 use rialto_sql::catalog::{ColumnDef, ColumnKind, Relation, TableDef};
 use rialto_sql::error::SqlError;
 use rialto_sql::functions::{SessionSettings, format_value};
-use rialto_sql::parser::{CreateTable, Explain, Insert, ParsedStatement, QualifiedName, Statement};
+use rialto_sql::parser::{
+    CreateTable, Explain, ExplainWatermark, Insert, ParsedStatement, QualifiedName, Statement,
+};
 use rialto_sql::planner::{Planner, Session};
 
 use crate::checkpoint::{Change, CheckpointError, Resumed};
 use crate::job::Job;
 use crate::keeping::{Keeping, StartError};
-use crate::plan::{JobPlan, STATE_TTL, state_ttl_ms};
+use crate::plan::{JobPlan, STATE_TTL, check_letters_setting, state_ttl_ms};
 use crate::{connect, describe};
 
 type Result<T> = std::result::Result<T, SqlError>;
@@ -98,6 +100,7 @@ impl Runtime {
             Statement::Insert(insert) => self.insert(std::slice::from_ref(insert)),
             Statement::StatementSet(inserts) => self.insert(inserts),
             Statement::Explain(explain) => Ok(Answer::Text(self.explain(explain)?)),
+            Statement::ExplainWatermark(what) => Ok(Answer::Text(self.explain_watermark(what)?)),
             Statement::CreateTable(create) => self.create_table(create),
             Statement::Set(pair) => self.set(pair.as_ref()),
             Statement::Reset(key) => self.reset(key.as_deref()),
@@ -304,6 +307,37 @@ impl Runtime {
         ))
     }
 
+    fn explain_watermark(&self, what: &ExplainWatermark) -> Result<String> {
+        let mut plan = JobPlan::default();
+        match what {
+            ExplainWatermark::Statement(parsed) => match &parsed.statement {
+                Statement::Query(query) => plan.add_query(&self.session, query)?,
+                Statement::Insert(insert) => plan.add_insert(&self.session, insert)?,
+                Statement::StatementSet(inserts) => {
+                    for insert in inserts {
+                        plan.add_insert(&self.session, insert)?;
+                    }
+                }
+                _ => return Err(SqlError::not_supported("EXPLAIN WATERMARK of this statement")),
+            },
+            ExplainWatermark::Relation(name) => match self.session.catalog.view(name) {
+                Ok(view) if view.materialized => plan.add_view(&self.session, view)?,
+                _ => {
+                    let parts =
+                        name.parts.iter().map(|part| format!("`{}`", part.replace('`', "``")));
+                    let text = format!("SELECT * FROM {}", parts.collect::<Vec<_>>().join("."));
+                    let parsed = rialto_sql::parser::parse_one(&text)?;
+                    let Statement::Query(query) = parsed.statement else {
+                        return Err(SqlError::not_supported("EXPLAIN WATERMARK of this name"));
+                    };
+                    let planned = plan.add_query(&self.session, &query);
+                    planned.map_err(|e| SqlError { span: name.span, ..e })?;
+                }
+            },
+        }
+        Ok(plan.explain_watermark(&self.session))
+    }
+
     fn set(&mut self, pair: Option<&(String, String)>) -> Result<Answer> {
         let Some((key, value)) = pair else {
             let (keys, values): (Vec<_>, Vec<_>) = self.session.config.iter().unzip();
@@ -320,6 +354,7 @@ impl Runtime {
         if key == STATE_TTL {
             state_ttl_ms(value)?;
         }
+        check_letters_setting(key, value)?;
         self.session.config.insert(key.clone(), value.clone());
         Ok(Answer::Done("OK".into()))
     }

@@ -14,7 +14,7 @@ pub mod operate;
 mod progress;
 mod savepoint;
 mod serve;
-mod state;
+pub mod state;
 
 use std::path::Path;
 

@@ -20,7 +20,7 @@ pub fn savepoint(command: &Savepoint, stdout: &Stdout) -> Result<()> {
         SavepointCommand::List { state, output } => {
             for (name, folder) in all(state)? {
                 let newest = newest(&folder);
-                stdout.line(&state::described(&name, newest, *output))?;
+                stdout.line(&state::described(&name, newest, *output, true))?;
             }
             Ok(())
         }

@@ -243,7 +243,7 @@ pub fn checkpoints(command: &Checkpoints, stdout: &Stdout) -> Result<()> {
     let broken = |e: CheckpointError| Failure::Job(format!("error: {e}\n"));
     let store = store(folder).map_err(broken)?;
     for epoch in store.epochs().map_err(broken)? {
-        let line = described(&epoch.to_string(), store.manifest(epoch), command.output);
+        let line = described(&epoch.to_string(), store.manifest(epoch), command.output, false);
         stdout.line(&line)?;
     }
     Ok(())
@@ -254,10 +254,11 @@ pub fn described(
     name: &str,
     manifest: std::result::Result<Manifest, CheckpointError>,
     output: Answer,
+    with_hashes: bool,
 ) -> String {
     match output {
         Answer::Json => as_json(name, manifest),
-        Answer::Text => as_text(name, manifest),
+        Answer::Text => as_text(name, manifest, with_hashes),
     }
 }
 
@@ -267,26 +268,45 @@ fn as_json(name: &str, manifest: std::result::Result<Manifest, CheckpointError>)
             "name": name, "checkpoint": m.epoch, "taken_ms": m.taken_ms, "steps": m.summary.steps,
             "rows": m.summary.rows, "shards": m.shards, "finished": m.finished,
             "pause_us": m.pause_us, "changed_bytes": m.changed_bytes,
+            "outputs": digests(&m),
+            "cuts": m.cuts,
         }),
         Err(error) => json!({ "name": name, "error": error.to_string() }),
     }
     .to_string()
 }
 
-fn as_text(name: &str, manifest: std::result::Result<Manifest, CheckpointError>) -> String {
+fn as_text(
+    name: &str,
+    manifest: std::result::Result<Manifest, CheckpointError>,
+    with_hashes: bool,
+) -> String {
     match manifest {
         Ok(m) => {
             let taken = chrono::DateTime::from_timestamp_millis(m.taken_ms);
             let taken = taken.map_or(String::new(), |t| t.format("%F %T%.3f UTC").to_string());
             let ended = if m.finished { ", the input has ended" } else { "" };
-            let Manifest { summary, shards, .. } = m;
+            let (summary, shards) = (&m.summary, m.shards);
             let (rows, pause) = (summary.rows, m.pause_us as f64 / 1000.0);
             let kib = m.changed_bytes.div_ceil(1024);
-            format!(
+            let mut text = format!(
                 "{name:>6}  {taken}  {rows} rows, {shards} shards, {kib} KiB changed, paused \
                  {pause:.1} ms{ended}"
-            )
+            );
+            let outputs = m.outputs.iter().filter_map(|o| Some((&o.name, o.digest?)));
+            let hashes: Vec<String> =
+                outputs.map(|(name, hash)| format!("{name} {hash}")).collect();
+            if with_hashes && !hashes.is_empty() {
+                text.push_str(&format!("\n{:>6}  hashes: {}", "", hashes.join(", ")));
+            }
+            text
         }
         Err(error) => format!("{name:>6}  cannot be used: {error}"),
     }
+}
+
+/// The hash of all changes of each output, by which two runs are compared.
+pub fn digests(manifest: &Manifest) -> serde_json::Value {
+    let outputs = manifest.outputs.iter();
+    outputs.filter_map(|o| Some(json!({ "name": o.name, "hash": o.digest? }))).collect()
 }

@@ -18,6 +18,7 @@ use helper::ShellHelper;
 const HELP: &str = "\
 A statement ends with ';' and may take several lines.
   SHOW TABLES;  DESCRIBE t;  EXPLAIN SELECT …;   look around
+  EXPLAIN WATERMARK my_view;                     what it waits for
   SET 'table.local-time-zone' = 'Europe/London';  change a setting
   Tab completes words, Ctrl-C clears the line,
   quit; or Ctrl-D leaves.

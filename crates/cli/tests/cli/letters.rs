@@ -408,3 +408,55 @@ fn a_table_of_several_sources_takes_nothing_again_and_says_so() {
         .sum();
     assert_eq!(counted, ROWS, "{}", stdout(&ran));
 }
+
+#[test]
+fn letters_are_kept_as_long_as_the_project_says_and_nothing_is_taken_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    fs::create_dir(at.join("in")).unwrap();
+    let bad = |number: usize| fs::write(at.join(format!("in/{number:03}.json")), "no row\n");
+    bad(0).unwrap();
+    let job = "SET 'execution.checkpointing.interval' = '20 ms';
+        SET 'rialto.dead-letters.retention.time' = '1 ms';
+        CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'in',
+          'format' = 'json', 'source.monitor-interval' = '10 ms');
+        CREATE MATERIALIZED VIEW v AS SELECT SUM(a) AS s FROM t;";
+    fs::write(at.join("job.sql"), job).unwrap();
+    let run = ["run", "job.sql", "--state", "state", "-o", "json", "--shards", "1"];
+    let running = Running::start(at, &run);
+    wait_for_checkpoints(&at.join("state"), 1);
+    wait_until("the first letter", || letters(at).len() == 1);
+    let first = letters(at)[0]["id"].as_str().unwrap().to_owned();
+    fs::write(at.join("right.json"), "{\"a\":100}").unwrap();
+    command(at, &["redrive", "state", &first, "--set-record", "right.json"]);
+    // When it is taken, it may be forgotten at once.
+    wait_until("it is taken", || letters(at).iter().all(|l| l["status"] == "redriven"));
+    let has =
+        |part: &str| letters(at).iter().any(|l| l["position"].as_str().unwrap().contains(part));
+    // Each further letter may end a segment; what is older goes with it.
+    for number in 1..50 {
+        bad(number).unwrap();
+        wait_until("its letter", || has(&format!("{number:03}.json")));
+        if !has("000.json") {
+            break;
+        }
+    }
+    assert!(!has("000.json"), "{:?}", letters(at));
+    let ended = running.terminate();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert!(ended.printed.contains("100"), "{}", ended.printed);
+    // A run from the start refuses the record again: what was sent in its place is no part of it,
+    // though the log has forgotten that it was taken.
+    let fresh = Running::start(at, &[&run[..], &["--fresh"]].concat());
+    wait_for_checkpoints(&at.join("state"), 1);
+    wait_until("the first letter again", || has("000.json"));
+    let ended = fresh.terminate();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert!(!ended.printed.contains("100"), "{}", ended.printed);
+
+    let wrong = job.replace("1 ms", "for ever");
+    fs::write(at.join("job.sql"), wrong).unwrap();
+    let refused = rialto(at, &run);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("'for ever' is not what"), "{}", stderr(&refused));
+}

@@ -6,6 +6,7 @@
 //! - `letters.rs`: records that were refused, and are sent again
 //! - `memory.rs`: a limit for memory
 //! - `operations.rs`: metrics, status, checkpoints on request, the doctor
+//! - `poison.rs`: files and records that no format can read
 //! - `postgres.rs`: into a real database that is killed as well
 //! - `project.rs`: `run` and `check`
 //! - `restart.rs`: projects that are killed, and go on
@@ -24,6 +25,7 @@ mod kafka;
 mod letters;
 mod memory;
 mod operations;
+mod poison;
 mod postgres;
 mod project;
 mod restart;

@@ -84,6 +84,13 @@ fn a_running_job_tells_how_it_is_and_takes_checkpoints_on_request() {
         "rialto_output_rows_total{output=\"out\",kind=\"sink\"} 2\n",
         "rialto_output_watermark_seconds{output=\"every_sale\",source=\"sales\"} 1704067202.0\n",
         "rialto_step_seconds_bucket{le=\"",
+        "rialto_source_bytes_total{source=\"sales\"} ",
+        "rialto_reader_watermark_seconds{source=\"sales\",reader=\"0\"} 1704067202.0\n",
+        "rialto_operator_seconds_total{operator=\"Join\",node=\"",
+        "outputs=\"pairs\"} ",
+        "rialto_steps_seconds_total ",
+        "rialto_exchange_wait_seconds_total 0.0\n",
+        "rialto_output_seconds_total{output=\"every_sale\",kind=\"view\"} ",
         "rialto_step_seconds_count ",
         "rialto_sink_backlog_epochs{sink=\"out\"} 0.0\n",
         "rialto_checkpoint_age_seconds ",
@@ -94,8 +101,31 @@ fn a_running_job_tells_how_it_is_and_takes_checkpoints_on_request() {
     }
     assert!(all.ends_with("# EOF\n"), "{all}");
     assert!(body(&ask(&address, "GET /readyz"))["ready"] == true);
+    // Sizes are looked at twice a second.
+    wait_until("the state of the count", || {
+        metrics().lines().any(|line| {
+            line.starts_with("rialto_operator_state_rows{operator=\"Aggregate\",")
+                && line.ends_with("outputs=\"every_sale\"} 1.0")
+        })
+    });
+    wait_until("the state of the join", || {
+        let all = metrics();
+        let bytes = all.lines().find_map(|line| {
+            let rest = line.strip_prefix("rialto_operator_state_bytes{operator=\"Join\",")?;
+            rest.rsplit_once(' ')?.1.parse::<f64>().ok()
+        });
+        all.contains("rialto_operator_state_rows{operator=\"Join\"") && bytes > Some(16.0)
+    });
     let status = body(&ask(&address, "GET /v1/status"));
     assert_eq!(named(&status["sources"], "sales")["rows"], 2, "{status}");
+    assert_eq!(named(&status["sources"], "sales")["bytes"], SALES.len(), "{status}");
+    let reader = &named(&status["sources"], "sales")["readers"][0];
+    assert_eq!(reader["watermark_ms"], 1_704_067_202_000_i64, "{status}");
+    let join = named(&status["operators"], "Join");
+    assert_eq!((&join["outputs"][0], &join["state_rows"]), (&"pairs".into(), &2.into()), "{join}");
+    let shares = status["operators"].as_array().unwrap().iter();
+    let shares: f64 = shares.map(|o| o["share"].as_f64().unwrap()).sum();
+    assert!(shares > 0.5 && shares < 1.01, "{shares} of {status}");
     let held = &named(&status["outputs"], "pairs")["held_back_by"];
     assert_eq!(held, "'returns' has given no row yet: there is no watermark", "{status}");
 

@@ -92,6 +92,55 @@ pub fn kills() -> u64 {
     std::env::var("RIALTO_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20)
 }
 
+/// The hash of all changes of each output, as of the newest checkpoint.
+fn hashes(dir: &Path) -> BTreeMap<String, String> {
+    let listed = rialto(dir, &["checkpoints", "state", "-o", "json"]);
+    let newest = stdout(&listed).lines().next().unwrap().to_owned();
+    let newest: serde_json::Value = serde_json::from_str(&newest).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let outputs = newest["outputs"].as_array().unwrap();
+    outputs.iter().map(|o| (text(&o["name"]), text(&o["hash"]))).collect()
+}
+
+#[test]
+fn runs_that_have_read_the_same_have_the_same_hashes() {
+    let job = JOB.replace("'400000'", "'60000'");
+    let straight = tempfile::tempdir().unwrap();
+    fs::write(straight.path().join("job.sql"), &job).unwrap();
+    let run = ["run", "job.sql", "--state", "state", "--shards"];
+    let output = rialto(straight.path(), &[&run[..], &["1"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let expected = hashes(straight.path());
+    assert_eq!(expected.len(), 5, "{expected:?}");
+    assert!(expected.values().all(|hash| hash != "0000000000000000"), "{expected:?}");
+
+    let halves = tempfile::tempdir().unwrap();
+    fs::write(halves.path().join("job.sql"), &job).unwrap();
+    let running = Running::start(halves.path(), &[&run[..], &["2"]].concat());
+    wait_for_checkpoints(&halves.path().join("state"), 2);
+    assert_eq!(running.terminate().code, Some(0));
+    let saved = rialto(halves.path(), &["savepoint", "create", "state", "half"]);
+    assert_eq!(saved.status.code(), Some(0), "{}", stderr(&saved));
+    let half = hashes(halves.path());
+    assert_ne!(half["journal"], expected["journal"], "it was stopped before the end");
+    let saved = stdout(&rialto(halves.path(), &["savepoint", "list", "state"]));
+    assert!(saved.contains(&format!("journal {}", half["journal"])), "{saved}");
+    let output = rialto(halves.path(), &[&run[..], &["3"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(hashes(halves.path()), expected);
+    let told = stdout(&rialto(halves.path(), &["jobs", "state"]));
+    assert!(told.contains(&format!("totals {}", expected["totals"])), "{told}");
+
+    // Other rows have other hashes: the test can fail.
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("job.sql"), job.replace("price <= 25", "price <= 26")).unwrap();
+    let output = rialto(other.path(), &[&run[..], &["1"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let other = hashes(other.path());
+    assert_ne!(other["journal"], expected["journal"]);
+    assert_eq!(other["totals"], expected["totals"]);
+}
+
 #[test]
 fn a_project_that_is_killed_again_and_again_answers_as_if_it_never_was() {
     // More kills need more time, not more rows: those that are joined are compared with all others.
@@ -100,7 +149,7 @@ fn a_project_that_is_killed_again_and_again_answers_as_if_it_never_was() {
     let straight = tempfile::tempdir().unwrap();
     fs::write(straight.path().join("job.sql"), &job).unwrap();
     let all = ["run", "job.sql", "-o", "json", "--rows", "1000"];
-    let output = rialto(straight.path(), &all);
+    let output = rialto(straight.path(), &[&all[..], &["--state", "state"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let expected = answer(straight.path(), &stdout(&output));
     assert!(expected.0.values().all(|rows| rows.len() > 40), "there is something to compare");
@@ -131,6 +180,7 @@ fn a_project_that_is_killed_again_and_again_answers_as_if_it_never_was() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stderr(&output).contains("going on from checkpoint"), "{}", stderr(&output));
     assert!(resumed + 1 >= kills() / 2, "every second run went on, {resumed} did");
+    assert_eq!(hashes(straight.path()), hashes(dir.path()));
     let found = answer(dir.path(), &stdout(&output));
     for (what, rows) in &expected.0 {
         let found = &found.0[what];

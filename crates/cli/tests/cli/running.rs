@@ -26,10 +26,8 @@ pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
 /// The number of the newest checkpoint under a folder of state.
 pub fn newest_checkpoint(state: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(state.join("checkpoints/manifests")) else { return 0 };
-    let number = |name: String| {
-        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-        digits.parse().unwrap_or(0)
-    };
+    // A file that is being written has another name, and is no checkpoint yet.
+    let number = |name: String| name.parse().unwrap_or(0);
     entries.flatten().map(|e| number(e.file_name().to_string_lossy().into())).max().unwrap_or(0)
 }
 

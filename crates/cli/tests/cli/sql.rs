@@ -206,6 +206,70 @@ fn a_plan_is_explained_without_reading() {
     assert!(text.contains("Scan(table=[sales]"), "{text}");
 }
 
+/// Two tables with a time, one without, and what waits for it.
+const TIMED: &str = "SET 'table.exec.source.idle-timeout' = '1 min';
+    CREATE TABLE sales (id BIGINT, at TIMESTAMP(3), WATERMARK FOR at AS at - INTERVAL '5' SECOND)
+      WITH ('connector' = 'filesystem', 'path' = 'sales', 'format' = 'json',
+        'scan.watermark.alignment.max-drift' = '30 s');
+    CREATE TABLE returns (id BIGINT, at TIMESTAMP(3), WATERMARK FOR at AS at) WITH (
+      'connector' = 'filesystem', 'path' = 'returns', 'format' = 'json',
+      'scan.watermark.idle-timeout' = '10 s');
+    CREATE TABLE plain (id BIGINT) WITH (
+      'connector' = 'filesystem', 'path' = 'plain', 'format' = 'json');
+    CREATE TABLE hourly (window_end TIMESTAMP(3), n BIGINT) WITH (
+      'connector' = 'filesystem', 'path' = 'out', 'format' = 'json');
+    CREATE MATERIALIZED VIEW pairs AS SELECT s.id FROM sales AS s LEFT JOIN returns AS r
+      ON s.id = r.id AND r.at BETWEEN s.at - INTERVAL '1' MINUTE AND s.at + INTERVAL '1' HOUR;";
+
+const HOURLY: &str = "INSERT INTO hourly SELECT window_end, COUNT(*)
+    FROM TUMBLE(TABLE sales, DESCRIPTOR(at), INTERVAL '1' HOUR) GROUP BY window_start, window_end;";
+
+#[test]
+fn it_is_said_what_waits_for_which_watermark() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = |statements: &str| {
+        let text = format!("{TIMED}{statements}");
+        let output = rialto(dir.path(), &["sql", "-c", &text]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let sales = "table 'sales': WATERMARK FOR at AS at - INTERVAL '5' SECOND, delay 5 second, \
+        a reader that is silent for 1 min is left out, no reader runs more than 30 s ahead\n";
+    let hourly = said(&format!("EXPLAIN WATERMARK {HOURLY}"));
+    let expected = format!(
+        "== INSERT INTO hourly ==\nwatermark: that of 'sales'\n\
+        rows wait for it: see the operators that hold back\n  WindowAggregate: holds back: gives \
+        the rows of a window once, when the watermark reaches its end\n    {sales}"
+    );
+    assert!(hourly.contains(&expected), "{hourly}");
+    let pairs = said("EXPLAIN WATERMARK pairs;");
+    for expected in [
+        "== view pairs ==\nwatermark: the least of 'returns', 'sales'\nno row waits for it\n",
+        "  Join: answers at once; a row is let go when the other input's watermark has passed all \
+         that it can match; its output is 61 min behind\n",
+        &format!("    {sales}"),
+        "    table 'returns': WATERMARK FOR at AS at, delay none, a reader that is silent for 10 s \
+         is left out\n",
+    ] {
+        assert!(pairs.contains(expected), "{expected} in {pairs}");
+    }
+    let plain =
+        said("EXPLAIN WATERMARK SELECT p.id FROM plain AS p JOIN pairs AS q ON p.id = q.id;");
+    assert!(
+        plain.contains("but none before the end of 'plain', without a WATERMARK\n")
+            && plain.contains("table 'plain': no WATERMARK, so none before its input ends\n"),
+        "{plain}"
+    );
+    assert!(said("EXPLAIN WATERMARK plain;").contains("watermark: none, no table declares one\n"));
+    let all = format!("{TIMED}{HOURLY}");
+    let output = rialto(dir.path(), &["explain", "--watermark", "-c", &all]);
+    let all = stdout(&output);
+    assert!(all.contains("== view pairs ==") && all.contains(&expected), "{all}");
+    let output = rialto(dir.path(), &["sql", "-c", "EXPLAIN WATERMARK nothing;"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("1:19"), "{}", stderr(&output));
+}
+
 #[test]
 fn any_number_of_shards_gives_the_same_rows() {
     let rows = |shards: &str| {

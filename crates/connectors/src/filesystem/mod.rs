@@ -127,6 +127,7 @@ impl Source for FileSource {
                 dead: Vec::new(),
                 bounded,
                 buffer: Vec::new(),
+                bytes: 0,
             }));
         }
         Ok(readers)

@@ -14,7 +14,7 @@ use super::compression::{self, Compression};
 use super::options::OnError;
 use super::paths::FoundFile;
 use super::queue::{Queue, Split};
-use crate::format::parquet::ParquetFile;
+use crate::format::parquet::{ParquetFile, Unreadable};
 use crate::format::{BadRecord, Decoder};
 
 /// How much is read from a file at once.
@@ -44,6 +44,8 @@ pub(super) struct FileReader {
     pub dead: Vec<DeadLetter>,
     pub bounded: bool,
     pub buffer: Vec<u8>,
+    /// How many bytes it has read, unpacked; of Parquet the whole files.
+    pub bytes: u64,
 }
 
 /// A split and how far it was read.
@@ -74,6 +76,9 @@ struct TextContent {
     end_of_file: bool,
     /// The first, partial record belongs to the split before.
     skip_first: bool,
+    packed: bool,
+    /// Why what follows cannot be unpacked.
+    broken: Option<String>,
 }
 
 impl FileReader {
@@ -98,8 +103,16 @@ impl FileReader {
         let path = &at.split.file.path;
         let content = match &mut self.decoding {
             Decoding::Parquet(columns) => {
-                let file = ParquetFile::open(path, columns, at.offset).map_err(|e| failed(&e))?;
-                Content::Parquet(file)
+                self.bytes += std::fs::metadata(path).map_or(0, |m| m.len());
+                match ParquetFile::open(path, columns, at.offset) {
+                    Ok(file) => Content::Parquet(file),
+                    Err(Unreadable::Refused(reason)) => return Err(failed(&reason)),
+                    Err(Unreadable::Content(reason)) => {
+                        self.bury_file(place, reason)?;
+                        self.done.push((path.to_string_lossy().into_owned(), at.split.start));
+                        return Ok(true);
+                    }
+                }
             }
             Decoding::Text(decoder) => {
                 let packed = Compression::of(path).map_err(|e| failed(&e))?;
@@ -111,7 +124,15 @@ impl FileReader {
                     read_header(decoder.as_mut(), path, packed).map_err(|e| failed(&e))?;
                 }
                 let (start, filled) = (0, 0);
-                Content::Text(TextContent { reader, start, filled, end_of_file: false, skip_first })
+                Content::Text(TextContent {
+                    reader,
+                    start,
+                    filled,
+                    end_of_file: false,
+                    skip_first,
+                    packed: packed != Compression::None,
+                    broken: None,
+                })
             }
         };
         self.open = Some(OpenSplit { at, content });
@@ -129,20 +150,31 @@ impl FileReader {
         let ended = match &mut open.content {
             Content::Parquet(file) => {
                 let wanted = rows_max.saturating_sub(parts.rows);
-                let batch = file
-                    .next(wanted)
-                    .map_err(|e| EngineError::source(self.place(&open.at.split.file), e))?;
-                match batch {
-                    Some(batch) => {
+                match file.next(wanted) {
+                    Ok(Some(batch)) => {
                         open.at.offset += batch.num_rows() as u64;
                         parts.add(self.assembly.assemble(batch, &open.at.split.file)?);
                         false
                     }
-                    None => true,
+                    Ok(None) => true,
+                    Err(Unreadable::Refused(reason)) => {
+                        return Err(EngineError::source(self.place(&open.at.split.file), reason));
+                    }
+                    Err(Unreadable::Content(reason)) => {
+                        let place = self.place(&open.at.split.file);
+                        self.bury_file(format!("{place}, behind row {}", open.at.offset), reason)?;
+                        true
+                    }
                 }
             }
             Content::Text(text) => {
                 let ended = self.advance_text(text, &mut open.at, rows_max, parts)?;
+                if let Some(reason) = text.broken.take_if(|_| ended) {
+                    // What is left of a record is kept with it, as far as it could be unpacked.
+                    let bytes = self.buffer[text.start..text.filled].to_vec();
+                    let record = BadRecord { offset: 0, line: 0, reason, bytes };
+                    self.bury(vec![record], &open.at)?;
+                }
                 // Columns that speak of the file end with it.
                 if self.assembly.depends_on_file() {
                     self.take_rows(&open.at.split.file, parts)?;
@@ -208,6 +240,7 @@ impl FileReader {
             at.offset += step.consumed as u64;
             at.lines += step.lines;
             parts.bytes += step.consumed as u64;
+            self.bytes += step.consumed as u64;
             if last && text.start >= end {
                 return Ok(true);
             }
@@ -250,10 +283,25 @@ impl FileReader {
                 Ok(0) => text.end_of_file = true,
                 Ok(n) => text.filled += n,
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                // The disk is well, but what it gave cannot be unpacked, and never will be.
+                Err(e) if text.packed && e.raw_os_error().is_none() => {
+                    let reason = format!("the file cannot be unpacked from here on: {e}");
+                    text.broken = Some(reason);
+                    text.end_of_file = true;
+                }
                 Err(e) => return Err(EngineError::source(self.place(&at.split.file), e)),
             }
             return Ok(());
         }
+    }
+
+    /// Keeps note of a file of which nothing more can be read, or fails, as the table asks for.
+    fn bury_file(&mut self, position: String, reason: String) -> rialto_engine::Result<()> {
+        if self.on_error == OnError::Fail {
+            return Err(EngineError::source(position, reason));
+        }
+        self.dead.push(DeadLetter { position, reason, bytes: Vec::new() });
+        Ok(())
     }
 
     /// Keeps records that could not be decoded, or fails, as the table asks for.
@@ -314,19 +362,21 @@ fn skip_record(text: &mut TextContent, buffer: &[u8], at: &mut Resume) -> bool {
 /// Up to where the buffer may be decoded, and whether nothing of the split follows; `None` if the
 /// split is at its end.
 fn limit(text: &TextContent, buffer: &[u8], at: &Resume) -> Option<(usize, bool)> {
-    let Some(end) = at.split.end else { return Some((text.filled, text.end_of_file)) };
+    // A record that breaks off where the file cannot be unpacked any more is none.
+    let is_whole = text.end_of_file && text.broken.is_none();
+    let Some(end) = at.split.end else { return Some((text.filled, is_whole)) };
     if at.offset >= end {
         return None;
     }
     let inside = usize::try_from(end - at.offset).unwrap_or(usize::MAX);
     let waiting = &buffer[text.start..text.filled];
     if waiting.len() < inside {
-        return Some((text.filled, text.end_of_file));
+        return Some((text.filled, is_whole));
     }
     // The record that begins before the end is the last one, however far it goes.
     match memchr(b'\n', &waiting[inside - 1..]) {
         Some(index) => Some((text.start + inside + index, true)),
-        None if text.end_of_file => Some((text.filled, true)),
+        None if is_whole => Some((text.filled, true)),
         None => Some((text.filled, false)),
     }
 }
@@ -391,6 +441,14 @@ impl Reader for FileReader {
             true => Delta::insert_only(batch),
             false => Delta::weighted(batch, Int64Array::from(parts.weights)),
         }))
+    }
+
+    fn reads(&self) -> Option<String> {
+        self.open.as_ref().map(|open| self.place(&open.at.split.file))
+    }
+
+    fn bytes_read(&self) -> Option<u64> {
+        Some(self.bytes)
     }
 
     fn position(&self) -> Position {

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
 use arrow::datatypes::{DataType, SchemaRef};
+use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use super::ReadColumns;
@@ -32,11 +34,42 @@ pub(crate) struct ParquetFile {
     rest: Option<RecordBatch>,
 }
 
+/// Why a file gives no more rows.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// Its bytes are not what they should be: they will not get better.
+    Content(String),
+    /// It cannot be read, or it is not of the columns that are declared.
+    Refused(String),
+}
+
+impl Unreadable {
+    fn of_parquet(error: ParquetError) -> Self {
+        let text = format!("not a readable Parquet file: {error}");
+        let is_disk = |e: &(dyn std::error::Error + 'static)| {
+            e.downcast_ref::<std::io::Error>().is_some_and(|e| e.raw_os_error().is_some())
+        };
+        match &error {
+            ParquetError::External(inner) if is_disk(inner.as_ref()) => Self::Refused(text),
+            _ => Self::Content(text),
+        }
+    }
+
+    fn of_arrow(error: ArrowError) -> Self {
+        let text = format!("not a readable Parquet file: {error}");
+        match &error {
+            ArrowError::IoError(_, inner) if inner.raw_os_error().is_some() => Self::Refused(text),
+            _ => Self::Content(text),
+        }
+    }
+}
+
 impl ParquetFile {
     /// Opens a file behind its first `skip` rows, to read the wanted columns by their names.
-    pub fn open(path: &Path, columns: &ReadColumns, skip: u64) -> Result<Self, String> {
-        let text = |e: parquet::errors::ParquetError| format!("not a readable Parquet file: {e}");
-        let file = File::open(path).map_err(|e| e.to_string())?;
+    pub fn open(path: &Path, columns: &ReadColumns, skip: u64) -> Result<Self, Unreadable> {
+        let text = Unreadable::of_parquet;
+        let refused = |e: &dyn ToString| Unreadable::Refused(e.to_string());
+        let file = File::open(path).map_err(|e| refused(&e))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(text)?;
         let schema = columns.schema();
         let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
@@ -44,7 +77,7 @@ impl ParquetFile {
         let indices: Vec<usize> =
             names.iter().filter_map(|name| in_file.index_of(name).ok()).collect();
         let mask = ProjectionMask::roots(builder.parquet_schema(), indices);
-        let skip = usize::try_from(skip).map_err(|e| e.to_string())?;
+        let skip = usize::try_from(skip).map_err(|e| refused(&e))?;
         let reader = builder
             .with_projection(mask)
             .with_batch_size(BATCH_ROWS)
@@ -55,11 +88,14 @@ impl ParquetFile {
     }
 
     /// Up to `rows_max` rows, or `None` at the end.
-    pub fn next(&mut self, rows_max: usize) -> Result<Option<RecordBatch>, String> {
+    pub fn next(&mut self, rows_max: usize) -> Result<Option<RecordBatch>, Unreadable> {
         let batch = match self.rest.take() {
             Some(batch) => batch,
             None => match self.reader.next() {
-                Some(batch) => self.adapt(&batch.map_err(|e| e.to_string())?)?,
+                Some(batch) => {
+                    let batch = batch.map_err(Unreadable::of_arrow)?;
+                    self.adapt(&batch).map_err(Unreadable::Refused)?
+                }
                 None => return Ok(None),
             },
         };

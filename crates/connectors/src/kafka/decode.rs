@@ -1,5 +1,6 @@
 //! Messages into rows: keys and values through their formats, metadata beside them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -372,12 +373,16 @@ impl Rows {
         let mut ends = Vec::with_capacity(self.headers.len() + 1);
         ends.push(0);
         for row in &self.headers {
-            // Of several headers of one name a map can hold the last, as in Flink.
-            for (at, (name, value)) in row.iter().enumerate() {
-                if row[at + 1..].iter().any(|(later, _)| later == name) {
+            // Of several headers of one name a map can hold the last, as in Flink. Names that are
+            // no UTF-8 may become the same text.
+            let texts: Vec<_> = row.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
+            let last: HashMap<&str, usize> =
+                texts.iter().enumerate().map(|(at, name)| (name.as_ref(), at)).collect();
+            for (at, (_, value)) in row.iter().enumerate() {
+                if last.get(texts[at].as_ref()) != Some(&at) {
                     continue;
                 }
-                names.append_value(String::from_utf8_lossy(name));
+                names.append_value(&texts[at]);
                 values.append_option(value.as_deref());
             }
             ends.push(i32::try_from(names.len()).unwrap_or(i32::MAX));

@@ -11,6 +11,7 @@ use super::decode::{About, RowMaker};
 use super::hub::{Assigned, Hub, Resume};
 use super::native::Message;
 use super::options::OnError;
+use crate::shown::shown_partitions;
 
 /// So many messages are taken from a queue at once.
 const MESSAGES_MAX: usize = 4096;
@@ -32,6 +33,8 @@ pub(super) struct KafkaReader {
     /// The position before anything was read.
     sought: Position,
     dead: Vec<DeadLetter>,
+    /// How many bytes of keys and values it has read.
+    bytes: u64,
 }
 
 impl KafkaReader {
@@ -39,7 +42,8 @@ impl KafkaReader {
         let begun = !hub.is_in_order();
         let sought = Value::Object(Map::new());
         let (partitions, dead) = (Vec::new(), Vec::new());
-        Self { hub, index, rows, on_error, partitions, turn: 0, news: None, begun, sought, dead }
+        let (turn, news, bytes) = (0, None, 0);
+        Self { hub, index, rows, on_error, partitions, turn, news, begun, sought, dead, bytes }
     }
 
     /// Takes over partitions that were dealt to this reader since the last poll.
@@ -187,6 +191,7 @@ impl Reader for KafkaReader {
         if count > 0 {
             self.turn = (self.turn + 1) % count;
         }
+        self.bytes += bytes as u64;
         if bytes > 0 {
             let positions = self.partitions.iter().map(|p| (&p.topic, p.partition, p.next));
             self.hub.note(positions);
@@ -201,6 +206,15 @@ impl Reader for KafkaReader {
             return Ok(Poll::End);
         }
         Ok(Poll::Idle)
+    }
+
+    fn reads(&self) -> Option<String> {
+        let partitions = self.partitions.iter();
+        Some(shown_partitions(partitions.map(|p| format!("{}/{}", p.topic, p.partition))))
+    }
+
+    fn bytes_read(&self) -> Option<u64> {
+        Some(self.bytes)
     }
 
     /// `{topic: {partition: {"next": offset}}}`.

@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 
 use super::options::Offsets;
 use crate::format::{BadRecord, Decoder, ReadColumns};
+use crate::shown::shown_partitions;
 
 /// A poll that met only bad records comes back after so many bytes.
 const POLL_BYTES_MAX: usize = 64 << 20;
@@ -89,6 +90,8 @@ pub(super) struct RecordReader {
     settled: bool,
     /// It goes on where an earlier run stood.
     sought: bool,
+    /// How many bytes of records it has read.
+    bytes: u64,
 }
 
 impl RecordReader {
@@ -118,6 +121,7 @@ impl RecordReader {
             owners,
             settled: false,
             sought: false,
+            bytes: 0,
         }
     }
 
@@ -320,6 +324,7 @@ impl Reader for RecordReader {
                 break;
             }
             bytes += taken;
+            self.bytes += taken as u64;
         }
         if self.decoder.rows() > 0 {
             return self.take_rows().map(Poll::Rows);
@@ -329,6 +334,14 @@ impl Reader for RecordReader {
         }
         // Only records that were no rows: there may be more behind them.
         self.take_rows().map(Poll::Rows)
+    }
+
+    fn reads(&self) -> Option<String> {
+        Some(shown_partitions(self.next.keys().map(u32::to_string)))
+    }
+
+    fn bytes_read(&self) -> Option<u64> {
+        Some(self.bytes)
     }
 
     fn position(&self) -> Position {

@@ -19,6 +19,7 @@ use crate::expr::{evaluate, project};
 use crate::source::{DeadLetter, Poll, Reader, SourceInput, WatermarkStrategy};
 use crate::{Delta, EngineError, Result, Watermark};
 
+use super::gauges::ReaderFigures;
 use super::snapshot::ReaderProgress;
 
 /// Where one reader stands in event time.
@@ -32,6 +33,10 @@ struct ReaderTime {
     ended: bool,
     /// It reads beside the source.
     beside: bool,
+    /// How many rows it has given.
+    rows: u64,
+    /// The clock when it gave its last row, in epoch milliseconds.
+    last_row_ms: Option<i64>,
 }
 
 impl ReaderTime {
@@ -41,6 +46,8 @@ impl ReaderTime {
         idle: false,
         ended: false,
         beside: false,
+        rows: 0,
+        last_row_ms: None,
     };
 
     fn start(beside: bool) -> Self {
@@ -83,6 +90,24 @@ impl InputTable {
             let beside = times.iter().filter(|t| t.beside).count();
             ReaderCount { own: times.len() - beside, beside }
         })
+    }
+
+    /// How every source's own readers stand.
+    pub fn figures(&self) -> Vec<Vec<ReaderFigures>> {
+        let of = |time: &ReaderTime| ReaderFigures {
+            watermark: time.watermark.0,
+            started: time.started,
+            idle: time.idle,
+            ended: time.ended,
+            rows: time.rows,
+            last_row_ms: time.last_row_ms,
+            reads: None,
+            bytes: None,
+        };
+        let own = |times: &mut Vec<ReaderTime>| {
+            times.iter().filter(|t| !t.beside).map(of).collect::<Vec<_>>()
+        };
+        (0..self.times.len()).map(|source| self.with(source, own)).collect()
     }
 
     fn with<R>(&self, source: usize, f: impl FnOnce(&mut Vec<ReaderTime>) -> R) -> R {
@@ -213,12 +238,20 @@ impl ReaderInput {
     /// Makes the reader's new time known. Called once all of the step's polls have read the old
     /// times, so that what a row is judged against does not depend on the order of the polls.
     pub fn publish(&self, source: usize, table: &InputTable) {
-        table.with(source, |times| times[self.id] = self.time);
+        let started = self.time.started;
+        let last_row_ms = self.last_row_ms.filter(|_| started);
+        let time = ReaderTime { rows: self.rows, last_row_ms, ..self.time };
+        table.with(source, |times| times[self.id] = time);
+    }
+
+    /// What the reader reads, and how many bytes that were so far.
+    pub fn words(&self) -> (Option<String>, Option<u64>) {
+        (self.reader.reads(), self.reader.bytes_read())
     }
 
     /// Where the reader stands, for a checkpoint.
     pub fn progress(&self) -> ReaderProgress {
-        let ReaderTime { watermark, started, idle, ended, beside } = self.time;
+        let ReaderTime { watermark, started, idle, ended, beside, .. } = self.time;
         ReaderProgress {
             position: self.reader.position(),
             watermark: watermark.0,
@@ -242,7 +275,7 @@ impl ReaderInput {
             started: progress.iter().any(|p| p.started),
             idle: !progress.is_empty() && progress.iter().all(|p| p.idle),
             ended: !progress.is_empty() && progress.iter().all(|p| p.ended),
-            beside: self.time.beside,
+            ..self.time
         };
         self.last_row_ms = progress.iter().filter_map(|p| p.last_row_ms).max();
         self.rows = progress.iter().map(|p| p.rows).sum();

@@ -1,6 +1,7 @@
 //! Runs a circuit step by step, one worker a shard.
 
 mod exchange;
+mod gauges;
 mod input;
 mod snapshot;
 
@@ -15,9 +16,11 @@ use crate::circuit::{Circuit, CircuitSource};
 use crate::source::DeadLetter;
 use crate::{Deltas, EngineError, OutputId, Result, Watermark};
 
+pub use gauges::{Clock, Gauges, NodeFigures, NodeRole, ReaderFigures};
 pub use snapshot::{Progress as CircuitProgress, ReaderProgress, Restored, ShardState, Snapshot};
 
 use exchange::Mailbox;
+use gauges::Watch;
 use input::{InputTable, ReaderCount, ReaderInput};
 use worker::{StepCommand, Worker, WorkerCheckpoint, WorkerReport};
 
@@ -68,6 +71,7 @@ pub struct Executor {
     held: Arc<[bool]>,
     /// The step that has begun.
     begun: Option<StepCommand>,
+    gauges: Arc<Gauges>,
 }
 
 enum Mode {
@@ -104,17 +108,24 @@ struct WorkerThread {
 }
 
 impl Executor {
-    /// Builds every shard's instances and opens the sources.
+    /// Builds every shard's instances and opens the sources. How long nodes take is not measured.
     pub fn new(circuit: &Circuit, shards: usize) -> Result<Self> {
+        Self::watched(circuit, shards, || 0)
+    }
+
+    /// As [`Executor::new`], with a clock to measure by how long each node takes.
+    pub fn watched(circuit: &Circuit, shards: usize, clock: Clock) -> Result<Self> {
         let shards = shards.max(1);
         let barrier = Arc::new(Barrier::new(shards));
         let mailboxes = Mailbox::for_circuit(circuit, shards);
         let (mut readers, counts) = open_readers(circuit, shards)?;
         let table = Arc::new(InputTable::new(circuit, &counts));
+        let gauges = Arc::new(Gauges::new(circuit, shards, &table));
         let mut workers = Vec::with_capacity(shards);
         for (shard, readers) in readers.drain(..).enumerate() {
             let shared = (Arc::clone(&table), Arc::clone(&barrier), mailboxes.clone());
-            workers.push(Worker::new(circuit, shard, shards, readers, shared)?);
+            let watch = Watch::new(gauges.shard(shard), clock);
+            workers.push(Worker::new(circuit, shard, shards, readers, shared, watch)?);
         }
         let mode = match workers.pop() {
             Some(worker) if workers.is_empty() => Mode::Inline(Box::new(worker)),
@@ -132,6 +143,7 @@ impl Executor {
             feeding: circuit.sources_of_outputs(),
             held: circuit.sources.iter().map(|_| false).collect(),
             begun: None,
+            gauges,
         })
     }
 
@@ -169,6 +181,11 @@ impl Executor {
     /// Whether a step has begun that is not finished.
     pub fn is_stepping(&self) -> bool {
         self.begun.is_some()
+    }
+
+    /// What the circuit tells of itself, also while it is in a step.
+    pub fn gauges(&self) -> &Arc<Gauges> {
+        &self.gauges
     }
 
     /// How many shards there are.

@@ -7,9 +7,10 @@ use crate::circuit::{Circuit, NodeKind, Partitioning};
 use crate::operator::StepContext;
 use crate::source::DeadLetter;
 use crate::state::{StatePart, StateReader, StateWriter, TableImage};
-use crate::{Deltas, EngineError, NodeId, Operator, Progress, Result, Watermark};
+use crate::{Delta, Deltas, EngineError, NodeId, Operator, Progress, Result, Watermark};
 
 use super::exchange::{Mailbox, partition, without_empty};
+use super::gauges::Watch;
 use super::input::{InputTable, ReaderInput};
 use super::snapshot::{ReaderProgress, Restored};
 
@@ -57,6 +58,9 @@ pub(super) struct Worker {
     watermarks: Vec<Watermark>,
     /// The same when the step began.
     watermarks_before: Vec<Watermark>,
+    watch: Watch,
+    /// The node of each source.
+    source_nodes: Vec<usize>,
 }
 
 struct WorkerNode {
@@ -82,11 +86,16 @@ impl Worker {
         shards: usize,
         readers: Vec<Vec<ReaderInput>>,
         (table, barrier, mailboxes): Shared,
+        watch: Watch,
     ) -> Result<Self> {
         let mut nodes: Vec<WorkerNode> = Vec::with_capacity(circuit.nodes.len());
+        let mut source_nodes = vec![0; circuit.sources.len()];
         for (node, mailbox) in circuit.nodes.iter().zip(mailboxes) {
             let work = match (&node.kind, mailbox) {
-                (NodeKind::Source(id), _) => Work::Source(id.0),
+                (NodeKind::Source(id), _) => {
+                    source_nodes[id.0] = nodes.len();
+                    Work::Source(id.0)
+                }
                 (NodeKind::Operator(make), _) => Work::Operator(make()?),
                 (NodeKind::Exchange(p), Some(mailbox)) => Work::Exchange(p.clone(), mailbox),
                 (NodeKind::Exchange(_), None) => {
@@ -114,6 +123,8 @@ impl Worker {
             outputs,
             watermarks,
             watermarks_before,
+            watch,
+            source_nodes,
         })
     }
 
@@ -127,6 +138,7 @@ impl Worker {
         let mut report = WorkerReport::default();
         report.outputs.resize_with(self.outputs, Vec::new);
         report.source_rows.resize(self.readers.len(), 0);
+        self.watch.begin();
         self.watermarks_before.copy_from_slice(&self.watermarks);
         let polled = self.poll(command, &mut report);
         let mut values: Vec<Option<Deltas>> = vec![None; self.nodes.len()];
@@ -144,10 +156,24 @@ impl Worker {
                 })
                 .collect();
             let value = self.run_node(id, inputs, &mut source_rows, command, &mut report);
+            self.watch.node(id, value.iter().map(Delta::num_rows).sum());
             values[id] = Some(value);
+        }
+        if self.watch.end() {
+            self.look();
         }
         report.ended = self.table.ended();
         report
+    }
+
+    /// Notes how large the states are, and what is read.
+    fn look(&self) {
+        for (id, node) in self.nodes.iter().enumerate() {
+            if let Work::Operator(operator) = &node.work {
+                self.watch.state(id, operator.as_ref());
+            }
+        }
+        self.watch.readers(&self.readers);
     }
 
     /// This shard's part of a checkpoint.
@@ -218,6 +244,7 @@ impl Worker {
                 let letters = reader.take_dead_letters();
                 report.dead_letters.extend(letters.into_iter().map(|l| (source, l)));
             }
+            self.watch.node(self.source_nodes[source], 0);
         }
         self.meet();
         for (source, readers) in self.readers.iter().enumerate() {
@@ -228,9 +255,9 @@ impl Worker {
     }
 
     /// Waits until all shards are here.
-    fn meet(&self) {
+    fn meet(&mut self) {
         if self.shards > 1 {
-            self.barrier.wait();
+            self.watch.wait(|| drop(self.barrier.wait()));
         }
     }
 
@@ -296,7 +323,7 @@ impl Worker {
                 for (to, part) in parts.into_iter().enumerate() {
                     mailbox.put(shard, to, part);
                 }
-                self.barrier.wait();
+                self.watch.wait(|| drop(self.barrier.wait()));
                 (error.map_or_else(|| Ok(mailbox.take(shard)), Err), after[0])
             }
             Work::Operator(operator) => {

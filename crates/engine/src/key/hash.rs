@@ -35,6 +35,12 @@ fn mix_bytes(mut hash: u64, bytes: &[u8]) -> u64 {
     mix(hash, u64::from_le_bytes(last) ^ ((bytes.len() as u64) << 56))
 }
 
+/// The hash of some bytes: of a row as it is encoded, say.
+#[inline]
+pub fn hash_bytes(bytes: &[u8]) -> u64 {
+    mix_bytes(SEED, bytes)
+}
+
 /// One hash a row over all `columns`, into `hashes` (cleared first). Without columns every row has
 /// the same hash.
 pub fn hash_columns(columns: &[ArrayRef], rows: usize, hashes: &mut Vec<u64>) -> Result<()> {

@@ -4,5 +4,5 @@ mod hash;
 mod packed;
 mod table;
 
-pub use hash::{hash_columns, shard_of};
+pub use hash::{hash_bytes, hash_columns, shard_of};
 pub use table::{KeyTable, NO_SLOT};

@@ -15,6 +15,7 @@ use super::hash::hash_columns;
 use super::packed::{pack, unpack, words_of};
 use crate::Result;
 use crate::state::{Input, Persist, StateReader, put_bytes};
+use crate::store::held;
 
 /// The answer of a look-up that found nothing.
 pub const NO_SLOT: u32 = u32::MAX;
@@ -65,6 +66,18 @@ impl KeyTable {
     /// Whether there is no key.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// The memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        let store = match &self.store {
+            Store::Packed1(s) => held(&s.keys),
+            Store::Packed2(s) => held(&s.keys),
+            Store::Packed4(s) => held(&s.keys),
+            Store::Packed8(s) => held(&s.keys),
+            Store::Bytes(s) => held(&s.keys) + s.key_bytes,
+        };
+        store + self.slots.allocation_size() + held(&self.hashes) + held(&self.free)
     }
 
     /// One more than the greatest slot ever given out: how long a state vector must be.
@@ -147,7 +160,10 @@ impl KeyTable {
             Store::Packed2(s) => s.keys.clear(),
             Store::Packed4(s) => s.keys.clear(),
             Store::Packed8(s) => s.keys.clear(),
-            Store::Bytes(s) => s.keys.clear(),
+            Store::Bytes(s) => {
+                s.keys.clear();
+                s.key_bytes = 0;
+            }
         }
     }
 
@@ -228,6 +244,7 @@ impl KeyTable {
             Store::Bytes(s) => {
                 let key = Box::<[u8]>::get(input)?;
                 if keep {
+                    s.key_bytes += key.len();
                     put_at(&mut s.keys, slot, key);
                 }
             }
@@ -342,7 +359,8 @@ impl Store {
 
     fn release(&mut self, slot: u32) {
         if let Self::Bytes(bytes) = self {
-            bytes.keys[slot as usize] = Box::default();
+            let key = std::mem::take(&mut bytes.keys[slot as usize]);
+            bytes.key_bytes -= key.len();
         }
     }
 }
@@ -403,6 +421,8 @@ impl<const N: usize> KeyStore for Packed<N> {
 #[derive(Debug)]
 struct Bytes {
     keys: Vec<Box<[u8]>>,
+    /// The length of all keys.
+    key_bytes: usize,
     converter: Option<RowConverter>,
 }
 
@@ -431,7 +451,7 @@ impl Bytes {
         let plain = matches!(types, [DataType::Utf8 | DataType::Binary]);
         let fields = types.iter().cloned().map(SortField::new).collect();
         let converter = if plain { None } else { Some(RowConverter::new(fields)?) };
-        Ok(Self { keys: Vec::new(), converter })
+        Ok(Self { keys: Vec::new(), key_bytes: 0, converter })
     }
 
     fn batch<'a>(&self, columns: &'a [ArrayRef]) -> Result<ByteRows<'a>> {
@@ -482,6 +502,7 @@ impl KeyStore for Bytes {
             key.extend_from_slice(bytes);
         }
         let key = key.into_boxed_slice();
+        self.key_bytes += key.len();
         if slot as usize == self.keys.len() {
             self.keys.push(key);
         } else {

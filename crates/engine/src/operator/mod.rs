@@ -88,6 +88,13 @@ pub trait Operator: Send {
         0
     }
 
+    /// How much memory that is, in bytes: the columns, tables and vectors that it lies in, by their
+    /// capacity. What is kept in small pieces (values under `MIN` and the like where rows are taken
+    /// back, ordered partitions) is not walked for it, and not counted. Cheap: asked once a second.
+    fn state_bytes(&self) -> usize {
+        0
+    }
+
     /// Writes what has changed since the last checkpoint; everything, the first time. Called
     /// between two steps. Not provided: an operator that keeps nothing says so.
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()>;

@@ -15,6 +15,7 @@ use arrow_row::{RowConverter, SortField};
 use crate::expr::record_batch;
 use crate::key::KeyTable;
 use crate::state::{Changed, Dirty, Input, SlotMap, StateReader, StateWriter, put_bytes};
+use crate::store::held;
 use crate::{Delta, Result};
 
 /// No row: gathers as null where that is allowed.
@@ -68,6 +69,16 @@ impl RowStore {
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
         self.locations.len() - self.free_ids.len()
+    }
+
+    /// About how much memory the rows take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let columns = self.chunks.iter().flatten().flat_map(|chunk| &chunk.columns);
+        let rows = columns.map(|column| {
+            let data = column.to_data();
+            data.get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+        });
+        rows.sum::<usize>() + held(&self.locations) * 2 + held(&self.free_ids)
     }
 
     /// Keeps the rows of `batch`; their ids are appended to `ids`, in order.

@@ -36,6 +36,7 @@ use super::rows::{RowStore, load_partitions, save_partitions, take_rows, widen};
 use super::window_assign::{window_columns, window_schema};
 use crate::key::KeyTable;
 use crate::state::{Dirty, Persist, StateReader, StateWriter};
+use crate::store::held;
 use crate::{Delta, Deltas, EngineError, LocalZone, Operator, Result, StepContext, Watermark};
 
 /// What a session is.
@@ -413,6 +414,10 @@ impl Operator for SessionWindow {
 
     fn state_rows(&self) -> usize {
         self.store.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.keys.bytes() + self.contents.bytes() + self.store.bytes() + held(&self.counts)
     }
 
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {

@@ -22,6 +22,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use crate::expr::record_batch;
 use crate::key::KeyTable;
 use crate::state::{Changed, Dirty, Persist, StateReader, StateWriter};
+use crate::store::held;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext};
 
 /// How often a row is in the answer, given how often it is in the inputs.
@@ -180,6 +181,10 @@ impl Operator for SetOperation {
 
     fn state_rows(&self) -> usize {
         self.keys.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.keys.bytes() + held(&self.counts) + held(&self.marks)
     }
 
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The rows of each key, as linked lists in plain vectors.
 
-use super::NO_ROW;
+use super::{NO_ROW, held};
 
 /// From a key's slot (see [`crate::key::KeyTable`]) to the ids of its rows, newest first.
 #[derive(Debug)]
@@ -91,6 +91,11 @@ impl Chains {
             self.next[before as usize] = after;
         }
         self.next[row as usize] = NO_ROW;
+    }
+
+    /// The memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        held(&self.heads) + held(&self.next) + self.previous.as_ref().map_or(0, held)
     }
 
     /// Forgets all rows.

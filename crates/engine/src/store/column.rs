@@ -14,6 +14,7 @@ use arrow_row::{RowConverter, SortField};
 use super::NO_ROW;
 use super::bits::Bits;
 use super::bytes::ByteColumn;
+use super::held;
 use crate::state::{Input, Persist, put_bytes};
 use crate::{EngineError, Result};
 
@@ -321,9 +322,6 @@ impl Column {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        fn held<T>(values: &Vec<T>) -> usize {
-            values.capacity() * size_of::<T>()
-        }
         let values = each_fixed!(&self.values, v => held(v),
             Values::Null(_) => 0,
             Values::Bytes(v) | Values::Rows(_, v) => v.bytes(),

@@ -3,6 +3,7 @@
 use hashbrown::HashTable;
 
 use super::RowStore;
+use super::held;
 
 /// A set of rows of a [`RowStore`] by value: the hash of each row, and its owner's slot.
 ///
@@ -15,6 +16,11 @@ pub struct RowLookup {
 }
 
 impl RowLookup {
+    /// The memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.table.allocation_size() + held(&self.hashes)
+    }
+
     /// An empty set.
     pub fn new() -> Self {
         Self::default()

@@ -23,5 +23,10 @@ pub use lookup::RowLookup;
 pub use rows::RowStore;
 pub use times::times_ms;
 
+/// The memory that a vector holds, in bytes.
+pub(crate) fn held<T>(values: &Vec<T>) -> usize {
+    values.capacity() * size_of::<T>()
+}
+
 /// The id of no row: gathers as null.
 pub const NO_ROW: u32 = u32::MAX;

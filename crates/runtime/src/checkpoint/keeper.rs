@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use rialto_engine::executor::Executor;
+use rialto_engine::executor::{Executor, ShardState};
 use rialto_engine::state::StateWriter;
 use rialto_engine::view::View;
-use rialto_engine::{Circuit, Delta, EngineError, NodeInfo, Result};
+use rialto_engine::{Circuit, Delta, Digest, EngineError, NodeInfo, Result};
 
 use super::fit::Fit;
-use super::manifest::{Manifest, Node, OutputState, PendingEpoch};
+use super::manifest::{Cut, Cuts, Manifest, Node, OutputState, PendingEpoch};
 use super::store::{CheckpointError, CheckpointStore, Found, object_name};
 use super::writer::{Taken, Writer};
 use super::{CheckpointOptions, Resumed};
 use crate::crash::crash_at;
 use crate::delivery::Outlet;
 use crate::job::{Summary, now_ms};
-use crate::operations::{Figures, ReaderFigures, TakenFigures};
+use crate::operations::{Figures, TakenFigures};
 use crate::output::{JobOutput, Target};
 
 /// What a job is, as far as its checkpoints must know.
@@ -67,6 +67,10 @@ pub(crate) struct Keeper {
     asked: u64,
     /// The rows of the outputs that no sink takes.
     views: Vec<Option<View>>,
+    /// The digests of the other outputs; none where it is not known what was written before.
+    digests: Vec<Option<Digest>>,
+    hashes: Vec<u64>,
+    cuts: Cuts,
 }
 
 impl Keeper {
@@ -85,6 +89,7 @@ impl Keeper {
             Target::Sink(_) => Ok(None),
         };
         let mut views = outputs.iter().map(view).collect::<Result<Vec<_>>>()?;
+        let mut digests = vec![Some(Digest::default()); outputs.len()];
         // To begin anew here would lose what is there, and write to the sinks again.
         if found.manifest.is_none() && !found.broken.is_empty() {
             let all = found.broken.join("; ");
@@ -112,6 +117,7 @@ impl Keeper {
                         view.restore(part, same)?;
                     }
                 }
+                give_digests(&manifest, &loaded.views, &fit, &mut views, &mut digests)?;
                 crash_at("recover");
                 recover(outputs, &fit, manifest.epoch, loaded.prepared, loaded.pending)?;
                 crash_at("recovered");
@@ -125,8 +131,19 @@ impl Keeper {
         let writer = writer.map_err(|e| CheckpointError::Broken(e.to_string()))?;
         let (epoch_before, rows) = (resumed.epoch, resumed.summary.rows);
         identity.figures.keeps(options.interval, epoch_before, rows, now_ms());
-        let taken = Instant::now();
-        let keeper = Self { writer, options, identity, epoch, taken, asked: 0, views };
+        let (hashes, cuts) = (Vec::new(), Cuts::default());
+        let keeper = Self {
+            writer,
+            options,
+            identity,
+            epoch,
+            taken: Instant::now(),
+            asked: 0,
+            views,
+            digests,
+            hashes,
+            cuts,
+        };
         Ok((keeper, resumed))
     }
 
@@ -142,6 +159,27 @@ impl Keeper {
         match &mut self.views[output] {
             Some(view) => view.apply(delta),
             None => Ok(()),
+        }
+    }
+
+    /// Takes in what a sink is given.
+    pub fn wrote(&mut self, output: usize, delta: &Delta) -> Result<()> {
+        match self.digests.get_mut(output) {
+            Some(Some(digest)) => digest.add_delta(delta, &mut self.hashes),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes what a step took in.
+    pub fn stepped(&mut self, cut: Cut) {
+        self.cuts.add(cut);
+    }
+
+    /// The digest of all changes of an output.
+    fn digest(&self, output: usize) -> Option<Digest> {
+        match self.views.get(output).and_then(Option::as_ref) {
+            Some(view) => Some(view.digest()),
+            None => self.digests.get(output).copied().flatten(),
         }
     }
 
@@ -189,6 +227,7 @@ impl Keeper {
                 name: output.name.clone(),
                 identity: output.identity.clone(),
                 generation: output.generation,
+                digest: self.digest(at).filter(|_| output.output.is_some()),
                 ..OutputState::default()
             };
             if let Target::Sink(outlet) = &mut output.target {
@@ -214,13 +253,13 @@ impl Keeper {
             state: Vec::new(),
             views: Vec::new(),
             outputs: states,
+            cuts: std::mem::take(&mut self.cuts),
         };
         self.identity.figures.taken(TakenFigures {
             epoch: self.epoch,
             taken_ms: clock_ms,
             pause_us: manifest.pause_us,
             changed_bytes,
-            readers: ReaderFigures::all(&manifest.progress),
             asked: self.asked,
         });
         crash_at("taken");
@@ -244,6 +283,27 @@ impl Keeper {
         }
         Ok(())
     }
+}
+
+/// Has the digests of the outputs go on from those of a checkpoint.
+fn give_digests(
+    manifest: &Manifest,
+    rows: &ShardState,
+    fit: &Fit,
+    views: &mut [Option<View>],
+    digests: &mut [Option<Digest>],
+) -> Result<()> {
+    for (at, old) in fit.views.iter().enumerate() {
+        let Some(old) = *old else { continue };
+        let kept = manifest.outputs[old].digest;
+        digests[at] = kept;
+        if let Some(view) = &mut views[at] {
+            // Without one it begins with the rows that there are.
+            let rows = || rows.node(old).map_or(Ok(Digest::default()), View::digest_of);
+            view.set_digest(kept.map_or_else(rows, Ok)?);
+        }
+    }
+    Ok(())
 }
 
 /// Has the sinks go on from a checkpoint.

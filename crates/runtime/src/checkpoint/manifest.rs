@@ -1,5 +1,8 @@
 //! One checkpoint as it is written.
 
+use std::collections::VecDeque;
+
+use rialto_engine::Digest;
 use rialto_engine::executor::CircuitProgress;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +39,9 @@ pub struct Manifest {
     pub views: Vec<String>,
     /// The outputs, in order.
     pub outputs: Vec<OutputState>,
+    /// How the input since the last checkpoint was cut into steps.
+    #[serde(default)]
+    pub cuts: Cuts,
 }
 
 impl Manifest {
@@ -69,9 +75,46 @@ pub struct OutputState {
     /// The object with what the sink needs to commit this epoch; none for a view, and for a sink
     /// that delivers beside the job.
     pub prepared: Option<String>,
+    /// Of all its changes so far; none where an earlier Rialto began to write it.
+    #[serde(default)]
+    pub digest: Option<Digest>,
     /// What was not known to be delivered, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<PendingEpoch>,
+}
+
+/// So many cuts are kept of a checkpoint.
+const CUTS_MAX: usize = 128;
+
+/// The steps with rows since a checkpoint, the last ones of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cuts {
+    /// How many earlier ones are left out.
+    pub left_out: u64,
+    /// The steps, in order.
+    pub steps: VecDeque<Cut>,
+}
+
+/// What a step took in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// The number of the step.
+    pub step: u64,
+    /// The step's clock, in epoch milliseconds.
+    pub clock_ms: i64,
+    /// How many rows each source gave.
+    pub rows: Vec<u64>,
+}
+
+impl Cuts {
+    /// Notes a step.
+    pub fn add(&mut self, cut: Cut) {
+        if self.steps.len() == CUTS_MAX {
+            self.steps.pop_front();
+            self.left_out += 1;
+        }
+        self.steps.push_back(cut);
+    }
 }
 
 /// An epoch that a sink had not delivered when a checkpoint was taken.

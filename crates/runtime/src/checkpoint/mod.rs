@@ -26,7 +26,7 @@ mod writer;
 
 pub use change::{Change, ChangedInserts, Fate, Outline, OutputChange, Step};
 pub(crate) use keeper::{Identity, Keeper};
-pub use manifest::{Manifest, Node, OutputState, PendingEpoch};
+pub use manifest::{Cut, Cuts, Manifest, Node, OutputState, PendingEpoch};
 pub use store::{CheckpointError, CheckpointStore, Found};
 
 use crate::job::Summary;

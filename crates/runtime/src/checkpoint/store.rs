@@ -10,8 +10,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rialto_engine::EngineError;
 use rialto_engine::executor::{Restored, ShardState};
+use rialto_engine::view::View;
+use rialto_engine::{Digest, EngineError};
 use rialto_storage::frame::{self, Kind};
 use rialto_storage::{Storage, StorageError};
 
@@ -145,6 +146,22 @@ impl CheckpointStore {
             bytes += self.read(name)?.len() as u64;
         }
         Ok((objects.len(), bytes))
+    }
+
+    /// The outputs of a checkpoint whose rows are not what their changes come to: for each its
+    /// name, the digest of the changes and that of the rows.
+    pub fn misfits(&self, epoch: u64) -> Result<Vec<(String, Digest, Digest)>> {
+        let manifest = self.manifest(epoch)?;
+        let views = self.state(&manifest.views)?;
+        let mut misfits = Vec::new();
+        for (at, output) in manifest.outputs.iter().enumerate() {
+            let (Some(digest), Some(part)) = (output.digest, views.node(at)) else { continue };
+            let rows = View::digest_of(part)?;
+            if rows != digest {
+                misfits.push((output.name.clone(), digest, rows));
+            }
+        }
+        Ok(misfits)
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>> {

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use rialto_engine::executor::CircuitProgress;
-use rialto_engine::state::{Persist, TableImage};
+use rialto_engine::state::{Persist, StateWriter, TableImage};
+use rialto_engine::view::View;
+use rialto_engine::{Delta, Digest};
 use rialto_storage::testing::{CrashFiles, WAYS_TO_END};
 use rialto_storage::{Files, LocalStorage};
 
-use super::manifest::{Manifest, OutputState};
+use super::manifest::{Cuts, Manifest, OutputState};
 use super::store::{CheckpointStore, object_name};
 use super::writer::{Chains, Taken};
 use crate::job::Summary;
@@ -49,6 +52,7 @@ fn taken(epoch: u64) -> Taken {
             prepared: Some(object.clone()),
             ..OutputState::default()
         }],
+        cuts: Cuts::default(),
     };
     let prepared = vec![(object, Arc::new(epoch.to_string().into_bytes()))];
     Taken { manifest, shards: vec![vec![(3, vec![image])]], views: vec![], prepared }
@@ -137,4 +141,35 @@ fn a_power_cut_between_two_checkpoints_loses_none() {
             check(&files, (last, last), &format!("a cut behind {last}, seed {seed}"));
         }
     }
+}
+
+/// A view of two rows as a checkpoint of it, and the digest of its changes.
+fn view_of(rows: &[i64]) -> (Vec<TableImage>, Digest) {
+    let column: ArrayRef = Arc::new(Int64Array::from(rows.to_vec()));
+    let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
+    let mut view = View::new(batch.schema()).unwrap();
+    view.apply(&Delta::insert_only(batch)).unwrap();
+    let mut writer = StateWriter::new();
+    view.checkpoint(&mut writer).unwrap();
+    (writer.finish(), view.digest())
+}
+
+#[test]
+fn rows_that_are_not_what_their_changes_come_to_are_found() {
+    let files = Arc::new(CrashFiles::new());
+    let store = open(&files).unwrap();
+    let mut chains = Chains::new(store.clone(), 3, None);
+    let (right, digest) = view_of(&[1, 2, 2]);
+    let (wrong, other) = view_of(&[1, 2]);
+    assert_ne!(digest, other);
+    for (epoch, rows) in [(1, right), (2, wrong)] {
+        let mut taken = taken(epoch);
+        taken.manifest.outputs[0].digest = Some(digest);
+        // What comes later adds to what is there: written whole, it is all that is there.
+        let rows = rows.into_iter().map(|table| TableImage { full: true, ..table });
+        taken.views = vec![(0, rows.collect())];
+        chains.write(taken).unwrap();
+    }
+    assert_eq!(store.misfits(1).unwrap(), vec![]);
+    assert_eq!(store.misfits(2).unwrap(), vec![("sink".to_owned(), digest, other)]);
 }

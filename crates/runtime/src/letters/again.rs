@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow::compute::cast;
 use arrow::datatypes::{Field, SchemaRef};
 use rialto_connectors::{Environment, TableSpec};
 use rialto_engine::{DeadLetter, Delta, EngineError, Poll, Position, Reader, Result, Source};
@@ -79,7 +80,8 @@ pub(crate) struct WithAgain {
 struct Again {
     letters: Letters,
     spec: TableSpec,
-    metadata: Vec<Field>,
+    /// The columns beside a record, by the connector's keys.
+    metadata: Vec<(String, Field)>,
     schema: SchemaRef,
     /// Formats may read files of the project.
     environment: Environment,
@@ -98,7 +100,7 @@ impl WithAgain {
             Ok(again) => {
                 about.format = again.option("format").map(str::to_owned);
                 about.edited_only = edited_only(spec);
-                let metadata = spec.metadata.iter().map(|(_, field)| field.clone()).collect();
+                let metadata = spec.metadata.clone();
                 Some(Again { letters, spec: again, metadata, schema: own.schema(), environment })
             }
             Err(reason) => {
@@ -205,6 +207,8 @@ impl Again {
             place: None,
             dead: Vec::new(),
             metadata: self.metadata.clone(),
+            folder: self.environment.base_dir.clone(),
+            position: None,
             schema: Arc::clone(&self.schema),
         };
         // A run that goes on from a checkpoint seeks; one that begins anew does not take again what
@@ -229,7 +233,11 @@ struct AgainReader {
     looked: Option<Instant>,
     place: Option<String>,
     dead: Vec<DeadLetter>,
-    metadata: Vec<Field>,
+    metadata: Vec<(String, Field)>,
+    /// What paths are relative to.
+    folder: PathBuf,
+    /// Where the last record was found first.
+    position: Option<String>,
     schema: SchemaRef,
 }
 
@@ -282,6 +290,7 @@ impl AgainReader {
         for offset in self.next..end {
             let (key, record) = self.record(offset)?;
             self.place = Some(again_position(&key.id));
+            self.position.clone_from(&key.position);
             if let Some(letter) = refused.get(&offset) {
                 let position = again_position(&key.id);
                 self.dead.push(DeadLetter { position, ..letter.clone() });
@@ -293,18 +302,52 @@ impl AgainReader {
         Ok(())
     }
 
-    /// The rows with the columns that are beside a record, which are not known any more.
+    /// The rows with the columns that are beside a record: those of the place where it was found
+    /// first, as far as that tells them.
     fn with_metadata(&self, rows: Delta) -> Result<Delta> {
         if self.metadata.is_empty() {
             return Ok(rows);
         }
         let mut columns: Vec<ArrayRef> = rows.batch().columns().to_vec();
-        let nulls = self.metadata.iter().map(|f| new_null_array(f.data_type(), rows.num_rows()));
-        columns.extend(nulls);
+        let position = self.position.as_deref().unwrap_or_default();
+        for (key, field) in &self.metadata {
+            let known = known_of(position, key, &self.folder);
+            let text = StringArray::from_iter(std::iter::repeat_n(known, rows.num_rows()));
+            columns.push(cast(&text, field.data_type()).or_else(|_| {
+                Ok::<ArrayRef, EngineError>(new_null_array(field.data_type(), rows.num_rows()))
+            })?);
+        }
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         let schema = Arc::clone(&self.schema);
         let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
         Ok(rows.with_batch(batch))
+    }
+}
+
+/// What the position of a record says of a metadata column: `topic/partition/offset` of Kafka,
+/// `table partition P offset O` of a log, `path:line` or `path@byte` of a file.
+fn known_of(position: &str, key: &str, folder: &Path) -> Option<String> {
+    let number = |text: &str| text.parse::<u64>().is_ok();
+    let mut parts = position.rsplitn(3, '/');
+    let kafka = match (parts.next(), parts.next(), parts.next()) {
+        (Some(offset), Some(partition), Some(topic)) if number(offset) && number(partition) => {
+            Some((Some(topic), partition, offset))
+        }
+        _ => None,
+    };
+    let log = position.rsplit_once(" offset ").and_then(|(before, offset)| {
+        let (_, partition) = before.rsplit_once(" partition ")?;
+        (number(offset) && number(partition)).then_some((None, partition, offset))
+    });
+    let file = position.rsplit_once([':', '@']).filter(|(_, place)| number(place));
+    let path = || file.map(|(path, _)| folder.join(path));
+    match (key, log.or(kafka)) {
+        ("topic", Some((topic, ..))) => topic.map(str::to_owned),
+        ("partition", Some((_, partition, _))) => Some(partition.to_owned()),
+        ("offset", Some((.., offset))) => Some(offset.to_owned()),
+        ("file.path", _) => path().map(|path| path.display().to_string()),
+        ("file.name", _) => Some(path()?.file_name()?.to_string_lossy().into_owned()),
+        _ => None,
     }
 }
 
@@ -363,5 +406,28 @@ impl AgainReader {
         let all: Vec<usize> = (0..self.schema.fields().len() - self.metadata.len()).collect();
         let schema = Arc::new(self.schema.project(&all)?);
         Ok(Delta::insert_only(RecordBatch::new_empty(schema)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_says_what_was_beside_the_record() {
+        let of = |position: &str, key: &str| known_of(position, key, Path::new("/shop"));
+        let is = |text: &str| Some(text.to_owned());
+        assert_eq!(of("shop/eu/3/17", "topic"), is("shop/eu"));
+        assert_eq!(of("sales/3/17", "partition"), is("3"));
+        assert_eq!(of("sales/3/17", "offset"), is("17"));
+        assert_eq!(of("my table partition 1 offset 40", "offset"), is("40"));
+        assert_eq!(of("my table partition 1 offset 40", "partition"), is("1"));
+        assert_eq!(of("my table partition 1 offset 40", "topic"), None);
+        assert_eq!(of("in/a.json:3", "file.name"), is("a.json"));
+        assert_eq!(of("in/a.json@90", "file.path"), is("/shop/in/a.json"));
+        for (position, key) in [("", "offset"), ("in/a.json:3", "offset"), ("s/3/17", "timestamp")]
+        {
+            assert_eq!(of(position, key), None);
+        }
     }
 }

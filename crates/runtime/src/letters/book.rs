@@ -106,6 +106,8 @@ pub struct TableLetters {
     pub table: String,
     /// The letters, in the order in which they were first refused.
     pub letters: Vec<Letter>,
+    /// Where each of them is, by its id.
+    places: HashMap<String, usize>,
     folder: PathBuf,
     about: About,
 }
@@ -215,7 +217,8 @@ impl Book {
                     }
                 };
                 let (id, attempts) = (letter.id.clone(), letter.attempts);
-                let key = json!(AgainKey { id, attempts, at: now_ms }).to_string();
+                let position = Some(letter.position.clone());
+                let key = json!(AgainKey { id, attempts, at: now_ms, position }).to_string();
                 batch.records.entry(0).or_default().push(Some(key.as_bytes()), 0, &record);
             }
             now.append(&log, batch)?;
@@ -261,6 +264,8 @@ struct Fold {
     run: i64,
     /// The last of its records that a step has taken.
     taken: Option<i64>,
+    /// It is known what was refused.
+    is_known: bool,
 }
 
 impl TableLetters {
@@ -297,8 +302,9 @@ impl TableLetters {
             }
         };
         each_record(&folder.join("discarded"), see).map_err(failed)?;
-        let letters = folds.into_iter().map(|fold| {
-            let Fold { mut letter, taken, run: of } = fold;
+        // Of some retention has deleted what was refused, and left what became of it.
+        let letters = folds.into_iter().filter(|fold| fold.is_known).map(|fold| {
+            let Fold { mut letter, taken, run: of, .. } = fold;
             if sent.get(&letter.id).is_some_and(|&offset| taken.is_none_or(|t| t < offset)) {
                 letter.status = Status::Waiting;
             }
@@ -310,12 +316,14 @@ impl TableLetters {
             letter.is_earlier = run.is_some_and(|run| of < run);
             letter
         });
-        Ok(Self { letters: letters.collect(), table, folder: folder.to_owned(), about })
+        let letters: Vec<Letter> = letters.collect();
+        let places = letters.iter().enumerate().map(|(at, l)| (l.id.clone(), at)).collect();
+        Ok(Self { letters, places, table, folder: folder.to_owned(), about })
     }
 
     /// A letter about which nothing has been decided.
     fn open_letter(&self, id: &str) -> Result<&Letter> {
-        let letter = self.letters.iter().find(|l| l.id == id);
+        let letter = self.places.get(id).map(|&at| &self.letters[at]);
         let letter =
             letter.ok_or_else(|| BookError::Refused(format!("there is no letter {id}")))?;
         match letter.status {
@@ -388,7 +396,7 @@ impl Fold {
             is_row: false,
             is_earlier: false,
         };
-        Self { letter, run: first.run, taken: None }
+        Self { letter, run: first.run, taken: None, is_known: false }
     }
 
     fn see(&mut self, event: Event) {
@@ -400,6 +408,7 @@ impl Fold {
         match event.event {
             What::Redriven => letter.status = Status::Redriven,
             What::Refused => {
+                self.is_known = true;
                 letter.status = Status::Open;
                 letter.reason = event.reason.unwrap_or_default();
                 letter.is_row = event.form == Some(Form::Row);

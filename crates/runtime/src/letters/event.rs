@@ -13,6 +13,13 @@ use rialto_engine::{DeadLetter, EngineError, Result};
 use rialto_storage::log::{Config, LogError, LogReader, Topic, id_of};
 use serde::{Deserialize, Serialize};
 
+/// How long letters are kept, and how much of them: as the connector `log` takes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub time: Option<String>,
+    pub size: Option<String>,
+}
+
 /// Of a larger record only the first bytes are kept.
 pub(super) const RECORD_BYTES_MAX: usize = 16 << 20;
 /// So much of a record, and its length, tell it from others.
@@ -70,6 +77,9 @@ pub(super) struct AgainKey {
     pub attempts: i32,
     /// When it was sent, in epoch milliseconds.
     pub at: i64,
+    /// Where it was found first.
+    #[serde(default)]
+    pub position: Option<String>,
 }
 
 /// The id of a letter: the same for the same record in the same place.
@@ -122,9 +132,11 @@ fn schema() -> SchemaRef {
 }
 
 /// A table's log of letters, for the connector of logs.
-pub(super) fn spec(table: &str, folder: &Path) -> TableSpec {
+pub(super) fn spec(table: &str, folder: &Path, retention: &Retention) -> TableSpec {
     let path = folder.join("letters").display().to_string();
-    let options = [("connector", "log"), ("path", &path), ("format", "json")];
+    let mut options = vec![("connector", "log"), ("path", &path), ("format", "json")];
+    options.extend(retention.time.as_deref().map(|time| ("retention.time", time)));
+    options.extend(retention.size.as_deref().map(|size| ("retention.size", size)));
     TableSpec::new(format!("{table}$dead_letters"), schema(), options)
 }
 
@@ -229,7 +241,7 @@ pub(super) fn each_event(folder: &Path, see: &mut dyn FnMut(Event)) -> Result<()
 
 /// The next record to take of those that were sent again, by what is written down.
 pub(super) fn taken_until(folder: &Path) -> Result<u64, LogError> {
-    let mut next = 0;
+    let mut next = read_taken(folder);
     if end_of(&folder.join("again"))? > 0 {
         each_event(folder, &mut |event| {
             let after = event.sent.and_then(|sent| u64::try_from(sent + 1).ok());
@@ -237,6 +249,20 @@ pub(super) fn taken_until(folder: &Path) -> Result<u64, LogError> {
         })?;
     }
     Ok(next)
+}
+
+/// What was written down apart from the log, which may forget.
+fn read_taken(folder: &Path) -> u64 {
+    let text = std::fs::read_to_string(folder.join("taken"));
+    text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Writes down which record is the next to take, for when the log forgets what says so.
+pub(super) fn keep_taken(folder: &Path, next: u64) -> std::io::Result<()> {
+    if read_taken(folder) >= next {
+        return Ok(());
+    }
+    super::replace(&folder.join("taken"), &next.to_string())
 }
 
 /// How many records a log of one partition has had; none where it is not there.

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::again::{About, WithAgain};
 use super::event::{
-    Draft, Event, Form, RECORD_BYTES_MAX, What, batch, end_of, form_of, id_of_letter,
-    id_sent_again, of_letters, spec, taken_until,
+    Draft, Event, Form, RECORD_BYTES_MAX, Retention, What, batch, end_of, form_of, id_of_letter,
+    id_sent_again, keep_taken, of_letters, spec, taken_until,
 };
 use super::{FOLDER, folder_of, replace};
 
@@ -44,6 +44,10 @@ struct State {
     taken: Vec<Taken>,
     /// How many sources each table has.
     sources: BTreeMap<String, usize>,
+    retention: Retention,
+    /// The next record to take of each table, as of the last step, and of what is prepared.
+    next: BTreeMap<String, u64>,
+    promised: BTreeMap<String, u64>,
 }
 
 /// A record that was sent again and has been read.
@@ -101,6 +105,11 @@ impl Letters {
         // The log is the job's own, wherever tables may lie.
         let environment = Environment { roots: None, ..environment.clone() };
         WithAgain::new(self.clone(), spec, source, environment)
+    }
+
+    /// Says how long letters are kept. To be called before the first is.
+    pub(crate) fn retain(&self, retention: Retention) {
+        self.state().retention = retention;
     }
 
     /// Whether a table is read by several sources, which do not all refuse the same.
@@ -164,6 +173,8 @@ impl Letters {
         let mut state = self.state();
         let mut by_id: HashMap<(&str, &str), &Taken> = HashMap::new();
         for taken in taken {
+            let next = state.next.entry(taken.table.clone()).or_default();
+            *next = (*next).max(taken.offset + 1);
             by_id.entry((&taken.table, &taken.id)).or_insert(taken);
         }
         let mut refused_again = HashSet::new();
@@ -225,12 +236,14 @@ impl Letters {
 
     fn log<'s>(&self, state: &'s mut State, table: &str) -> Result<&'s mut Box<dyn Sink>> {
         let folder = self.folder_of(table);
+        let retention = &state.retention;
         Ok(match state.logs.entry(table.to_owned()) {
             std::collections::btree_map::Entry::Occupied(open) => open.into_mut(),
             std::collections::btree_map::Entry::Vacant(place) => {
                 About::ensure(&folder, table).map_err(|e| of_letters(table, e))?;
                 let environment = Environment::new(&self.inner.folder);
-                let log = rialto_connectors::sink(&spec(table, &folder), &environment);
+                let spec = spec(table, &folder, retention);
+                let log = rialto_connectors::sink(&spec, &environment);
                 place.insert(log.map_err(|e| of_letters(table, e))?)
             }
         })
@@ -325,11 +338,18 @@ impl Sink for LetterSink {
                 prepared.logs.insert(table.clone(), text);
             }
         }
+        state.promised = std::mem::take(&mut state.next);
         serde_json::to_vec(&prepared).map_err(|e| EngineError::sink("dead letters", e))
     }
 
     fn commit(&mut self, epoch: u64) -> Result<()> {
-        self.letters.state().logs.values_mut().try_for_each(|log| log.commit(epoch))
+        let mut state = self.letters.state();
+        state.logs.values_mut().try_for_each(|log| log.commit(epoch))?;
+        for (table, next) in std::mem::take(&mut state.promised) {
+            let kept = keep_taken(&self.letters.folder_of(&table), next);
+            kept.map_err(|e| of_letters(&table, e))?;
+        }
+        Ok(())
     }
 
     fn recover(&mut self, epoch: u64, prepared: &[u8]) -> Result<()> {

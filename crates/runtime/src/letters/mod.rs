@@ -15,6 +15,7 @@
 //! | `dead-letters/T/about` | how the table takes records that are sent again | the job |
 //! | `dead-letters/T/letters` | a log of events: refused, redriven | the job, by checkpoints |
 //! | `dead-letters/T/again` | a log of records that are sent again | who sends them |
+//! | `dead-letters/T/taken` | the next record to take of `again`: `letters` may forget | the job |
 //! | `dead-letters/T/discarded` | a log of ids | who discards them |
 //!
 //! A log has one writer. So nobody but the job writes what becomes of a letter, and a record that
@@ -32,6 +33,7 @@ mod event;
 mod keep;
 
 pub use book::{Book, BookError, Letter, Send, Status, TableLetters};
+pub(crate) use event::Retention;
 pub use keep::Letters;
 pub(crate) use keep::Taken;
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use rialto_engine::executor::CircuitProgress;
+use rialto_engine::executor::{Gauges, NodeRole};
 use rialto_engine::{Circuit, Delta, StepReport, Watermark};
 
 use crate::delivery::Backlog;
@@ -31,6 +31,10 @@ pub struct Figures {
     pub(super) late: Mutex<BTreeMap<String, u64>>,
     pub(super) step_seconds: Histogram,
     pub(super) checkpoints: Mutex<CheckpointFigures>,
+    /// What the circuit notes of itself.
+    pub(super) gauges: Arc<Gauges>,
+    /// The outputs that each node has a part in.
+    pub(super) node_outputs: Vec<Vec<usize>>,
 }
 
 /// Those of a source.
@@ -55,6 +59,8 @@ pub(super) struct OutputFigures {
     pub sources: Vec<usize>,
     /// Rows that were added or taken back.
     pub rows: AtomicU64,
+    /// How long it took to hand its changes on.
+    pub busy_ns: AtomicU64,
     pub backlog: Mutex<Backlog>,
     /// It holds its sources back until it has delivered more.
     pub is_behind: AtomicBool,
@@ -85,38 +91,31 @@ pub(crate) struct TakenFigures {
     pub taken_ms: i64,
     pub pause_us: u64,
     pub changed_bytes: u64,
-    /// The readers of each source.
-    pub readers: Vec<Vec<ReaderFigures>>,
     /// How often one had been asked for.
     pub asked: u64,
 }
 
-/// A reader when a checkpoint was taken.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct ReaderFigures {
-    pub watermark: i64,
-    pub started: bool,
-    pub idle: bool,
-    pub ended: bool,
-    pub rows: u64,
-}
-
-impl ReaderFigures {
-    /// Those of all readers that read a source's own input.
-    pub fn all(progress: &CircuitProgress) -> Vec<Vec<Self>> {
-        let of = |readers: &Vec<rialto_engine::executor::ReaderProgress>| {
-            let own = readers.iter().filter(|r| !r.beside);
-            own.map(|r| Self {
-                watermark: r.watermark,
-                started: r.started,
-                idle: r.idle,
-                ended: r.ended,
-                rows: r.rows,
-            })
-            .collect()
-        };
-        progress.readers.iter().map(of).collect()
+/// The outputs that each node of a circuit has a part in.
+fn node_outputs(circuit: &Circuit, outputs: &[JobOutput], gauges: &Gauges) -> Vec<Vec<usize>> {
+    let nodes: Vec<_> = circuit.nodes().collect();
+    let mut found: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+    // Nodes of outputs are in the order of their numbers.
+    let ends = gauges.nodes().into_iter().enumerate().filter(|(_, n)| n.role == NodeRole::Output);
+    for (number, (node, _)) in ends.enumerate() {
+        let of = |output: &JobOutput| output.output.is_some_and(|id| id.0 == number);
+        found[node].extend(outputs.iter().position(of));
     }
+    for (at, node) in nodes.iter().enumerate().rev() {
+        for input in node.inputs {
+            for output in found[at].clone() {
+                if !found[input.0].contains(&output) {
+                    found[input.0].push(output);
+                }
+            }
+        }
+    }
+    found.iter_mut().for_each(|outputs| outputs.sort_unstable());
+    found
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -126,7 +125,13 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Figures {
     /// Those of a job that begins.
-    pub(crate) fn new(circuit: &Circuit, outputs: &[JobOutput], now_ms: i64) -> Self {
+    pub(crate) fn new(
+        circuit: &Circuit,
+        outputs: &[JobOutput],
+        gauges: &Arc<Gauges>,
+        now_ms: i64,
+    ) -> Self {
+        let node_outputs = node_outputs(circuit, outputs, gauges);
         let sources = circuit.sources().zip(circuit.sources_with_time());
         let sources = sources.map(|((name, _), has_time)| SourceFigures {
             name: name.to_owned(),
@@ -142,6 +147,7 @@ impl Figures {
             is_view: matches!(output.target, Target::Observer),
             sources: output.output.and_then(|o| feeding.get(o.0)).cloned().unwrap_or_default(),
             rows: AtomicU64::new(0),
+            busy_ns: AtomicU64::new(0),
             backlog: Mutex::default(),
             is_behind: AtomicBool::new(false),
         });
@@ -156,6 +162,8 @@ impl Figures {
             // From 50 microseconds to some 13 seconds.
             step_seconds: Histogram::new(exponential_buckets(50e-6, 2.0, 19)),
             checkpoints: Mutex::default(),
+            gauges: Arc::clone(gauges),
+            node_outputs,
         }
     }
 
@@ -199,10 +207,12 @@ impl Figures {
         }
     }
 
-    /// An output has changed by so many rows.
-    pub(crate) fn changed(&self, output: usize, rows: usize) {
+    /// An output has changed by so many rows, and to hand them on took so long.
+    pub(crate) fn changed(&self, output: usize, rows: usize, took: Duration) {
         if let Some(output) = self.outputs.get(output) {
             output.rows.fetch_add(rows as u64, Relaxed);
+            let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+            output.busy_ns.fetch_add(took, Relaxed);
         }
     }
 
@@ -267,7 +277,9 @@ mod tests {
 
     #[test]
     fn three_intervals_without_a_checkpoint_are_an_alarm() {
-        let figures = Figures::new(&Circuit::default(), &[], 0);
+        let circuit = Circuit::default();
+        let executor = rialto_engine::Executor::new(&circuit, 1).unwrap();
+        let figures = Figures::new(&circuit, &[], executor.gauges(), 0);
         assert_eq!(figures.alarm(1_000_000), None, "no checkpoints are kept");
         figures.keeps(Duration::from_secs(10), None, 0, 1_000);
         assert_eq!(figures.alarm(31_000), None);

@@ -12,4 +12,4 @@ mod prometheus;
 mod status;
 
 pub use figures::Figures;
-pub(crate) use figures::{ReaderFigures, TakenFigures};
+pub(crate) use figures::TakenFigures;

@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use rialto_engine::Watermark;
+use rialto_engine::executor::{NodeFigures, NodeRole};
 
 use super::figures::{Figures, SourceFigures, locked};
 
@@ -31,6 +32,24 @@ fn counter(
             return registry.register(name, help, counter);
         }
         family.get_or_create(&labels).inc_by(value);
+    }
+    registry.register(name, help, family);
+}
+
+/// A counter of seconds.
+fn seconds_counter(
+    registry: &mut Registry,
+    (name, help): (&str, &str),
+    values: impl IntoIterator<Item = (Labels, std::time::Duration)>,
+) {
+    let family = Family::<Labels, Counter<f64, AtomicU64>>::default();
+    for (labels, value) in values {
+        if labels.is_empty() {
+            let counter = Counter::<f64, AtomicU64>::default();
+            counter.inc_by(value.as_secs_f64());
+            return registry.register(name, help, counter);
+        }
+        family.get_or_create(&labels).inc_by(value.as_secs_f64());
     }
     registry.register(name, help, family);
 }
@@ -79,7 +98,9 @@ impl Figures {
         let help = "How long steps with rows took";
         r.register_with_unit("step", help, Unit::Seconds, self.step_seconds.clone());
         self.source_metrics(r, now_ms);
+        self.reader_metrics(r, now_ms);
         self.output_metrics(r);
+        self.operator_metrics(r);
         self.checkpoint_metrics(r, now_ms);
         let mut text = String::new();
         // Writing to a string fails for want of memory alone.
@@ -115,6 +136,76 @@ impl Figures {
         counter(r, ("late_rows", "Rows that came too late for an operator"), late);
     }
 
+    fn reader_metrics(&self, r: &mut Registry, now_ms: i64) {
+        let readers = self.gauges.readers();
+        let sources = || self.sources.iter().zip(&readers);
+        let bytes = sources().filter_map(|(source, readers)| {
+            let bytes: Option<u64> = readers.iter().map(|reader| reader.bytes).sum();
+            (!readers.is_empty()).then_some((labels([("source", &source.name)]), bytes?))
+        });
+        let help = "Bytes that a source read in this run, unpacked";
+        counter(r, ("source_bytes", help), bytes.collect::<Vec<_>>());
+        let timed = sources().filter(|(source, _)| source.has_time);
+        let each = timed.flat_map(|(source, readers)| {
+            readers.iter().enumerate().map(move |(number, reader)| (source, number, reader))
+        });
+        let each: Vec<_> = each.collect();
+        let of = |source: &SourceFigures, number: usize| {
+            labels([("source", &source.name), ("reader", &number.to_string())])
+        };
+        let known = each.iter().filter(|(_, _, reader)| reader.watermark != Watermark::MIN.0);
+        let marks =
+            known.map(|(source, number, reader)| (of(source, *number), seconds(reader.watermark)));
+        let help = "The watermark of one reader of a source, in seconds since 1970";
+        gauge(r, ("reader_watermark_seconds", help), marks.collect::<Vec<_>>());
+        let silent = each.iter().filter_map(|(source, number, reader)| {
+            Some((of(source, *number), seconds(now_ms - reader.last_row_ms?)))
+        });
+        let help = "Since the last row of one reader of a source";
+        gauge(r, ("reader_silence_seconds", help), silent.collect::<Vec<_>>());
+        let held = self.outputs.iter().filter(|o| o.is_behind.load(Relaxed)).flat_map(|output| {
+            let sources = output.sources.iter().filter_map(|&s| self.sources.get(s));
+            sources.map(|s| (labels([("source", &s.name), ("sink", &output.name)]), 1.0))
+        });
+        let help = "Sources that are not read until a sink has delivered more";
+        gauge(r, ("source_held", help), held.collect::<Vec<_>>());
+    }
+
+    /// The names of the outputs that a node has a part in.
+    pub(super) fn outputs_of(&self, node: usize) -> Vec<&str> {
+        let outputs = self.node_outputs.get(node).into_iter().flatten();
+        outputs.filter_map(|&at| self.outputs.get(at)).map(|o| o.name.as_str()).collect()
+    }
+
+    fn operator_metrics(&self, r: &mut Registry) {
+        let nodes = self.gauges.nodes();
+        let works = |node: &NodeFigures| node.role != NodeRole::Output;
+        let nodes: Vec<(Labels, &NodeFigures)> = (nodes.iter().enumerate())
+            .filter(|(_, node)| works(node))
+            .map(|(at, node)| {
+                let outputs = self.outputs_of(at).join(",");
+                let at = at.to_string();
+                (labels([("operator", &node.name), ("node", &at), ("outputs", &outputs)]), node)
+            })
+            .collect();
+        let busy = nodes.iter().map(|(labels, node)| (labels.clone(), node.busy));
+        let help = "How long an operator (of a source: reading it) worked in steps";
+        seconds_counter(r, ("operator_seconds", help), busy);
+        let rows = nodes.iter().map(|(labels, node)| (labels.clone(), node.rows));
+        counter(r, ("operator_rows", "Rows that an operator gave"), rows);
+        let keep = || nodes.iter().filter(|(_, node)| node.state_rows + node.state_bytes > 0);
+        let rows = keep().map(|(labels, node)| (labels.clone(), node.state_rows as f64));
+        gauge(r, ("operator_state_rows", "Rows, groups or entries of a state"), rows);
+        let bytes = keep().map(|(labels, node)| (labels.clone(), node.state_bytes as f64));
+        gauge(r, ("operator_state_bytes", "The memory of a state's columns and tables"), bytes);
+        let steps = [(Labels::new(), self.gauges.steps())];
+        let help = "How long all shards together were in steps";
+        seconds_counter(r, ("steps_seconds", help), steps);
+        let waits = [(Labels::new(), self.gauges.waits())];
+        let help = "How much of that shards waited for one another";
+        seconds_counter(r, ("exchange_wait_seconds", help), waits);
+    }
+
     fn output_metrics(&self, r: &mut Registry) {
         let kind = |is_view: bool| if is_view { "view" } else { "sink" };
         let rows = self.outputs.iter().map(|o| {
@@ -122,6 +213,12 @@ impl Figures {
             (of, o.rows.load(Relaxed))
         });
         counter(r, ("output_rows", "Rows that a view or sink was changed by"), rows);
+        let busy = self.outputs.iter().map(|o| {
+            let of = labels([("output", o.name.as_str()), ("kind", kind(o.is_view))]);
+            (of, std::time::Duration::from_nanos(o.busy_ns.load(Relaxed)))
+        });
+        let help = "How long it took to hand changes on to a view or sink";
+        seconds_counter(r, ("output_seconds", help), busy);
         let sinks = || self.outputs.iter().filter(|o| !o.is_view);
         let of = |name: &str| labels([("sink", name)]);
         let epochs = sinks().map(|o| (of(&o.name), locked(&o.backlog).epochs as f64));

@@ -3,10 +3,14 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use rialto_engine::Watermark;
+use rialto_engine::executor::{NodeRole, ReaderFigures};
 use serde_json::{Value, json};
 
-use super::figures::{Figures, OutputFigures, ReaderFigures, SourceFigures, locked};
+use super::figures::{Figures, OutputFigures, SourceFigures, locked};
 use super::prometheus::watermark;
+
+/// So many readers of a source are told one by one.
+const READERS_MAX: usize = 64;
 
 /// A source without a row for this long is called silent.
 const SILENT_MS: i64 = 10_000;
@@ -23,15 +27,12 @@ impl Figures {
     /// How the job stands, for people and for programs that ask for them.
     pub fn status(&self, now_ms: i64) -> Value {
         let checkpoints = locked(&self.checkpoints).clone();
-        let newest = checkpoints.taken.as_ref().or(checkpoints.durable.as_ref());
-        let readers = |source: usize| newest.and_then(|n| n.readers.get(source));
+        let readers = self.gauges.readers();
         let sources: Vec<Value> = (self.sources.iter().enumerate())
-            .map(|(at, s)| {
-                self.source_status(s, readers(at).map_or(&[][..], Vec::as_slice), now_ms)
-            })
+            .map(|(at, s)| self.source_status(s, readers.get(at).map_or(&[], |r| r), now_ms))
             .collect();
         let outputs: Vec<Value> = (self.outputs.iter().filter(|o| !o.sources.is_empty()))
-            .map(|output| self.output_status(output, now_ms))
+            .map(|output| self.output_status(output, &readers, now_ms))
             .collect();
         let late: u64 = locked(&self.late).values().sum();
         let kept = checkpoints.interval_ms.map(|interval| {
@@ -54,6 +55,7 @@ impl Figures {
             "catching_up": self.is_catching_up.load(Relaxed),
             "sources": sources,
             "outputs": outputs,
+            "operators": self.operators(),
             "checkpoints": kept,
         })
     }
@@ -75,11 +77,18 @@ impl Figures {
             "lag_ms": time.map(|w| now_ms - w),
             "ended": s.watermark.load(Relaxed) == Watermark::MAX.0,
             "held_by": held_by,
+            "bytes": readers.iter().map(|reader| reader.bytes).sum::<Option<u64>>(),
             "slowest_reader": slowest(s, readers),
+            "readers": readers.iter().take(READERS_MAX).map(reader_status).collect::<Vec<_>>(),
         })
     }
 
-    fn output_status(&self, output: &OutputFigures, now_ms: i64) -> Value {
+    fn output_status(
+        &self,
+        output: &OutputFigures,
+        readers: &[Vec<ReaderFigures>],
+        now_ms: i64,
+    ) -> Value {
         let backlog = locked(&output.backlog).clone();
         let least = self.least_source(output);
         json!({
@@ -91,15 +100,27 @@ impl Figures {
             "away": backlog.away,
             "behind": output.is_behind.load(Relaxed),
             "watermark_ms": least.map(|(_, w)| w),
-            "held_back_by": self.holder(output, now_ms),
+            "held_back_by": self.holder(output, readers, now_ms),
         })
     }
 
     /// Which source an output's event time waits for, and why, in words; none where nothing waits.
-    fn holder(&self, output: &OutputFigures, now_ms: i64) -> Option<String> {
-        let sources = output.sources.iter().filter_map(|&s| self.sources.get(s));
-        let source = sources.filter(|s| s.has_time).min_by_key(|s| s.watermark.load(Relaxed))?;
-        let name = &source.name;
+    fn holder(
+        &self,
+        output: &OutputFigures,
+        readers: &[Vec<ReaderFigures>],
+        now_ms: i64,
+    ) -> Option<String> {
+        let sources = output.sources.iter().filter_map(|&s| Some((s, self.sources.get(s)?)));
+        let timed = sources.filter(|(_, s)| s.has_time);
+        let (at, source) = timed.min_by_key(|(_, s)| s.watermark.load(Relaxed))?;
+        let readers = readers.get(at).map_or(&[][..], Vec::as_slice);
+        let slowest = slowest_of(readers).filter(|_| readers.len() > 1);
+        let split = slowest.map_or(String::new(), |(number, reader)| {
+            let reads = reader.reads.as_ref().map_or(String::new(), |r| format!(": {r}"));
+            format!(" (reader {} of {}{reads})", number + 1, readers.len())
+        });
+        let name = format!("{}'{split}", source.name);
         let time = Watermark(source.watermark.load(Relaxed));
         if time == Watermark::MAX {
             return None;
@@ -109,29 +130,73 @@ impl Figures {
                 0 => "has given no row yet",
                 _ => "has a reader that has given no row yet",
             };
-            return Some(format!("'{name}' {what}: there is no watermark"));
+            return Some(format!("'{name} {what}: there is no watermark"));
         }
-        let silent = now_ms - source.last_row_ms.load(Relaxed);
+        let own = slowest.and_then(|(_, reader)| reader.last_row_ms);
+        let silent = now_ms - own.unwrap_or_else(|| source.last_row_ms.load(Relaxed));
         let hint = "(a table that may be silent says so: 'scan.watermark.idle-timeout')";
         Some(match silent >= SILENT_MS {
-            true => format!("'{name}' has given no row for {} s {hint}", silent / 1000),
-            false => format!("'{name}', whose rows are {} s old", (now_ms - time.0).max(0) / 1000),
+            true => format!("'{name} has given no row for {} s {hint}", silent / 1000),
+            false => format!("'{name}, whose rows are {} s old", (now_ms - time.0).max(0) / 1000),
         })
     }
 }
 
-/// The reader that the watermark of a source waits for, when the last checkpoint was taken.
-fn slowest(source: &SourceFigures, readers: &[ReaderFigures]) -> Option<Value> {
+/// The reader that the watermark of a source waits for, and its number.
+fn slowest_of(readers: &[ReaderFigures]) -> Option<(usize, &ReaderFigures)> {
     let active = readers.iter().enumerate().filter(|(_, r)| !r.ended && !r.idle);
-    let (number, reader) = active.min_by_key(|(_, r)| r.watermark)?;
+    active.min_by_key(|(_, r)| r.watermark)
+}
+
+fn slowest(source: &SourceFigures, readers: &[ReaderFigures]) -> Option<Value> {
+    let (number, reader) = slowest_of(readers)?;
     source.has_time.then(|| {
-        let known = reader.watermark != Watermark::MIN.0;
-        json!({
-            "number": number,
-            "of": readers.len(),
-            "watermark_ms": known.then_some(reader.watermark),
-            "started": reader.started,
-            "rows": reader.rows,
-        })
+        let mut value = reader_status(reader);
+        value["number"] = json!(number);
+        value["of"] = json!(readers.len());
+        value
     })
+}
+
+fn reader_status(reader: &ReaderFigures) -> Value {
+    let known = reader.watermark != Watermark::MIN.0 && reader.watermark != Watermark::MAX.0;
+    json!({
+        "reads": reader.reads,
+        "watermark_ms": known.then_some(reader.watermark),
+        "started": reader.started,
+        "idle": reader.idle,
+        "ended": reader.ended,
+        "rows": reader.rows,
+        "bytes": reader.bytes,
+        "last_row_ms": reader.last_row_ms,
+    })
+}
+
+impl Figures {
+    /// What each operator does and keeps, the busiest first.
+    fn operators(&self) -> Vec<Value> {
+        let steps = self.gauges.steps().as_secs_f64();
+        let nodes = self.gauges.nodes();
+        let mut nodes: Vec<_> =
+            nodes.iter().enumerate().filter(|(_, n)| n.role != NodeRole::Output).collect();
+        nodes.sort_by_key(|(_, node)| std::cmp::Reverse(node.busy));
+        let of = |(at, node): (usize, &rialto_engine::executor::NodeFigures)| {
+            let share = if steps > 0.0 { node.busy.as_secs_f64() / steps } else { 0.0 };
+            json!({
+                "node": at,
+                "name": node.name,
+                "kind": match node.role {
+                    NodeRole::Source(_) => "source",
+                    NodeRole::Exchange => "exchange",
+                    NodeRole::Operator | NodeRole::Output => "operator",
+                },
+                "outputs": self.outputs_of(at),
+                "share": (share * 1e4).round() / 1e4,
+                "rows": node.rows,
+                "state_rows": node.state_rows,
+                "state_bytes": node.state_bytes,
+            })
+        };
+        nodes.into_iter().map(of).collect()
+    }
 }

@@ -33,6 +33,8 @@ pub enum Statement {
     StatementSet(Vec<Insert>),
     /// `EXPLAIN`.
     Explain(Explain),
+    /// `EXPLAIN WATERMARK` (ours: who waits for what time, and why).
+    ExplainWatermark(ExplainWatermark),
     /// `CREATE TABLE`, also `… AS query` and `… LIKE t`.
     CreateTable(Box<CreateTable>),
     /// `ALTER TABLE`.
@@ -580,6 +582,15 @@ pub struct Explain {
     pub details: Vec<ExplainDetail>,
     /// The statement to explain.
     pub statement: Box<ParsedStatement>,
+}
+
+/// What `EXPLAIN WATERMARK` explains.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExplainWatermark {
+    /// A query, an insert or a statement set.
+    Statement(Box<ParsedStatement>),
+    /// A view or table by its name.
+    Relation(QualifiedName),
 }
 
 /// What `EXPLAIN` is asked for beyond the plan.

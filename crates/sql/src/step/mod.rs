@@ -6,6 +6,7 @@
 
 mod build;
 mod explain;
+mod explain_watermark;
 mod identity;
 mod lower;
 
@@ -35,6 +36,7 @@ use crate::error::Span;
 
 pub use build::{Connect, ScanTable, build};
 pub use explain::explain;
+pub use explain_watermark::explain_watermark;
 pub use identity::{Identities, steps};
 pub use lower::{Lowering, Query, StateTtl, has_changes};
 

@@ -76,6 +76,9 @@ pub(super) trait Accumulator: Send {
     /// Makes groups empty again.
     fn clear(&mut self, slots: &[u32]);
 
+    /// The memory of its columns by slot, in bytes.
+    fn bytes(&self) -> usize;
+
     /// Appends a group's state to a checkpoint.
     fn save(&self, slot: usize, out: &mut Vec<u8>);
 

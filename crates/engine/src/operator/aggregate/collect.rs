@@ -15,6 +15,7 @@ use arrow_row::{RowConverter, SortField};
 use crate::{EngineError, Result};
 
 use crate::state::{Input, Persist};
+use crate::store::held;
 
 use super::accumulator::{Accumulator, Update};
 
@@ -223,6 +224,10 @@ fn lengths(ends: &[usize]) -> impl Iterator<Item = usize> + '_ {
 }
 
 impl Accumulator for Collected {
+    fn bytes(&self) -> usize {
+        held(&self.groups)
+    }
+
     fn resize(&mut self, capacity: usize) {
         self.groups.resize_with(capacity, Vec::new);
     }

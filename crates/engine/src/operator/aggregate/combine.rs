@@ -132,6 +132,10 @@ impl Operator for Combine {
         self.groups.state_rows()
     }
 
+    fn state_bytes(&self) -> usize {
+        self.groups.state_bytes()
+    }
+
     fn checkpoint(&mut self, _: &mut StateWriter) -> Result<()> {
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::key::{KeyTable, NO_SLOT};
 use crate::{Delta, Result};
 
 use crate::state::{Changed, Dirty, Input, Persist, SlotMap, StateReader, StateWriter};
+use crate::store::held;
 
 use super::accumulator::{Accumulator, Update, create, filter_mask};
 use super::{AggregateCall, pick};
@@ -96,6 +97,14 @@ struct Variant {
 }
 
 impl Distinct {
+    /// The memory of its tables and columns, in bytes.
+    pub fn bytes(&self) -> usize {
+        let calls = self.variants.iter().flat_map(|v| &v.calls);
+        let calls = calls.map(|(_, accumulator)| accumulator.bytes()).sum::<usize>();
+        let chains = held(&self.chains.heads) + held(&self.chains.links);
+        self.entries.bytes() + chains + held(&self.counts) + calls
+    }
+
     pub fn new(arguments: &[usize], types: &[DataType], insert_only: bool) -> Result<Self> {
         let mut key = vec![DataType::Int32];
         key.extend(types.iter().cloned());

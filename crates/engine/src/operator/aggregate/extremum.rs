@@ -12,6 +12,7 @@ use arrow_row::{RowConverter, SortField};
 use crate::{EngineError, Result};
 
 use crate::state::{Input, Persist};
+use crate::store::held;
 
 use super::accumulator::{Accumulator, Update};
 
@@ -106,6 +107,13 @@ impl Extremum {
 }
 
 impl Accumulator for Extremum {
+    fn bytes(&self) -> usize {
+        match &self.values {
+            Best::Integer { best, .. } => held(best),
+            Best::Bytes { best, .. } => held(best),
+        }
+    }
+
     fn resize(&mut self, capacity: usize) {
         match &mut self.values {
             Best::Integer { best, .. } => best.resize(capacity, None),
@@ -198,6 +206,10 @@ impl Ordered {
 }
 
 impl Accumulator for Ordered {
+    fn bytes(&self) -> usize {
+        held(&self.values)
+    }
+
     fn resize(&mut self, capacity: usize) {
         self.values.resize_with(capacity, BTreeMap::new);
     }

@@ -40,7 +40,7 @@ use crate::expr::record_batch;
 use crate::key::KeyTable;
 use crate::operator::Emission;
 use crate::state::{Dirty, StateReader, StateWriter};
-use crate::store::Leases;
+use crate::store::{Leases, held};
 use crate::{Delta, Deltas, EngineError, LocalZone, Operator, Result, StepContext};
 
 pub use combine::{Combine, CombineSpec};
@@ -548,6 +548,15 @@ impl Operator for Aggregate {
 
     fn state_rows(&self) -> usize {
         self.keys.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        let of = |calls: &Calls| match calls {
+            Calls::Plain { accumulator, .. } => accumulator.bytes(),
+            Calls::Distinct { distinct, .. } => distinct.bytes(),
+        };
+        let calls = self.accumulators.iter().map(of).sum::<usize>();
+        self.keys.bytes() + held(&self.rows) + held(&self.touched_at) + calls
     }
 
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {

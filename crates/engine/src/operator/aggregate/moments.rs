@@ -13,6 +13,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use crate::Result;
 
 use crate::state::{Input, Persist, persist_struct};
+use crate::store::held;
 
 use super::accumulator::{Accumulator, Update};
 
@@ -77,6 +78,10 @@ impl Moments {
 }
 
 impl Accumulator for Moments {
+    fn bytes(&self) -> usize {
+        held(&self.moments)
+    }
+
     fn resize(&mut self, capacity: usize) {
         self.moments.resize(capacity, Moment::default());
     }

@@ -10,6 +10,7 @@ use arrow::datatypes::DataType;
 use crate::Result;
 
 use crate::state::{Input, Persist};
+use crate::store::held;
 
 use super::accumulator::{Accumulator, Update};
 use super::extremum::{Codec, Side};
@@ -29,6 +30,10 @@ impl Position {
 }
 
 impl Accumulator for Position {
+    fn bytes(&self) -> usize {
+        held(&self.groups)
+    }
+
     fn resize(&mut self, capacity: usize) {
         self.groups.resize_with(capacity, BTreeMap::new);
     }

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use crate::{EngineError, Result};
 
 use crate::state::{Input, Persist};
+use crate::store::held;
 
 use super::accumulator::{Accumulator, Update};
 
@@ -19,6 +20,10 @@ pub(super) struct Count {
 }
 
 impl Accumulator for Count {
+    fn bytes(&self) -> usize {
+        held(&self.counts)
+    }
+
     fn resize(&mut self, capacity: usize) {
         self.counts.resize(capacity, 0);
     }
@@ -76,6 +81,16 @@ enum Sums {
     Float(Vec<(f64, f64)>),
 }
 
+impl Sums {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Integer(sums) => held(sums),
+            Self::Decimal(sums, _) => held(sums),
+            Self::Float(sums) => held(sums),
+        }
+    }
+}
+
 impl Sum {
     pub fn new(argument: &DataType, output: DataType, result: SumResult) -> Result<Self> {
         let sums = match argument {
@@ -104,6 +119,10 @@ fn two_sum((high, low): (f64, f64), value: f64) -> (f64, f64) {
 }
 
 impl Accumulator for Sum {
+    fn bytes(&self) -> usize {
+        self.sums.bytes() + held(&self.counts)
+    }
+
     fn resize(&mut self, capacity: usize) {
         self.counts.resize(capacity, 0);
         match &mut self.sums {

@@ -32,6 +32,7 @@ use super::order::{Key, KeyEncoder, SortColumn};
 use super::rows::{NO_ROW, RowStore, load_partitions, save_partitions, take_rows};
 use crate::key::KeyTable;
 use crate::state::{Dirty, Persist, StateReader, StateWriter};
+use crate::store::held;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 
 /// A row of the step that is not in the store yet: its number, marked.
@@ -225,6 +226,10 @@ impl Operator for FirstRow {
 
     fn state_rows(&self) -> usize {
         self.store.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.table.bytes() + self.store.bytes() + held(&self.entries)
     }
 
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {

@@ -231,6 +231,10 @@ impl Operator for Join {
         self.sides.iter().map(Side::len).sum()
     }
 
+    fn state_bytes(&self) -> usize {
+        self.keys.bytes() + self.sides.iter().map(Side::bytes).sum::<usize>()
+    }
+
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
         let Self { keys, sides, dirty, .. } = self;
         let changed = Changed::take(dirty, keys.capacity(), |slot| keys.is_live(slot));

@@ -6,7 +6,7 @@ use super::input::Prepared;
 use super::spec::{JoinSpec, Single};
 use crate::key::hash_columns;
 use crate::state::{Changed, Persist, SlotMap, StateReader, StateWriter};
-use crate::store::{Chains, Expiry, NO_ROW, RowLookup, RowStore};
+use crate::store::{Chains, Expiry, NO_ROW, RowLookup, RowStore, held};
 use crate::{EngineError, Result};
 
 /// The name of the table of rows in a checkpoint.
@@ -177,6 +177,14 @@ impl Side {
             ids: Vec::new(),
             hashes: Vec::new(),
         })
+    }
+
+    /// The memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        let lookup = self.lookup.as_ref().map_or(0, RowLookup::bytes);
+        let weights = self.weights.as_ref().map_or(0, held) + held(&self.degrees);
+        let times = self.times.as_ref().map_or(0, held) + held(&self.deadlines);
+        self.store.bytes() + self.chains.bytes() + held(&self.slots) + lookup + weights + times
     }
 
     /// How many rows are kept.

@@ -264,6 +264,11 @@ impl Operator for LookupJoin {
         self.table.len() + self.waiting.iter().map(Delta::num_rows).sum::<usize>()
     }
 
+    fn state_bytes(&self) -> usize {
+        let waiting = self.waiting.iter().map(|d| d.batch().get_array_memory_size());
+        self.table.bytes() + waiting.sum::<usize>()
+    }
+
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
         // Rows that wait are written whole each time: they wait only while the table is read.
         let waiting = Delta::concat(&self.spec.probe_schema, &self.waiting)?;

@@ -5,7 +5,7 @@ use arrow::array::ArrayRef;
 use super::LookupJoinSpec;
 use crate::key::{KeyTable, NO_SLOT, hash_columns};
 use crate::state::{Changed, Dirty, Persist, SlotMap, StateReader, StateWriter};
-use crate::store::{Chains, RowLookup, RowStore};
+use crate::store::{Chains, RowLookup, RowStore, held};
 use crate::{Delta, Result};
 
 /// What is kept beside the rows where a row may come several times or be taken back.
@@ -50,6 +50,11 @@ impl Table {
             ids: Vec::new(),
             hashes: Vec::new(),
         })
+    }
+
+    /// The memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.keys.bytes() + self.store.bytes() + self.chains.bytes() + held(&self.slots)
     }
 
     pub(super) fn len(&self) -> usize {

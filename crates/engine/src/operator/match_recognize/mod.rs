@@ -47,6 +47,7 @@ use super::rows::{RowStore, load_partitions, save_partitions};
 use crate::expr::record_batch;
 use crate::key::KeyTable;
 use crate::state::{Dirty, Persist, StateReader, StateWriter};
+use crate::store::held;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 use context::{Bound, Candidate};
 pub use context::{MatchExpression, MatchReference};
@@ -317,6 +318,10 @@ impl Operator for MatchRecognize {
 
     fn state_rows(&self) -> usize {
         self.store.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.table.bytes() + self.store.bytes() + held(&self.partitions)
     }
 
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {

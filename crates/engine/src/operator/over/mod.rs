@@ -44,6 +44,7 @@ use super::rows::{NO_ROW, RowStore, load_partitions, save_partitions, take_rows,
 use crate::expr::{Expression, evaluate, evaluate_mask};
 use crate::key::KeyTable;
 use crate::state::{Dirty, Persist, StateReader, StateWriter};
+use crate::store::held;
 use crate::{Delta, Deltas, EngineError, Operator, Result, StepContext, Watermark};
 pub(crate) use kernel::aggregate;
 use kernel::{Argument, Pass, Results, State, exact_column};
@@ -513,6 +514,10 @@ impl Operator for Over {
 
     fn state_rows(&self) -> usize {
         self.store.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.table.bytes() + self.store.bytes() + held(&self.partitions)
     }
 
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {

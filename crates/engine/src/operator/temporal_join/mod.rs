@@ -347,6 +347,10 @@ impl Operator for TemporalJoin {
         self.versions.len() + self.probes.len()
     }
 
+    fn state_bytes(&self) -> usize {
+        self.keys.bytes() + self.versions.bytes() + self.probes.bytes()
+    }
+
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
         let Self { keys, versions, probes, dirty, .. } = self;
         let changed = Changed::take(dirty, keys.capacity(), |slot| keys.is_live(slot));

@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::SchemaRef;
 
 use crate::state::{Changed, Persist, SlotMap, StateReader, StateWriter};
-use crate::store::{Chains, Expiry, NO_ROW, RowStore};
+use crate::store::{Chains, Expiry, NO_ROW, RowStore, held};
 use crate::{Delta, Result};
 
 /// The name of the table of rows in a checkpoint.
@@ -40,6 +40,13 @@ impl Probes {
             answers: Vec::new(),
             expiry: Expiry::new(60_000),
         })
+    }
+
+    /// The memory held, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let by_row = held(&self.slots) + held(&self.times) + held(&self.weights);
+        let by_row = by_row + held(&self.behind) + held(&self.answers);
+        self.store.bytes() + self.chains.bytes() + by_row
     }
 
     pub(super) fn len(&self) -> usize {

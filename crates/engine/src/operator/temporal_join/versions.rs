@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::SchemaRef;
 
 use crate::state::{Changed, Persist, SlotMap, StateReader, StateWriter};
-use crate::store::{Expiry, NO_ROW, RowStore};
+use crate::store::{Expiry, NO_ROW, RowStore, held};
 use crate::{Delta, Result};
 
 /// The name of the table of versions in a checkpoint.
@@ -52,6 +52,13 @@ impl Versions {
             dead: Vec::new(),
             touched: Vec::new(),
         })
+    }
+
+    /// The memory held, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let by_key = held(&self.newest) + held(&self.live);
+        let by_row = held(&self.older) + held(&self.times) + held(&self.ended) + held(&self.slots);
+        self.store.bytes() + by_key + by_row
     }
 
     pub(super) fn len(&self) -> usize {

@@ -448,6 +448,10 @@ impl Operator for TopN {
         self.store.len()
     }
 
+    fn state_bytes(&self) -> usize {
+        self.table.bytes() + self.store.bytes()
+    }
+
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
         let Self { table, dirty, store, partitions, leases, .. } = self;
         save_partitions(out, (table, dirty, store), |slot, out| {
