@@ -13,6 +13,7 @@ pub mod error;
 pub mod executor;
 pub mod expr;
 pub mod key;
+pub mod lookup;
 pub mod operator;
 pub mod sink;
 pub mod source;
@@ -28,6 +29,7 @@ pub use circuit::{Circuit, CircuitBuilder, NodeId, NodeInfo, OutputId, Partition
 pub use delta::{Delta, Deltas};
 pub use error::{EngineError, Result};
 pub use executor::{Executor, StepReport};
+pub use lookup::{CacheLimits, Lookup, LookupTable};
 pub use operator::{Operator, StepContext};
 pub use sink::{CommitError, Committer, Sink};
 pub use source::{DeadLetter, Poll, Position, Reader, Source};

@@ -3,6 +3,7 @@
 //! - `sql.rs`: statements, formats, errors, what could not be read
 //! - `kafka.rs`: between topics of a real broker
 //! - `letters.rs`: records that were refused, and are sent again
+//! - `lookup.rs`: a real database that is asked while a project runs
 //! - `memory.rs`: a limit for memory
 //! - `operations.rs`: metrics, status, checkpoints on request, the doctor
 //! - `postgres.rs`: into a real database that is killed as well
@@ -20,6 +21,7 @@ mod bench;
 mod change;
 mod kafka;
 mod letters;
+mod lookup;
 mod memory;
 mod operations;
 mod postgres;

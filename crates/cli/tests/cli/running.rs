@@ -26,10 +26,8 @@ pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
 /// The number of the newest checkpoint under a folder of state.
 pub fn newest_checkpoint(state: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(state.join("checkpoints/manifests")) else { return 0 };
-    let number = |name: String| {
-        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-        digits.parse().unwrap_or(0)
-    };
+    // One that is being written has another name, which holds digits, too.
+    let number = |name: String| name.parse().unwrap_or(0);
     entries.flatten().map(|e| number(e.file_name().to_string_lossy().into())).max().unwrap_or(0)
 }
 
@@ -72,7 +70,13 @@ fn gather(from: impl Read + Send + 'static) -> (Arc<Mutex<String>>, JoinHandle<(
 impl Running {
     /// Starts a command in a folder.
     pub fn start(dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(dir, arguments, &[])
+    }
+
+    /// Starts a command with some of its environment set.
+    pub fn start_with(dir: &Path, arguments: &[&str], set: &[(&str, String)]) -> Self {
         let mut command = command(dir, arguments);
+        command.envs(set.iter().map(|(name, value)| (name, value)));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (printed, out) = gather(child.stdout.take().unwrap());
