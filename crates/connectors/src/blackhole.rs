@@ -11,6 +11,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     name: "blackhole",
     validate,
     source: None,
+    lookup: None,
     sink: Some(sink),
     accepts_changes: true,
     formats_take_changes: false,

@@ -29,7 +29,7 @@ pub use changelog::{RowKind, changes};
 pub use error::{ConnectorError, Result};
 pub use log::http::{Accepted, BadRow, Ingest, Refused};
 pub use registry::{
-    Capabilities, capabilities, connector_names, metadata_type, sink, source, validate,
+    Capabilities, capabilities, connector_names, lookup, metadata_type, sink, source, validate,
 };
 pub use rialto_engine::{Sink, Source};
 pub use spec::{Changelog, Environment, FormatValue, Output, TableSpec};

@@ -17,6 +17,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     name: "print",
     validate,
     source: None,
+    lookup: None,
     sink: Some(sink),
     accepts_changes: true,
     formats_take_changes: false,

@@ -1,7 +1,9 @@
 //! The list of connectors, and the functions that find the right one for a table.
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
-use rialto_engine::{Sink, Source};
+use rialto_engine::{LookupTable, Sink, Source};
 
 use crate::error::{ConnectorError, Result};
 use crate::filesystem::paths::Location;
@@ -11,6 +13,9 @@ use crate::spec::{Environment, TableSpec};
 use crate::{blackhole, datagen, filesystem, kafka, log, nexmark, postgres, print, tcp, webhook};
 
 type MakeSource = fn(&TableSpec, &Environment) -> Result<Box<dyn Source>>;
+/// None: the table's options have it read whole.
+type MakeLookup =
+    fn(&TableSpec, &[(usize, DataType)], &Environment) -> Result<Option<Arc<dyn LookupTable>>>;
 type MakeSink = fn(&TableSpec, &Environment) -> Result<Box<dyn Sink>>;
 
 /// What a connector can do. Adding a connector is adding one of these to [`CONNECTORS`].
@@ -21,6 +26,8 @@ pub(crate) struct Connector {
     pub validate: fn(&TableSpec) -> Result<()>,
     /// Opens the table for reading; `None` if it cannot be read.
     pub source: Option<MakeSource>,
+    /// Opens the table to be asked for rows by key; `None` if it can only be read.
+    pub lookup: Option<MakeLookup>,
     /// Opens the table for writing; `None` if it cannot be written.
     pub sink: Option<MakeSink>,
     /// Whether the sink takes rows that are taken back.
@@ -104,6 +111,19 @@ pub fn source(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Sou
     }
 }
 
+/// Opens a table to be asked for the rows of keys: physical columns, by position, and the types in
+/// which their values will come. `None` where it is read whole instead.
+pub fn lookup(
+    spec: &TableSpec,
+    keys: &[(usize, DataType)],
+    environment: &Environment,
+) -> Result<Option<Arc<dyn LookupTable>>> {
+    let connector = find(spec)?;
+    let Some(make) = connector.lookup else { return Ok(None) };
+    (connector.validate)(spec)?;
+    make(&with_files(spec, environment)?, keys, environment)
+}
+
 /// Opens a table for writing.
 pub fn sink(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Sink>> {
     let connector = find(spec)?;
@@ -178,8 +198,6 @@ pub(crate) fn no_metadata() -> Vec<(&'static str, DataType)> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::datatypes::Schema;
 
     use super::*;

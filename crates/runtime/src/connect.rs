@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use rialto_connectors::{Changelog, ConnectorError, Environment, Ingest, TableSpec};
-use rialto_engine::{Sink, Source};
+use rialto_engine::{LookupTable, Sink, Source};
 use rialto_sql::catalog::{ColumnKind, TableDef};
 use rialto_sql::error::SqlError;
 use rialto_sql::step::{Connect, ScanTable};
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::letters::Letters;
 
@@ -30,6 +30,17 @@ impl Connect for Connectors<'_> {
             Some(letters) => Box::new(letters.beside(&spec, source, self.environment)?),
             None => source,
         })
+    }
+
+    fn lookup(
+        &self,
+        scan: &ScanTable<'_>,
+        keys: &[(usize, DataType)],
+    ) -> Result<Option<Arc<dyn LookupTable>>, SqlError> {
+        let mut spec = spec(scan.table, Arc::clone(&scan.physical));
+        spec.projection = Some(scan.projection.clone());
+        let table = rialto_connectors::lookup(&spec, keys, self.environment);
+        table.map_err(|e| of_table(scan.table, e))
     }
 }
 

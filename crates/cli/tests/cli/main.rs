@@ -4,6 +4,7 @@
 //! - `fixtures.rs`: `test`
 //! - `kafka.rs`: between topics of a real broker
 //! - `letters.rs`: records that were refused, and are sent again
+//! - `lookup.rs`: a real database that is asked while a project runs
 //! - `memory.rs`: a limit for memory
 //! - `operations.rs`: metrics, status, checkpoints on request, the doctor
 //! - `poison.rs`: files and records that no format can read
@@ -23,6 +24,7 @@ mod change;
 mod fixtures;
 mod kafka;
 mod letters;
+mod lookup;
 mod memory;
 mod operations;
 mod poison;

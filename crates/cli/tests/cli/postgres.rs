@@ -11,8 +11,8 @@ use crate::running::{Running, wait_for_checkpoints};
 use crate::{rialto, stderr, stdout};
 
 /// A server that ends with this process.
-struct Server {
-    url: String,
+pub struct Server {
+    pub url: String,
     folder: String,
 }
 
@@ -22,7 +22,7 @@ fn script() -> Command {
 
 impl Server {
     /// None where there can be none.
-    fn up() -> Option<Self> {
+    pub fn up() -> Option<Self> {
         let mut up = script();
         up.args(["up", "--for", &std::process::id().to_string()]);
         let output = up.stderr(Stdio::inherit()).output().expect("scripts/postgres.sh runs");
@@ -38,12 +38,12 @@ impl Server {
         Some(Self { url: value("POSTGRES_URL="), folder: value("POSTGRES_DIR=") })
     }
 
-    fn run(&self, what: &str) {
+    pub fn run(&self, what: &str) {
         let status = script().args([what, &self.folder]).status().unwrap();
         assert!(status.success(), "scripts/postgres.sh {what} failed");
     }
 
-    fn table(&self, name: &str, columns: &str) -> String {
+    pub fn table(&self, name: &str, columns: &str) -> String {
         format!(
             "CREATE TABLE {name} ({columns}) WITH ('connector' = 'jdbc', 'url' = 'jdbc:{}', \
              'table-name' = '{name}', 'username' = 'rialto', 'password' = 'rialto');\n",

@@ -70,7 +70,13 @@ fn gather(from: impl Read + Send + 'static) -> (Arc<Mutex<String>>, JoinHandle<(
 impl Running {
     /// Starts a command in a folder.
     pub fn start(dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(dir, arguments, &[])
+    }
+
+    /// Starts a command with some of its environment set.
+    pub fn start_with(dir: &Path, arguments: &[&str], set: &[(&str, String)]) -> Self {
         let mut command = command(dir, arguments);
+        command.envs(set.iter().map(|(name, value)| (name, value)));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (printed, out) = gather(child.stdout.take().unwrap());

@@ -42,6 +42,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     name: "filesystem",
     validate: |spec| FileOptions::read(spec).map(drop),
     source: Some(source),
+    lookup: None,
     sink: Some(sink),
     accepts_changes: false,
     formats_take_changes: true,

@@ -30,6 +30,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     name: "http",
     validate: |spec| HttpOptions::read(spec).map(drop),
     source: Some(open_source),
+    lookup: None,
     sink: None,
     accepts_changes: false,
     formats_take_changes: false,

@@ -34,6 +34,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     name: "log",
     validate: |spec| LogOptions::read(spec).map(drop),
     source: Some(source),
+    lookup: None,
     sink: Some(sink),
     accepts_changes: false,
     formats_take_changes: true,

@@ -20,6 +20,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     name: "nexmark",
     validate,
     source: Some(source),
+    lookup: None,
     sink: None,
     accepts_changes: false,
     formats_take_changes: false,

@@ -6,6 +6,7 @@
 //! - `outbox.rs`, `sink.rs`: the rows of an epoch, gathered
 //! - `committer.rs`, `epochs.rs`, `merge.rs`, `diagnose.rs`: an epoch into the database, once
 //! - `scan.rs`, `reader.rs`: a table read in the order of its key
+//! - `lookup.rs`: a table asked for the rows of keys
 //!
 //! What is written goes with `COPY` into a table of the session's own, and from there into the
 //! target, in one transaction with the number of the epoch: whatever the process has seen of a
@@ -18,6 +19,7 @@ mod decode;
 mod diagnose;
 mod encode;
 mod epochs;
+mod lookup;
 mod merge;
 mod numeric;
 mod options;
@@ -39,6 +41,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     name: "postgres",
     validate: |spec| PgOptions::read(spec).map(drop),
     source: Some(source),
+    lookup: Some(lookup::open),
     sink: Some(sink),
     accepts_changes: true,
     formats_take_changes: false,

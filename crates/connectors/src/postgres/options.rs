@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rialto_engine::CacheLimits;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
@@ -95,6 +96,16 @@ pub(super) struct Split {
     pub upper: i64,
 }
 
+/// How a table is looked up in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LookupOptions {
+    /// It is read whole when the job starts, and not asked.
+    pub whole: bool,
+    /// What is kept of the answers.
+    pub cache: Option<CacheLimits>,
+    pub retries_max: u32,
+}
+
 /// The options of one table, read and checked.
 #[derive(Debug, Clone)]
 pub(super) struct PgOptions {
@@ -106,6 +117,7 @@ pub(super) struct PgOptions {
     pub target: TableName,
     pub fetch_size: usize,
     pub split: Option<Split>,
+    pub lookup: LookupOptions,
     pub sink_id: Option<String>,
     pub epochs_table: String,
     pub on_null: OnNull,
@@ -149,6 +161,7 @@ impl PgOptions {
             target: table_name(&raw)?,
             fetch_size: fetch_size(&raw)?,
             split: split(&raw)?,
+            lookup: LookupOptions::read(&raw)?,
             sink_id: raw.get("sink.id").map(str::to_owned),
             epochs_table: raw.get("sink.epochs-table").unwrap_or("rialto_epochs").to_owned(),
             on_null: match nulls {
@@ -365,27 +378,58 @@ fn check_accepted(raw: &Options<'_>) -> Result<()> {
     raw.number::<u64>("sink.buffer-flush.max-rows")?;
     raw.duration("sink.buffer-flush.interval")?;
     raw.number::<u32>("sink.max-retries")?;
-    raw.number::<u32>("lookup.max-retries")?;
-    let cache = raw.choice("lookup.cache", &["NONE", "PARTIAL", "FULL"])?;
-    let partial = raw.with_prefix("lookup.partial-cache.").next().is_some()
-        || raw.with_prefix("lookup.cache.").next().is_some();
-    if cache == Some("PARTIAL") || partial {
-        return Err(ConnectorError::new(format!(
-            "table '{}' asks for a partial cache of looked up rows",
-            raw.table()
-        ))
-        .detail("this is not supported: a lookup join reads the whole table once, when it starts")
-        .hint("use 'lookup.cache' = 'FULL', or leave the options of the cache out"));
-    }
     if let Some((name, _)) = raw.with_prefix("lookup.full-cache.").next() {
         return Err(ConnectorError::new(format!(
             "the option 'lookup.full-cache.{name}' of table '{}' is not supported",
             raw.table()
         ))
-        .detail("a lookup join reads the whole table once, when it starts")
-        .hint("leave the option out"));
+        .detail("with 'lookup.cache' = 'FULL' the table is read once, when the job starts")
+        .hint("leave the option out, or use 'lookup.cache' = 'PARTIAL'"));
     }
     Ok(())
+}
+
+impl LookupOptions {
+    fn read(raw: &Options<'_>) -> Result<Self> {
+        let mode = raw.choice("lookup.cache", &["NONE", "PARTIAL", "FULL"])?;
+        let milliseconds = |name: &str| -> Result<Option<i64>> {
+            let time = raw.duration(name)?;
+            Ok(time.map(|time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
+        };
+        let partial = CacheLimits {
+            rows_max: raw.number("lookup.partial-cache.max-rows")?,
+            expire_after_write_ms: milliseconds("lookup.partial-cache.expire-after-write")?,
+            expire_after_access_ms: milliseconds("lookup.partial-cache.expire-after-access")?,
+            missing: raw.boolean("lookup.partial-cache.cache-missing-key", true)?,
+        };
+        // The names of before: a cache, where both are there.
+        let older = match (raw.number("lookup.cache.max-rows")?, milliseconds("lookup.cache.ttl")?)
+        {
+            (None, None) => None,
+            (Some(rows), Some(ttl)) => Some(CacheLimits {
+                rows_max: Some(rows),
+                expire_after_write_ms: Some(ttl),
+                expire_after_access_ms: None,
+                missing: partial.missing,
+            }),
+            (rows, _) => {
+                let (one, other) = ("lookup.cache.max-rows", "lookup.cache.ttl");
+                let missing = if rows.is_some() { other } else { one };
+                raw.required(missing)
+                    .map_err(|e| e.detail(format!("'{one}' and '{other}' go together")))?;
+                None
+            }
+        };
+        Ok(Self {
+            whole: mode == Some("FULL"),
+            cache: match mode {
+                Some("PARTIAL") => Some(partial),
+                Some("FULL") => None,
+                _ => older,
+            },
+            retries_max: raw.number("lookup.max-retries")?.unwrap_or(3),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -435,13 +479,43 @@ mod tests {
     }
 
     #[test]
+    fn the_cache_of_a_lookup_has_flinks_names_old_and_new() {
+        let lookup = |options: &[(&str, &str)]| {
+            let all: Vec<_> =
+                options.iter().copied().chain([("url", "postgresql://db/x")]).collect();
+            read(&all).unwrap().lookup
+        };
+        let none = lookup(&[("lookup.partial-cache.max-rows", "10")]);
+        assert_eq!((none.whole, none.cache, none.retries_max), (false, None, 3));
+        assert!(lookup(&[("lookup.cache", "FULL")]).whole);
+        let partial = lookup(&[
+            ("lookup.cache", "PARTIAL"),
+            ("lookup.partial-cache.max-rows", "10"),
+            ("lookup.partial-cache.expire-after-access", "5 s"),
+            ("lookup.partial-cache.cache-missing-key", "false"),
+            ("lookup.max-retries", "1"),
+        ]);
+        let limits = CacheLimits {
+            rows_max: Some(10),
+            expire_after_write_ms: None,
+            expire_after_access_ms: Some(5000),
+            missing: false,
+        };
+        assert_eq!((partial.cache, partial.retries_max), (Some(limits), 1));
+        let older = lookup(&[("lookup.cache.max-rows", "7"), ("lookup.cache.ttl", "1 min")]);
+        let limits = older.cache.unwrap();
+        assert_eq!((limits.rows_max, limits.expire_after_write_ms), (Some(7), Some(60_000)));
+    }
+
+    #[test]
     fn what_cannot_be_had_is_refused() {
         let with = |name, value| read(&[("url", "postgresql://db/x"), (name, value)]);
         assert!(with("lookup.cache", "FULL").is_ok());
         assert!(with("sink.buffer-flush.max-rows", "100").is_ok());
         for (name, value) in [
-            ("lookup.cache", "PARTIAL"),
-            ("lookup.partial-cache.max-rows", "10"),
+            ("lookup.cache", "SOME"),
+            ("lookup.partial-cache.max-rows", "ten"),
+            ("lookup.cache.ttl", "1 min"),
             ("lookup.full-cache.periodic-reload.interval", "1 h"),
             ("scan.partition.column", "id"),
             ("driver", "com.mysql.Driver"),

@@ -92,19 +92,13 @@ impl Query {
         spec: &TableSpec,
     ) -> std::result::Result<Self, Trouble> {
         let table = PgTable::find(client, &options.target).await?;
-        let mut select = Vec::new();
-        for index in spec.projected() {
-            let field = spec.schema.field(index);
-            let column = table.column(field.name()).map_err(Trouble::Refused)?;
-            let read = types::read(column, field.data_type(), &of_table(&column.name));
-            select.push(read.map_err(|reason| {
-                Trouble::Refused(format!("column '{}': {reason}", field.name()))
-            })?);
-        }
+        let mut select = select(&table, spec).map_err(Trouble::Refused)?;
         let columns = select.len();
-        let primary = table.keys.iter().find(|key| key.primary);
+        // A null would stand in no order, and many rows could have it.
+        let is_set = |name: &String| table.columns.iter().any(|c| c.name == *name && c.not_null);
+        let known_by = table.keys.iter().find(|key| key.primary || key.columns.iter().all(is_set));
         let mut key = Vec::new();
-        for name in primary.map_or(&[][..], |key| key.columns.as_slice()) {
+        for name in known_by.map_or(&[][..], |key| key.columns.as_slice()) {
             let column = table.column(name).map_err(Trouble::Refused)?;
             select.push(format!("{}::text", of_table(name)));
             key.push(KeyColumn { name: of_table(name), shown: column.shown.clone() });
@@ -162,8 +156,22 @@ impl Query {
     }
 }
 
+/// The expressions that read the columns of our table.
+pub(super) fn select(
+    table: &PgTable,
+    spec: &TableSpec,
+) -> std::result::Result<Vec<String>, String> {
+    let expression = |index: usize| {
+        let field = spec.schema.field(index);
+        let column = table.column(field.name())?;
+        types::read(column, field.data_type(), &of_table(&column.name))
+            .map_err(|reason| format!("column '{}': {reason}", field.name()))
+    };
+    spec.projected().into_iter().map(expression).collect()
+}
+
 /// A column of the table that is read: what is selected may have the same name.
-fn of_table(name: &str) -> String {
+pub(super) fn of_table(name: &str) -> String {
     format!("t.{}", quoted(name))
 }
 

@@ -192,6 +192,31 @@ pub(super) fn read(column: &PgColumn, to: &DataType, name: &str) -> Result<Strin
     }
 }
 
+/// The condition that a column has a value that is asked for, which comes in the form of our type;
+/// so that an index serves where our equality is the database's.
+pub(super) fn asked(
+    column: &PgColumn,
+    from: &DataType,
+    (name, value): (&str, &str),
+) -> Result<String, String> {
+    let texts = ["text", "varchar", "name"].contains(&column.type_name.as_str());
+    match Wire::of(from) {
+        None | Some(Wire::Json | Wire::Array(_)) => Err(format!(
+            "rows cannot be asked for by a {} ('lookup.cache' = 'FULL' reads the table whole)",
+            column.shown
+        )),
+        Some(Wire::Text) if !texts => Ok(match column.type_name.as_str() {
+            // What is no such text is no error: there is no row of it.
+            "uuid" => format!("{name} = CASE WHEN {value} ~ '{UUID}' THEN {value}::uuid END"),
+            _ => format!("{name}::text = {value}"),
+        }),
+        Some(_) => Ok(format!("{name} = {value}")),
+    }
+}
+
+/// The one text that a `uuid` is read as.
+const UUID: &str = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
+
 fn mismatch(column: &PgColumn) -> String {
     let declare = match column.type_name.as_str() {
         "bool" => "BOOLEAN".to_owned(),
@@ -295,6 +320,18 @@ mod tests {
         assert!(written(&nanos, &column("timestamp", -1)).unwrap_err().contains("microseconds"));
         assert!(written(&DataType::Int64, &column("int4", -1)).unwrap_err().contains("INT"));
         assert!(written(&DataType::Float64, &column("float4", -1)).is_err());
+    }
+
+    #[test]
+    fn a_key_is_compared_as_the_database_indexes_it_where_that_is_the_same() {
+        let names = ("t.c", "k.v");
+        let text = |t: &str| asked(&column(t, -1), &DataType::Utf8, names).unwrap();
+        assert_eq!(text("varchar"), "t.c = k.v");
+        assert_eq!(text("citext"), "t.c::text = k.v");
+        assert!(text("uuid").ends_with("THEN k.v::uuid END"));
+        assert_eq!(asked(&column("int2", -1), &DataType::Int64, names).unwrap(), "t.c = k.v");
+        let list = DataType::List(Arc::new(Field::new("item", DataType::Int64, true)));
+        assert!(asked(&column("_int8", -1), &list, names).unwrap_err().contains("FULL"));
     }
 
     #[test]

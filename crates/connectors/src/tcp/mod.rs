@@ -28,6 +28,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     name: "tcp",
     validate: |spec| TcpOptions::read(spec).map(drop),
     source: Some(source),
+    lookup: None,
     sink: None,
     accepts_changes: false,
     formats_take_changes: false,

@@ -29,6 +29,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     name: "webhook",
     validate: |spec| WebhookOptions::read(spec).map(drop),
     source: None,
+    lookup: None,
     sink: Some(sink),
     accepts_changes: true,
     formats_take_changes: false,

@@ -1,10 +1,12 @@
 //! A circuit from step plans. What several outputs share is built once.
 
+mod lookup;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion_common::DFSchema;
 use rialto_engine::operator::aggregate::{Aggregate, Combine};
 use rialto_engine::operator::clock_time::ClockTime;
@@ -23,7 +25,9 @@ use rialto_engine::operator::unnest::Unnest;
 use rialto_engine::operator::values::Values;
 use rialto_engine::operator::window_assign::WindowAssign;
 use rialto_engine::source::{Projection, SourceInput, WatermarkStrategy};
-use rialto_engine::{Circuit, CircuitBuilder, Delta, EngineError, NodeId, OutputId, Source};
+use rialto_engine::{
+    Circuit, CircuitBuilder, Delta, EngineError, LookupTable, NodeId, OutputId, Source,
+};
 
 use crate::catalog::{ColumnKind, ObjectPath, TableDef};
 use crate::error::{Result, SqlError};
@@ -49,6 +53,16 @@ pub struct ScanTable<'a> {
 pub trait Connect {
     /// Opens a table for reading.
     fn source(&self, scan: &ScanTable<'_>) -> Result<Box<dyn Source>>;
+
+    /// Opens a table to be asked for the rows of keys, each a physical column (by position) and the
+    /// type in which its values come; none where it is one that is read whole.
+    fn lookup(
+        &self,
+        _scan: &ScanTable<'_>,
+        _keys: &[(usize, DataType)],
+    ) -> Result<Option<Arc<dyn LookupTable>>> {
+        Ok(None)
+    }
 }
 
 /// A circuit with an output for each plan, in order.
@@ -149,13 +163,21 @@ impl<'a> Build<'a> {
         if let Some(&node) = self.nodes.get(&Arc::as_ptr(plan)) {
             return Ok(node);
         }
-        let inputs = plan.inputs.iter().map(|i| self.node(i)).collect::<Result<Vec<NodeId>>>()?;
-        let saying = format!("{} {inputs:?}", saying(plan));
-        let node = match self.equal.get(&saying) {
-            Some(&node) => node,
-            None => self.operator(plan, inputs)?,
+        let asked = self.asked(plan)?;
+        // A table that is asked is not read.
+        let read = &plan.inputs[..if asked.is_some() { 1 } else { plan.inputs.len() }];
+        let inputs = read.iter().map(|i| self.node(i)).collect::<Result<Vec<NodeId>>>()?;
+        let mut saying = format!("{} {inputs:?}", saying(plan));
+        let mut identity = self.identities.of(plan);
+        if asked.is_some() {
+            saying += &format!(" asks {}", self.identities.of(&plan.inputs[1]));
+            identity += "-asks";
+        }
+        let node = match (self.equal.get(&saying), asked) {
+            (Some(&node), _) => node,
+            (None, Some(table)) => self.lookup_by_key(plan, inputs, table)?,
+            (None, None) => self.operator(plan, inputs)?,
         };
-        let identity = self.identities.of(plan);
         self.circuit.identify(node, format!("{}{identity}", self.prefix));
         self.equal.insert(saying, node);
         self.nodes.insert(Arc::as_ptr(plan), node);
@@ -306,7 +328,7 @@ impl<'a> Build<'a> {
                 let spec = spec.clone();
                 self.circuit.operator(name, inputs, move || Ok(Box::new(TemporalJoin::new(&spec)?)))
             }
-            StepNode::LookupJoin { spec, place } => {
+            StepNode::LookupJoin { spec, place, .. } => {
                 self.check_ends(&plan.inputs[1]).map_err(|error| error.with_span(*place))?;
                 let spec = spec.clone();
                 self.circuit.operator(name, inputs, move || Ok(Box::new(LookupJoin::new(&spec)?)))
@@ -437,21 +459,25 @@ impl<'a> Layout<'a> {
 
     /// Computed columns and the watermark over what the connector reads.
     fn input(&self, planner: &Planner<'_>) -> Result<SourceInput> {
-        let table = self.scan.table;
         let mut expressions = Vec::with_capacity(self.columns.len());
         let mut fields = Vec::with_capacity(self.columns.len());
         for &at in &self.columns {
-            let column = &table.columns[at];
             let expr = self.expr(at, planner)?;
             expressions.push(super::lower::bind(&expr, &self.read)?);
-            let data_type = column.data_type.as_ref().ok_or_else(|| {
-                SqlError::new(format!("the type of column '{}' is not known", column.name))
-            })?;
-            fields.push(Field::new(&column.name, data_type.to_arrow(), true));
+            fields.push(self.field(at)?);
         }
         let schema = Arc::new(Schema::new(fields));
         let watermark = self.watermark(&schema, planner)?;
         Ok(SourceInput { projection: Some(Projection { expressions, schema }), watermark })
+    }
+
+    /// A declared column as the circuit has it.
+    fn field(&self, at: usize) -> Result<Field> {
+        let column = &self.scan.table.columns[at];
+        let data_type = column.data_type.as_ref().ok_or_else(|| {
+            SqlError::new(format!("the type of column '{}' is not known", column.name))
+        })?;
+        Ok(Field::new(&column.name, data_type.to_arrow(), true))
     }
 
     /// A declared column as an expression over what is read.

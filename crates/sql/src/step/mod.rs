@@ -133,10 +133,13 @@ pub enum StepNode {
     Join(Box<JoinSpec>),
     /// Joins rows with the version of a table that was valid at their time.
     TemporalJoin(Box<TemporalJoinSpec>),
-    /// Joins rows with a table that ends, as they come.
+    /// Joins rows with a table as it is, as they come.
     LookupJoin {
         /// How.
         spec: Box<LookupJoinSpec>,
+        /// The column of the right side that each key is, where it is one: what a table can be
+        /// asked for.
+        columns: Vec<Option<usize>>,
         /// Where the join stands in the query.
         place: Option<Span>,
     },

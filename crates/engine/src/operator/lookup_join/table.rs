@@ -5,7 +5,7 @@ use arrow::array::ArrayRef;
 use super::LookupJoinSpec;
 use crate::key::{KeyTable, NO_SLOT, hash_columns};
 use crate::state::{Changed, Dirty, Persist, SlotMap, StateReader, StateWriter};
-use crate::store::{Chains, RowLookup, RowStore, held};
+use crate::store::{Chains, NO_ROW, RowLookup, RowStore, held};
 use crate::{Delta, Result};
 
 /// What is kept beside the rows where a row may come several times or be taken back.
@@ -57,8 +57,39 @@ impl Table {
         self.keys.bytes() + self.store.bytes() + self.chains.bytes() + held(&self.slots)
     }
 
+    /// A table whose keys are forgotten one by one: of rows that were asked for.
+    pub(super) fn forgetful(spec: &LookupJoinSpec, stored: Vec<usize>) -> Result<Self> {
+        let (insert_only, counts, chains) = (true, None, Chains::removable());
+        Ok(Self { insert_only, counts, chains, ..Self::new(spec, stored)? })
+    }
+
     pub(super) fn len(&self) -> usize {
         self.store.len()
+    }
+
+    /// The slots of the keys of probe rows, made where they are new.
+    pub(super) fn intern(&mut self, probes: &Delta, keys: &[usize]) -> Result<Vec<u32>> {
+        let mut slots = Vec::new();
+        self.keys.intern(&columns_of(probes, keys), probes.num_rows(), &mut slots)?;
+        Ok(slots)
+    }
+
+    /// The keys of slots.
+    pub(super) fn keys(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.keys.keys(slots)
+    }
+
+    /// Forgets a key and its rows; [`Table::forgotten`] ends a round of this.
+    pub(super) fn forget(&mut self, slot: u32) {
+        while let Some(row) = Some(self.chains.first(slot)).filter(|&row| row != NO_ROW) {
+            self.chains.remove(slot, row);
+            self.store.remove(row);
+        }
+        self.keys.remove(slot);
+    }
+
+    pub(super) fn forgotten(&mut self) {
+        self.store.compact();
     }
 
     /// Takes in a change; no key has a null.
@@ -224,6 +255,6 @@ impl Table {
     }
 }
 
-fn columns_of(delta: &Delta, columns: &[usize]) -> Vec<ArrayRef> {
+pub(super) fn columns_of(delta: &Delta, columns: &[usize]) -> Vec<ArrayRef> {
     columns.iter().map(|&column| delta.column(column).clone()).collect()
 }

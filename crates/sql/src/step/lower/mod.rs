@@ -18,6 +18,8 @@ mod traced;
 mod ttl;
 mod unnest;
 
+pub(super) use temporal::column_at;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

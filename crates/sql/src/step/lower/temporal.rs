@@ -129,6 +129,7 @@ impl Lowering {
         left: Side,
         right: Plan,
     ) -> Result<Plan> {
+        let columns = condition.right.iter().map(|e| key_column(e, node.right.schema())).collect();
         let right = self.side_of(right, node.right.schema(), &condition.right)?;
         let filter = filter(condition.rest, &left, &right)?;
         let schema = loose(node.schema().as_arrow());
@@ -145,7 +146,7 @@ impl Lowering {
             output_schema: Arc::clone(&schema),
             table_insert_only: right.plan.traits.insert_only,
         };
-        let node = StepNode::LookupJoin { spec: Box::new(spec), place: node.place };
+        let node = StepNode::LookupJoin { spec: Box::new(spec), columns, place: node.place };
         Ok(Arc::new(StepPlan { node, inputs: vec![left.plan, right.plan], schema, traits }))
     }
 }
@@ -225,7 +226,7 @@ fn history(plan: &StepPlan) -> Option<Plan> {
 }
 
 /// The position of the column that a bound expression is.
-fn column_at(expression: &Expression) -> Option<usize> {
+pub(in crate::step) fn column_at(expression: &Expression) -> Option<usize> {
     expression.downcast_ref::<datafusion_physical_expr::expressions::Column>().map(|c| c.index())
 }
 
