@@ -28,7 +28,7 @@ MAY_USE = {
     "memory": set(),
     "connectors": {"engine", "storage"},
     "runtime": {"engine", "sql", "connectors", "storage", "memory"},
-    "server": {"connectors"},
+    "server": {"connectors", "runtime"},
     "cli": {"runtime", "server", "memory"},
 }
 TESTS_ONLY = {"datafusion"}

@@ -225,12 +225,16 @@ pub struct Run {
     /// What becomes of an INSERT that was edited since the last run
     #[arg(long, value_enum, requires = "state")]
     pub changed_inserts: Option<ChangedInserts>,
-    /// Take events over HTTP while the job runs, at an address of this machine (127.0.0.1:8080)
+    /// Serve over HTTP while the job runs, at an address of this machine (127.0.0.1:8080)
     ///
-    /// POST /v1/events/TABLE puts rows into the tables with 'connector' = 'http'. /livez and
-    /// /readyz say how the process is.
+    /// GET /v1/views reads the materialized views, POST /v1/sql asks over them, POST
+    /// /v1/events/TABLE puts rows into the tables with 'connector' = 'http'. /v1/openapi.json says
+    /// the rest.
     #[arg(long, value_name = "ADDR")]
     pub serve: Option<SocketAddr>,
+    /// Answer PostgreSQL's clients as well, at an address of this machine (127.0.0.1:5433)
+    #[arg(long, value_name = "ADDR", requires = "serve")]
+    pub postgres: Option<SocketAddr>,
     #[command(flatten)]
     pub job: JobArguments,
 }

@@ -17,6 +17,7 @@ pub mod operations;
 pub mod output;
 mod plan;
 pub mod project;
+pub mod serving;
 mod session;
 pub use rialto_engine::view;
 

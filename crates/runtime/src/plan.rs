@@ -129,6 +129,22 @@ impl JobPlan {
         self.outputs.iter_mut().for_each(|output| output.table = None);
     }
 
+    /// The columns of an output of which no two rows have equal values: those that a materialized
+    /// view declares, or else those that the planner knows.
+    pub fn key(&self, output: usize, session: &Session) -> Option<Vec<usize>> {
+        let planned = &self.outputs[output];
+        let relations = session.catalog.relations(None).unwrap_or_default();
+        let declared = relations.into_iter().find_map(|relation| match relation {
+            Relation::View(view) if view.path.object == planned.name => view.primary_key.as_ref(),
+            _ => None,
+        });
+        let position = |name: &String| planned.columns.index_of(name).ok();
+        let declared = declared.and_then(|key| key.columns.iter().map(position).collect());
+        let width = planned.columns.fields().len();
+        let known = || planned.plan.traits.key.clone();
+        declared.or_else(known).filter(|key: &Vec<usize>| key.iter().all(|&c| c < width))
+    }
+
     /// How many outputs there are.
     pub fn len(&self) -> usize {
         self.outputs.len()

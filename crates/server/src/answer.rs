@@ -1,4 +1,4 @@
-//! Answers and errors as JSON.
+//! Answers as JSON, and errors as problem details (RFC 9457).
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -6,10 +6,19 @@ use serde_json::{Value, json};
 
 /// An answer that is JSON.
 pub fn answer(status: StatusCode, body: &Value) -> Response {
-    let json = HeaderValue::from_static("application/json");
+    written(status, "application/json", body)
+}
+
+fn written(status: StatusCode, kind: &'static str, body: &Value) -> Response {
     let mut text = body.to_string();
     text.push('\n');
-    (status, [(header::CONTENT_TYPE, json)], text).into_response()
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
+}
+
+/// An answer that was written as JSON by whoever knows the rows.
+pub fn raw(text: Vec<u8>) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    (StatusCode::OK, [(header::CONTENT_TYPE, json)], text).into_response()
 }
 
 /// Why a request was refused.
@@ -23,7 +32,13 @@ pub struct Refusal {
 impl Refusal {
     /// What is wrong, in one sentence.
     pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, body: json!({ "error": error.into() }), retry_after: None }
+        let error = error.into();
+        let title = status.canonical_reason().unwrap_or("error");
+        let body = json!({
+            "type": "about:blank", "title": title, "status": status.as_u16(),
+            "detail": error, "error": error,
+        });
+        Self { status, body, retry_after: None }
     }
 
     /// Adds what to do.
@@ -46,7 +61,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = answer(self.status, &self.body);
+        let mut response = written(self.status, "application/problem+json", &self.body);
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

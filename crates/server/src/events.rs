@@ -17,6 +17,12 @@ const TYPES: [&str; 4] =
     ["application/json", "application/x-ndjson", "application/ndjson", "application/jsonl"];
 
 /// Takes the rows of a request: all are durable when the answer is 200, else none is there.
+#[utoipa::path(post, path = "/v1/events/{table}", tag = "events", params(
+    ("table" = String, Path, description = "a table with 'connector' = 'http'"),
+), request_body(content = String, content_type = "application/json"), responses(
+    (status = 200, description = "all rows are durable"),
+    (status = 400, description = "some rows are not those of the table; nothing was stored"),
+))]
 pub async fn post_events(
     State(shared): State<Arc<Shared>>,
     Path(name): Path<String>,
@@ -44,7 +50,8 @@ pub async fn post_events(
     }
 }
 
-fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
+/// Refuses what does not say that it is JSON.
+pub fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let said = headers.get(header::CONTENT_TYPE).and_then(|t| t.to_str().ok()).unwrap_or_default();
     let kind = said.split(';').next().unwrap_or_default().trim();
     if TYPES.iter().any(|t| t.eq_ignore_ascii_case(kind)) {

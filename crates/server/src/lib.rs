@@ -1,4 +1,4 @@
-//! The HTTP server: events in, and whether all is well.
+//! The HTTP server: events in, views out, and whether all is well.
 //!
 //! - `lib.rs`: starting and stopping
 //! - `health.rs`: what keeps the server from being ready
@@ -6,20 +6,32 @@
 //! - `events.rs`: `POST /v1/events/{table}`
 //! - `body.rs`: the bytes of a request, bounded
 //! - `operations.rs`: metrics, status and checkpoints of the running job
-//! - `answer.rs`: answers and errors as JSON
+//! - `views.rs`, `parameters.rs`: pages of views and rows by key; filters, orders, cursors
+//! - `changes.rs`: what changes in a view, as it happens
+//! - `sql.rs`: queries over views
+//! - `openapi.rs`: the API's description
+//! - `postgres/`: the same views over PostgreSQL's protocol
+//! - `answer.rs`: answers as JSON, errors as problem details
 //!
 //! The server has a thread and a small runtime of its own; rows go from a request into a table's
 //! log, where a job finds them. So a job that is slow, or stopped, keeps nobody from sending.
+//! Readers are given snapshots ([`rialto_runtime::serving`]) and keep no job waiting.
 //!
 //! There are no users yet, so that only programs of the same machine may ask: the address must be a
 //! loopback one, and requests that a browser sends for a foreign page are refused.
 
 mod answer;
 mod body;
+mod changes;
 mod events;
 mod health;
+mod openapi;
 mod operations;
+mod parameters;
+mod postgres;
 mod routes;
+mod sql;
+mod views;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -28,9 +40,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rialto_connectors::Ingest;
+use rialto_runtime::serving::Serving;
 use tokio::sync::oneshot;
 
 use operations::Slot;
+use postgres::Postgres;
+use routes::Served;
 
 pub use health::Health;
 pub use operations::Operated;
@@ -72,6 +87,8 @@ pub struct Server {
     address: SocketAddr,
     health: Arc<Health>,
     job: Arc<Slot>,
+    served: Arc<Served>,
+    postgres: Option<Postgres>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -103,7 +120,9 @@ impl Server {
             tables.into_iter().map(|t| (t.table().to_owned(), Arc::new(t))).collect();
         let health = Arc::new(Health::new(tables.values().cloned().collect()));
         let job = Arc::new(Slot::new());
-        let app = routes::router(tables, Arc::clone(&health), Arc::clone(&job));
+        let served = Arc::new(Served::new());
+        let router = routes::router;
+        let app = router(tables, Arc::clone(&health), Arc::clone(&job), Arc::clone(&served));
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = async move {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
@@ -119,7 +138,8 @@ impl Server {
         };
         let thread = std::thread::Builder::new().name("http".into()).spawn(run);
         let thread = Some(thread.map_err(StartError::Thread)?);
-        Ok(Self { address, health, job, stop: Some(stop), thread })
+        let postgres = None;
+        Ok(Self { address, health, job, served, postgres, stop: Some(stop), thread })
     }
 
     /// Where the server listens: with port 0 the system has chosen one.
@@ -137,6 +157,22 @@ impl Server {
         let _ = self.job.set(job);
     }
 
+    /// Listens for PostgreSQL's protocol as well; answers where.
+    ///
+    /// # Errors
+    /// Where the address cannot be used.
+    pub fn listen_postgres(&mut self, address: SocketAddr) -> Result<SocketAddr, StartError> {
+        let postgres = Postgres::start(address, Arc::clone(&self.served))?;
+        let address = postgres.address();
+        self.postgres = Some(postgres);
+        Ok(address)
+    }
+
+    /// The job's views can be read from now on. A server has one job.
+    pub fn show(&self, serving: Arc<Serving>) {
+        let _ = self.served.set(serving);
+    }
+
     /// Takes no more requests, and waits a moment for those that have begun.
     pub fn stop(mut self) {
         self.end();
@@ -145,6 +181,7 @@ impl Server {
     fn end(&mut self) {
         self.health.not_ready("server", "the server is stopping");
         drop(self.stop.take());
+        drop(self.postgres.take());
         let Some(thread) = self.thread.take() else { return };
         // A connection that never ends must not keep the process.
         let started = std::time::Instant::now();

@@ -1,7 +1,8 @@
 //! Who answers what.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -11,13 +12,27 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use rialto_connectors::Ingest;
 use rialto_connectors::options::nearest;
+use rialto_runtime::serving::Serving;
 use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::answer::{Refusal, answer};
 use crate::body::Bodies;
-use crate::events;
 use crate::health::Health;
 use crate::operations::{self, Slot};
+use crate::{changes, events, openapi, sql, views};
+
+/// Pages that are read at once; more wait a moment.
+const PAGES_MAX: usize = 8;
+/// How long.
+const TURN_PATIENCE: Duration = Duration::from_secs(5);
+/// Queries that are answered at once.
+const QUERIES_MAX: usize = 4;
+/// Subscribers at once.
+const SUBSCRIBERS_MAX: usize = 256;
+
+/// Where the views are, once the job runs.
+pub type Served = OnceLock<Arc<Serving>>;
 
 /// What the routes share.
 pub struct Shared {
@@ -27,9 +42,35 @@ pub struct Shared {
     pub job: Arc<Slot>,
     /// The bytes of requests that are being read or taken.
     pub bodies: Bodies,
+    /// The views, once the job runs.
+    pub served: Arc<Served>,
+    pages: Arc<Semaphore>,
+    queries: Arc<Semaphore>,
+    subscribers: Arc<Semaphore>,
 }
 
 impl Shared {
+    /// Waits for one's turn to read a page.
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let turn = Arc::clone(&self.pages).acquire_owned();
+        match tokio::time::timeout(TURN_PATIENCE, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(too_many("pages are being read")),
+        }
+    }
+
+    /// A place among the queries that run.
+    pub fn query(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let place = Arc::clone(&self.queries).try_acquire_owned();
+        place.map_err(|_| too_many("queries run"))
+    }
+
+    /// A place among the subscribers.
+    pub fn subscriber(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let place = Arc::clone(&self.subscribers).try_acquire_owned();
+        place.map_err(|_| too_many("subscribers are connected"))
+    }
+
     /// The table of a request.
     pub fn table(&self, name: &str) -> Result<&Arc<Ingest>, Refusal> {
         self.tables.get(name).ok_or_else(|| {
@@ -45,15 +86,37 @@ impl Shared {
     }
 }
 
+fn too_many(what: &str) -> Refusal {
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, format!("too many {what} at once"))
+        .hint("ask again after the time that Retry-After says")
+        .retry_after(1)
+}
+
 /// All routes.
 pub fn router(
     tables: BTreeMap<String, Arc<Ingest>>,
     health: Arc<Health>,
     job: Arc<Slot>,
+    served: Arc<Served>,
 ) -> Router {
-    let shared = Arc::new(Shared { tables, health, job, bodies: Bodies::default() });
+    let shared = Arc::new(Shared {
+        tables,
+        health,
+        job,
+        bodies: Bodies::default(),
+        served,
+        pages: Arc::new(Semaphore::new(PAGES_MAX)),
+        queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+        subscribers: Arc::new(Semaphore::new(SUBSCRIBERS_MAX)),
+    });
     Router::new()
         .route("/v1/events/{table}", post(events::post_events))
+        .route("/v1/views", get(views::list))
+        .route("/v1/views/{name}", get(views::page))
+        .route("/v1/views/{name}/changes", get(changes::changes))
+        .route("/v1/views/{name}/{key}", get(views::point))
+        .route("/v1/sql", post(sql::sql))
+        .route("/v1/openapi.json", get(openapi::openapi))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(operations::metrics))
@@ -90,15 +153,15 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
 async fn no_such_path(request: Request) -> Refusal {
     let error = format!("there is nothing at {}", request.uri().path());
     Refusal::new(StatusCode::NOT_FOUND, error).hint(
-        "events are sent with POST /v1/events/{table}; /livez, /readyz, /metrics and /v1/status \
-             can be asked",
+        "/v1/openapi.json says what there is: /v1/views, /v1/sql, /v1/events/{table}, /livez, \
+             /readyz, /metrics, /v1/status",
     )
 }
 
 async fn no_such_method(request: Request) -> Refusal {
     let error = format!("{} does not take {}", request.uri().path(), request.method());
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, error)
-        .hint("events are sent with POST /v1/events/{table}; /livez and /readyz take GET")
+        .hint("events and queries are sent with POST, everything else is asked with GET")
 }
 
 /// Refuses what a browser asks for a foreign page whose name was made to mean this machine.

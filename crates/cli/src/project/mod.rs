@@ -17,9 +17,11 @@ mod serve;
 pub mod state;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rialto_runtime::output::Target;
 use rialto_runtime::project::{Project, ProjectError, SqlFile};
+use rialto_runtime::serving::{Publisher, Retain};
 use rialto_runtime::sql::catalog::nearest;
 use rialto_runtime::sql::error::SqlError;
 use rialto_runtime::sql::parser::{ParsedStatement, Statement};
@@ -73,7 +75,8 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     let state = command.state.as_deref().map(|s| StateFolder::open(s, &project.base_dir));
     let state = state.transpose()?;
     memory::limit(command.job.memory, state.as_ref().map(StateFolder::here))?;
-    let server = command.serve.map(|address| serve::start(address, &runtime)).transpose()?;
+    let start = |address| serve::start(address, command.postgres, &runtime);
+    let server = command.serve.map(start).transpose()?;
     if !plan.is_empty() {
         let job = match &state {
             Some(state) => state.start(&runtime, &plan, command)?,
@@ -123,7 +126,14 @@ fn run_job(
         return Err(Failure::request(message, Some("watch one view, or take -o json")));
     }
     let settings = &runtime.session().settings;
-    let mut views = Views::new(&job, plan, command, settings, stdout, report)?;
+    let retain = if server.is_some() { Retain::SERVED } else { Retain::NEWEST };
+    let is_kept = server.is_some() || command.watch.is_empty();
+    let publisher = || Publisher::new(&job, plan, runtime.session(), retain);
+    let publisher = is_kept.then(publisher).transpose()?;
+    if let (Some(server), Some(publisher)) = (server, &publisher) {
+        server.show(Arc::clone(publisher.serving()));
+    }
+    let mut views = Views::new(&job, plan, publisher, command, settings, stdout, report)?;
     let control = signals.control();
     let (state, file) = (command.state.as_deref(), &command.project.project);
     let operator = Operator::start(&job, &control, file, state, server).map_err(|e| {

@@ -2,8 +2,8 @@
 
 use rialto_runtime::engine::{Delta, Result};
 use rialto_runtime::output::Target;
+use rialto_runtime::serving::Publisher;
 use rialto_runtime::sql::functions::SessionSettings;
-use rialto_runtime::view::View;
 use rialto_runtime::{Job, JobPlan, Observer, StepSummary};
 
 use super::progress::Progress;
@@ -13,6 +13,9 @@ use crate::output::{ChangeWriter, Report, RowsOfView, Stdout, sink_error};
 /// Takes the changes of all views of a project.
 pub struct Views<'a> {
     outputs: Vec<Output>,
+    /// The rows of all views, for readers, and for who prints them at the end; none where nobody
+    /// asks.
+    publisher: Option<Publisher>,
     progress: Progress,
     report: &'a mut Report,
     stdout: &'a Stdout,
@@ -28,7 +31,7 @@ enum Output {
     /// Printed change by change.
     Watched(ChangeWriter),
     /// Printed when the job ends.
-    Kept(String, View),
+    Kept(String),
 }
 
 impl<'a> Views<'a> {
@@ -36,6 +39,7 @@ impl<'a> Views<'a> {
     pub fn new(
         job: &Job,
         plan: &JobPlan,
+        publisher: Option<Publisher>,
         command: &Run,
         settings: &SessionSettings,
         stdout: &'a Stdout,
@@ -48,7 +52,7 @@ impl<'a> Views<'a> {
             }
             let (name, schema) = (&output.name, plan.columns(at));
             if command.watch.is_empty() {
-                return Ok(Output::Kept(name.clone(), plan.view(at)?));
+                return Ok(Output::Kept(name.clone()));
             }
             if !command.watch.contains(name) {
                 return Ok(Output::None);
@@ -59,6 +63,7 @@ impl<'a> Views<'a> {
         };
         Ok(Self {
             outputs: job.outputs().iter().enumerate().map(output).collect::<Result<_>>()?,
+            publisher,
             progress: Progress::new(!command.watch.is_empty()),
             report,
             stdout,
@@ -72,17 +77,19 @@ impl<'a> Views<'a> {
     /// Ends the progress line and prints the views that were kept, if the job went well.
     pub fn finish(self, well: bool) -> Result<()> {
         self.progress.finish();
-        for mut output in self.outputs {
+        for (at, mut output) in self.outputs.into_iter().enumerate() {
             if let Output::Watched(writer) = &mut output
                 && well
                 && self.format == Format::Csv
             {
                 writer.finish()?;
             }
-            if let Output::Kept(name, view) = output
+            if let Output::Kept(name) = output
+                && let Some(publisher) = &self.publisher
                 && well
+                && let Some(rows) = publisher.read(at)?
             {
-                let rows = RowsOfView { name: &name, rows: &view.read(&[])?, max: self.rows_max };
+                let rows = RowsOfView { name: &name, rows: &rows, max: self.rows_max };
                 rows.print(self.format, &self.settings, self.stdout)?;
             }
         }
@@ -92,17 +99,22 @@ impl<'a> Views<'a> {
 
 impl Observer for Views<'_> {
     fn changed(&mut self, output: usize, delta: &Delta, step: u64) -> Result<()> {
+        if let Some(publisher) = &mut self.publisher {
+            publisher.changed(output, delta)?;
+        }
         match &mut self.outputs[output] {
-            Output::None => Ok(()),
+            Output::None | Output::Kept(_) => Ok(()),
             Output::Watched(writer) => {
                 self.printed = true;
                 writer.write(delta, step)
             }
-            Output::Kept(_, view) => view.apply(delta),
         }
     }
 
     fn stepped(&mut self, summary: &StepSummary<'_>) -> Result<()> {
+        if let Some(publisher) = &mut self.publisher {
+            publisher.ended(summary.step);
+        }
         self.report.note(summary)?;
         if std::mem::take(&mut self.printed) {
             self.stdout.flush().map_err(sink_error)?;

@@ -13,6 +13,8 @@
 //! - `restart.rs`: projects that are killed, and go on
 //! - `running.rs`: a command beside the test
 //! - `serve.rs`: events over HTTP while a project runs
+//! - `serve_postgres.rs`: views for PostgreSQL's clients
+//! - `serve_views.rs`: views over HTTP
 //! - `signals.rs`: endless jobs and who ends them
 //! - `sinks.rs`: sinks that are away
 //! - `terminal.rs`: what only a terminal sees
@@ -33,6 +35,8 @@ mod project;
 mod restart;
 mod running;
 mod serve;
+mod serve_postgres;
+mod serve_views;
 mod signals;
 mod sinks;
 mod sql;
