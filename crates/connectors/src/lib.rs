@@ -20,6 +20,7 @@ pub mod nexmark;
 mod postgres;
 mod print;
 mod registry;
+mod shop;
 mod tcp;
 mod webhook;
 

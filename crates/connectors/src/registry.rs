@@ -8,7 +8,9 @@ use crate::filesystem::paths::Location;
 use crate::format::{FILE_OPTIONS, is_changelog};
 use crate::options::{Options, nearest};
 use crate::spec::{Environment, TableSpec};
-use crate::{blackhole, datagen, filesystem, kafka, log, nexmark, postgres, print, tcp, webhook};
+use crate::{
+    blackhole, datagen, filesystem, kafka, log, nexmark, postgres, print, shop, tcp, webhook,
+};
 
 type MakeSource = fn(&TableSpec, &Environment) -> Result<Box<dyn Source>>;
 type MakeSink = fn(&TableSpec, &Environment) -> Result<Box<dyn Sink>>;
@@ -42,6 +44,7 @@ const CONNECTORS: &[Connector] = &[
     postgres::CONNECTOR,
     postgres::JDBC,
     print::CONNECTOR,
+    shop::CONNECTOR,
     kafka::UPSERT,
     tcp::CONNECTOR,
     tcp::SOCKET,
