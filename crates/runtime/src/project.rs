@@ -63,16 +63,22 @@ pub enum ProjectError {
 struct Config {
     /// Replacements for `${name}` in the SQL.
     variables: std::collections::BTreeMap<String, String>,
+    /// Files, and folders of files, whose SQL is read before the project's own: in this order,
+    /// relative to the project.
+    include: Vec<PathBuf>,
 }
 
 impl Project {
-    /// Reads a folder (`rialto.toml`, `sql/*.sql` by name) or a single file. `${name}` in the SQL
-    /// is replaced by what `variables` or else the project's `[variables]` say.
+    /// Reads a folder (`rialto.toml`, what it includes, `sql/*.sql` by name) or a single file.
+    /// `${name}` in the SQL is replaced by what `variables` or else the project's `[variables]`
+    /// say.
     pub fn open(path: &Path, variables: &[(String, String)]) -> Result<Self, ProjectError> {
         let mut config = Config::default();
         let (base_dir, paths) = if path.is_dir() {
             config = read_config(&path.join("rialto.toml"))?;
-            (path.to_path_buf(), sql_files(path)?)
+            let mut paths = included(path, &config.include)?;
+            paths.extend(sql_files(path)?);
+            (path.to_path_buf(), paths)
         } else {
             let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
             (parent.unwrap_or(Path::new(".")).to_path_buf(), vec![path.to_path_buf()])
@@ -106,6 +112,23 @@ fn read_config(path: &Path) -> Result<Config, ProjectError> {
         .map_err(|e| ProjectError::Config { path: path.to_path_buf(), reason: e.to_string() })
 }
 
+/// The files that a project includes. A pack that is shared lies outside of the project.
+fn included(project: &Path, include: &[PathBuf]) -> Result<Vec<PathBuf>, ProjectError> {
+    let mut files = Vec::new();
+    for place in include {
+        let place = project.join(place);
+        if place.is_dir() {
+            files.extend(sql_files(&place)?);
+        } else if place.is_file() {
+            files.push(place);
+        } else {
+            let reason = "it is included by rialto.toml, and is no file and no folder";
+            return Err(unreadable(&place, reason));
+        }
+    }
+    Ok(files)
+}
+
 fn sql_files(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     let inner = folder.join("sql");
     let place = if inner.is_dir() { inner } else { folder.to_path_buf() };
@@ -127,4 +150,32 @@ fn substitute(text: &str, variables: &std::collections::BTreeMap<String, String>
         out = out.replace(&format!("${{{name}}}"), value);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn what_is_included_comes_first_and_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&dir.path().join("pack/sql/b.sql"), "SELECT '${x}';");
+        write(&dir.path().join("pack/sql/a.sql"), "SELECT 1;");
+        write(&dir.path().join("more.sql"), "SELECT 2;");
+        let shop = dir.path().join("shop");
+        write(&shop.join("sql/0.sql"), "SELECT 3;");
+        let toml = "include = [\"../more.sql\", \"../pack\"]\n[variables]\nx = \"4\"\n";
+        write(&shop.join("rialto.toml"), toml);
+        let project = Project::open(&shop, &[]).unwrap();
+        let texts: Vec<&str> = project.files.iter().map(|f| f.text.as_str()).collect();
+        assert_eq!(texts, ["SELECT 2;", "SELECT 1;", "SELECT '4';", "SELECT 3;"]);
+        write(&shop.join("rialto.toml"), "include = [\"../mor.sql\"]");
+        let error = Project::open(&shop, &[]).unwrap_err().to_string();
+        assert!(error.contains("mor.sql: it is included by rialto.toml"), "{error}");
+    }
 }

@@ -1,0 +1,23 @@
+-- All tables of the model filled by `POST /v1/events/TABLE` (docs/ingest.md).
+CREATE TABLE behavior_event WITH ('connector' = 'http') LIKE model.behavior_event;
+CREATE TABLE sale_line WITH ('connector' = 'http') LIKE model.sale_line;
+CREATE TABLE tender_line WITH ('connector' = 'http') LIKE model.tender_line;
+CREATE TABLE order_event WITH ('connector' = 'http') LIKE model.order_event;
+CREATE TABLE stock_movement WITH ('connector' = 'http') LIKE model.stock_movement;
+CREATE TABLE reservation_event WITH ('connector' = 'http') LIKE model.reservation_event;
+CREATE TABLE price_event WITH ('connector' = 'http') LIKE model.price_event;
+CREATE TABLE ad_event WITH ('connector' = 'http') LIKE model.ad_event;
+CREATE TABLE market_signal WITH ('connector' = 'http') LIKE model.market_signal;
+CREATE TABLE feedback_event WITH ('connector' = 'http') LIKE model.feedback_event;
+CREATE TABLE loyalty_entry WITH ('connector' = 'http') LIKE model.loyalty_entry;
+CREATE TABLE contact_event WITH ('connector' = 'http') LIKE model.contact_event;
+CREATE TABLE identity_event WITH ('connector' = 'http') LIKE model.identity_event;
+CREATE TABLE customer WITH ('connector' = 'http') LIKE model.customer;
+CREATE TABLE product WITH ('connector' = 'http') LIKE model.product;
+CREATE TABLE sku WITH ('connector' = 'http') LIKE model.sku;
+CREATE TABLE location WITH ('connector' = 'http') LIKE model.location;
+CREATE TABLE supplier WITH ('connector' = 'http') LIKE model.supplier;
+CREATE TABLE sku_supplier WITH ('connector' = 'http') LIKE model.sku_supplier;
+CREATE TABLE promotion WITH ('connector' = 'http') LIKE model.promotion;
+CREATE TABLE campaign WITH ('connector' = 'http') LIKE model.campaign;
+CREATE TABLE competitor_product WITH ('connector' = 'http') LIKE model.competitor_product;

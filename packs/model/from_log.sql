@@ -1,0 +1,25 @@
+-- All tables of the model as embedded logs below `.rialto/log` of the project.
+CREATE TABLE behavior_event WITH ('connector' = 'log') LIKE model.behavior_event;
+CREATE TABLE sale_line WITH ('connector' = 'log') LIKE model.sale_line;
+CREATE TABLE tender_line WITH ('connector' = 'log') LIKE model.tender_line;
+CREATE TABLE order_event WITH ('connector' = 'log') LIKE model.order_event;
+CREATE TABLE stock_movement WITH ('connector' = 'log') LIKE model.stock_movement;
+CREATE TABLE reservation_event WITH ('connector' = 'log') LIKE model.reservation_event;
+CREATE TABLE price_event WITH ('connector' = 'log') LIKE model.price_event;
+CREATE TABLE ad_event WITH ('connector' = 'log') LIKE model.ad_event;
+CREATE TABLE market_signal WITH ('connector' = 'log') LIKE model.market_signal;
+CREATE TABLE feedback_event WITH ('connector' = 'log') LIKE model.feedback_event;
+CREATE TABLE loyalty_entry WITH ('connector' = 'log') LIKE model.loyalty_entry;
+CREATE TABLE contact_event WITH ('connector' = 'log') LIKE model.contact_event;
+CREATE TABLE identity_event WITH ('connector' = 'log') LIKE model.identity_event;
+CREATE TABLE customer WITH ('connector' = 'log') LIKE model.customer;
+CREATE TABLE product WITH ('connector' = 'log') LIKE model.product;
+CREATE TABLE sku WITH ('connector' = 'log') LIKE model.sku;
+CREATE TABLE location WITH ('connector' = 'log') LIKE model.location;
+CREATE TABLE supplier WITH ('connector' = 'log') LIKE model.supplier;
+CREATE TABLE sku_supplier WITH ('connector' = 'log') LIKE model.sku_supplier;
+CREATE TABLE promotion WITH ('connector' = 'log') LIKE model.promotion;
+CREATE TABLE campaign WITH ('connector' = 'log') LIKE model.campaign;
+CREATE TABLE competitor_product WITH ('connector' = 'log') LIKE model.competitor_product;
+CREATE TABLE decision WITH ('connector' = 'log') LIKE model.decision;
+CREATE TABLE outcome WITH ('connector' = 'log') LIKE model.outcome;

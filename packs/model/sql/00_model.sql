@@ -1,0 +1,13 @@
+-- The event model `rialto.retail.v1`. docs/event-model.md says how a project uses it.
+--
+-- Every table here is a declaration alone: it has columns, a watermark and comments, and the
+-- connector `blackhole`, so that nothing is ever in it. A project says where its rows are:
+--
+--   CREATE TABLE sale_line WITH ('connector' = 'log') LIKE model.sale_line;
+--
+-- Rules of all event tables: a row is appended and never changed; `event_id` is what it is taken
+-- once by; `event_time` is when it happened, `ingest_time` when it was taken in; ids are strings;
+-- money is DECIMAL(18, 4) beside its `currency` (ISO 4217); quantities are signed where goods can
+-- go both ways; words of a list are written in snake_case; `source` says where the row is from
+-- (`simulated` for what the simulated shop makes); what has no column goes into `ext`, as JSON.
+CREATE DATABASE IF NOT EXISTS model;

@@ -1,0 +1,113 @@
+-- What customers look for, order and pay.
+
+-- A step of somebody's way through a shop. Key: event_id. About: customer_id, or else anonymous_id.
+CREATE TABLE model.behavior_event (
+  event_id STRING NOT NULL,
+  event_time TIMESTAMP_LTZ(3) NOT NULL,
+  ingest_time TIMESTAMP_LTZ(3),
+  source STRING,
+  channel STRING COMMENT 'web, app, miniprogram, pos, marketplace, callcenter',
+  anonymous_id STRING COMMENT 'the browser or device, before and after the login',
+  customer_id STRING COMMENT 'NULL as long as nobody is logged in',
+  device_id STRING,
+  session_id STRING,
+  store_id STRING,
+  campaign_id STRING COMMENT 'what brought the session, where that is known',
+  click_id STRING COMMENT 'the click of an ad that brought it',
+  action STRING NOT NULL COMMENT 'page_viewed, search, list_viewed, list_filtered, product_clicked, product_viewed, cart_added, cart_removed, cart_viewed, checkout_started, checkout_step, promo_viewed, promo_clicked, wishlist_added, shared, review_opened, store_visited',
+  product_id STRING,
+  sku STRING,
+  category_id STRING,
+  list_id STRING COMMENT 'search, category, recommended, ...',
+  `position` INT COMMENT 'place in the list, from 1',
+  query STRING COMMENT 'what was searched for',
+  cart_id STRING,
+  quantity DECIMAL(18, 4),
+  unit_price DECIMAL(18, 4),
+  currency STRING,
+  coupon STRING,
+  step STRING COMMENT 'of the checkout: address, shipping, payment',
+  url STRING,
+  ext STRING,
+  WATERMARK FOR event_time AS event_time - INTERVAL '10' SECOND
+) WITH ('connector' = 'blackhole');
+
+-- A line of a receipt or of a web order that is paid. Key: (transaction_id, line_no). About: sku.
+CREATE TABLE model.sale_line (
+  event_id STRING NOT NULL,
+  event_time TIMESTAMP_LTZ(3) NOT NULL,
+  ingest_time TIMESTAMP_LTZ(3),
+  source STRING,
+  channel STRING COMMENT 'web, app, miniprogram, pos, marketplace, callcenter',
+  transaction_id STRING NOT NULL,
+  line_no INT NOT NULL,
+  txn_type STRING NOT NULL COMMENT 'sale, return, void, cancel',
+  line_type STRING NOT NULL COMMENT 'item, fee, shipping, discount, gift',
+  order_id STRING COMMENT 'of an order; NULL at a till',
+  store_id STRING COMMENT 'the location that sold it: a store, or the web shop',
+  workstation_id STRING COMMENT 'the till',
+  business_date DATE NOT NULL COMMENT 'the day that the shop books it on',
+  customer_id STRING COMMENT 'NULL where the customer is not known',
+  session_id STRING,
+  campaign_id STRING,
+  sku STRING COMMENT 'NULL on fees and shipping',
+  product_id STRING,
+  category_id STRING,
+  description STRING,
+  quantity DECIMAL(18, 4) NOT NULL COMMENT 'negative on returns, voids and cancellations',
+  uom STRING COMMENT 'ea, kg, m',
+  list_price DECIMAL(18, 4) COMMENT 'before promotions and coupons',
+  unit_price DECIMAL(18, 4) NOT NULL COMMENT 'what is paid for one',
+  discount_amount DECIMAL(18, 4) COMMENT 'of the whole line; not negative on sales',
+  tax_amount DECIMAL(18, 4) COMMENT 'contained in line_total',
+  line_total DECIMAL(18, 4) NOT NULL COMMENT 'quantity * unit_price, with its sign',
+  currency STRING NOT NULL,
+  promotion_id STRING,
+  coupon STRING,
+  original_transaction_id STRING COMMENT 'of a return: what was bought then',
+  reason_code STRING,
+  ext STRING,
+  WATERMARK FOR event_time AS event_time - INTERVAL '10' SECOND
+) WITH ('connector' = 'blackhole');
+
+-- A payment of a receipt or order. Key: (transaction_id, tender_no).
+CREATE TABLE model.tender_line (
+  event_id STRING NOT NULL,
+  event_time TIMESTAMP_LTZ(3) NOT NULL,
+  ingest_time TIMESTAMP_LTZ(3),
+  source STRING,
+  channel STRING,
+  transaction_id STRING NOT NULL,
+  tender_no INT NOT NULL,
+  store_id STRING,
+  customer_id STRING,
+  tender_type STRING NOT NULL COMMENT 'cash, card, wechat, alipay, points, voucher, cod',
+  amount DECIMAL(18, 4) NOT NULL COMMENT 'negative where money goes back',
+  currency STRING NOT NULL,
+  status STRING NOT NULL COMMENT 'authorized, captured, declined, refunded',
+  ext STRING,
+  WATERMARK FOR event_time AS event_time - INTERVAL '10' SECOND
+) WITH ('connector' = 'blackhole');
+
+-- A step of an order. Key: event_id. About: order_id.
+CREATE TABLE model.order_event (
+  event_id STRING NOT NULL,
+  event_time TIMESTAMP_LTZ(3) NOT NULL,
+  ingest_time TIMESTAMP_LTZ(3),
+  source STRING,
+  channel STRING,
+  order_id STRING NOT NULL,
+  customer_id STRING,
+  cart_id STRING COMMENT 'on created: the cart that became the order',
+  status STRING NOT NULL COMMENT 'created, paid, allocated, picked, packed, shipped, out_for_delivery, delivered, cancelled, return_requested, returned, refunded',
+  node_id STRING COMMENT 'the location that fulfils it',
+  line_count INT,
+  amount DECIMAL(18, 4) COMMENT 'of all lines, shipping included',
+  currency STRING,
+  promised_at TIMESTAMP_LTZ(3),
+  carrier STRING,
+  tracking_no STRING,
+  reason STRING COMMENT 'of a cancellation or a return: out_of_stock, payment_failed, changed_mind, ...',
+  ext STRING,
+  WATERMARK FOR event_time AS event_time - INTERVAL '10' SECOND
+) WITH ('connector' = 'blackhole');
