@@ -69,6 +69,11 @@ pub enum Command {
     DeadLetters(DeadLetters),
     /// Parse and plan a project without opening its tables
     Check(Check),
+    /// Test a project: rows that are given, and what must come of them
+    ///
+    /// The fixtures are tests/*.yaml of the project. Each is run with several numbers of shards,
+    /// cuts into steps and restarts. No table is opened, nothing is written.
+    Test(Test),
     /// Show how queries and inserts would run
     ///
     /// Declarations are made, nothing is read or written; each SELECT, INSERT and statement set
@@ -523,6 +528,19 @@ pub struct Bench {
     /// Run one project in this process and print what it took; what a measurement consists of
     #[arg(long, hide = true)]
     pub once: bool,
+}
+
+/// `rialto test`.
+#[derive(Debug, Args)]
+pub struct Test {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    /// Fixtures whose file or name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
 }
 
 /// `rialto nexmark`.

@@ -19,6 +19,7 @@ mod project;
 mod shell;
 mod signals;
 mod sql;
+mod test;
 mod version;
 
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
         Command::Doctor(command) => doctor::doctor(command, stdout),
         Command::DeadLetters(command) => letters::dead_letters(command, stdout),
         Command::Check(command) => project::check(command, stdout),
+        Command::Test(command) => test::test(command, stdout),
         Command::Explain(command) => explain::explain(command, stdout),
         Command::Bench(command) => bench::bench(command, stdout),
         Command::Nexmark(command) => nexmark::nexmark(command, stdout),

@@ -33,6 +33,12 @@ impl RowKind {
         }
     }
 
+    /// The kind with this symbol.
+    pub fn of(symbol: &str) -> Option<Self> {
+        let kinds = [Self::Insert, Self::UpdateBefore, Self::UpdateAfter, Self::Delete];
+        kinds.into_iter().find(|kind| kind.symbol() == symbol)
+    }
+
     /// Whether the row is taken back.
     pub fn retracts(self) -> bool {
         matches!(self, Self::UpdateBefore | Self::Delete)

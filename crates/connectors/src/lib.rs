@@ -14,6 +14,7 @@ mod blackhole;
 mod datagen;
 mod filesystem;
 mod generate;
+pub mod given;
 pub mod kafka;
 mod log;
 pub mod nexmark;

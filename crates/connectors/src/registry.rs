@@ -99,9 +99,10 @@ pub fn source(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Sou
     let connector = find(spec)?;
     (connector.validate)(spec)?;
     check_metadata(connector, spec)?;
-    match connector.source {
-        Some(make) => make(&with_files(spec, environment)?, environment),
-        None => Err(ConnectorError::new(format!("table '{}' cannot be read", spec.name))
+    match (connector.source, &environment.given) {
+        (Some(_), Some(given)) => given.source(spec),
+        (Some(make), None) => make(&with_files(spec, environment)?, environment),
+        (None, _) => Err(ConnectorError::new(format!("table '{}' cannot be read", spec.name))
             .detail(format!("the connector '{}' is for writing only", connector.name))),
     }
 }

@@ -9,6 +9,7 @@ use arrow::array::Array;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use crate::error::{ConnectorError, Result};
+use crate::given::Given;
 
 /// A table, as far as a connector has to know it. No SQL text, no expressions.
 #[derive(Debug, Clone)]
@@ -121,6 +122,8 @@ pub struct Environment {
     pub stdout: Output,
     /// Where `print` writes with `standard-error`.
     pub stderr: Output,
+    /// What a test gives: then no connector is opened for reading.
+    pub given: Option<Arc<Given>>,
 }
 
 impl Environment {
@@ -133,6 +136,7 @@ impl Environment {
             format_value: Arc::new(plain_text),
             stdout: Arc::new(Mutex::new(std::io::stdout())),
             stderr: Arc::new(Mutex::new(std::io::stderr())),
+            given: None,
         }
     }
 }

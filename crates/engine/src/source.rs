@@ -48,6 +48,12 @@ pub trait Reader: Send {
         Vec::new()
     }
 
+    /// Where something else than its rows says so: the moment before which, in epoch milliseconds,
+    /// no row will come any more. It holds for what is polled from now on.
+    fn watermark(&self) -> Option<i64> {
+        None
+    }
+
     /// Whether it reads beside the source: records that were refused and are sent again. Its rows
     /// move no watermark and are judged against the table's, it holds none back, it is asked again
     /// after it had nothing, and nobody waits for more from it.

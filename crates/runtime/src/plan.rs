@@ -116,6 +116,17 @@ impl JobPlan {
         Ok(View::new(Arc::clone(&planned.plan.schema))?.showing(Arc::clone(&planned.columns)))
     }
 
+    /// The names of the outputs, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.outputs.iter().map(|output| output.name.as_str())
+    }
+
+    /// Keeps the outputs of these names; the observer takes those of tables as well.
+    pub fn observe_only(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.outputs.retain(|output| wanted(&output.name));
+        self.outputs.iter_mut().for_each(|output| output.table = None);
+    }
+
     /// How many outputs there are.
     pub fn len(&self) -> usize {
         self.outputs.len()

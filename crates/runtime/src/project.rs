@@ -71,7 +71,7 @@ struct Config {
 impl Project {
     /// Reads a folder (`rialto.toml`, what it includes, `sql/*.sql` by name) or a single file.
     /// `${name}` in the SQL is replaced by what `variables` or else the project's `[variables]`
-    /// say.
+    /// say, or else by the default in `${name:-default}`.
     pub fn open(path: &Path, variables: &[(String, String)]) -> Result<Self, ProjectError> {
         let mut config = Config::default();
         let (base_dir, paths) = if path.is_dir() {
@@ -144,11 +144,28 @@ fn sql_files(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     Ok(files)
 }
 
+/// The SQL with `${name}` and `${name:-default}` replaced. What has neither a value nor a default
+/// stays as it is.
 fn substitute(text: &str, variables: &std::collections::BTreeMap<String, String>) -> String {
-    let mut out = text.to_owned();
-    for (name, value) in variables {
-        out = out.replace(&format!("${{{name}}}"), value);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let Some(end) = from.find('}') else {
+            rest = from;
+            break;
+        };
+        let inner = &from[2..end];
+        let (name, default) = match inner.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (inner, None),
+        };
+        let value = variables.get(name).map(String::as_str).or(default);
+        out.push_str(value.unwrap_or(&from[..=end]));
+        rest = &from[end + 1..];
     }
+    out.push_str(rest);
     out
 }
 
@@ -177,5 +194,18 @@ mod tests {
         write(&shop.join("rialto.toml"), "include = [\"../mor.sql\"]");
         let error = Project::open(&shop, &[]).unwrap_err().to_string();
         assert!(error.contains("mor.sql: it is included by rialto.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_name_without_a_value_has_its_default_or_stays() {
+        let variables = [("a".to_owned(), "1".to_owned())].into();
+        let cases = [
+            ("x ${a} y ${a:-2}", "x 1 y 1"),
+            ("${b:-it's} ${b:-}|", "it's |"),
+            ("${b} $a {a} ${a", "${b} $a {a} ${a"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(substitute(text, &variables), expected);
+        }
     }
 }

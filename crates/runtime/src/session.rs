@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
+use rialto_connectors::given::Given;
 use rialto_connectors::{Environment, Ingest};
 use rialto_sql::catalog::{ColumnDef, ColumnKind, Relation, TableDef};
 use rialto_sql::error::SqlError;
@@ -73,6 +74,11 @@ impl Runtime {
     /// The world that connectors may touch.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// Reads what a test gives from here on, and opens no connector for reading.
+    pub fn give(&mut self, given: Arc<Given>) {
+        self.environment.given = Some(given);
     }
 
     /// How jobs run.

@@ -214,7 +214,8 @@ impl Found {
     }
 }
 
-fn counted(n: usize, one: &str, many: &str) -> String {
+/// So many of something.
+pub fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 

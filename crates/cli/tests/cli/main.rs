@@ -1,6 +1,7 @@
 //! The command as a user runs it: arguments in, exit code and text out.
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
+//! - `fixtures.rs`: `test`
 //! - `kafka.rs`: between topics of a real broker
 //! - `letters.rs`: records that were refused, and are sent again
 //! - `memory.rs`: a limit for memory
@@ -18,6 +19,7 @@
 
 mod bench;
 mod change;
+mod fixtures;
 mod kafka;
 mod letters;
 mod memory;

@@ -181,6 +181,11 @@ impl ReaderInput {
                 None
             }
         };
+        if let (Some(moment), Some(_)) = (self.reader.watermark(), &self.input.watermark) {
+            self.time.idle &= self.time.started;
+            self.time.started = true;
+            self.time.watermark = self.time.watermark.max(Watermark(moment));
+        }
         Ok(rows)
     }
 

@@ -36,7 +36,7 @@ use crate::error::Span;
 pub use build::{Connect, ScanTable, build};
 pub use explain::explain;
 pub use identity::{Identities, steps};
-pub use lower::{Lowering, Query, StateTtl};
+pub use lower::{Lowering, Query, StateTtl, has_changes};
 
 /// An operator with its inputs.
 #[derive(Debug)]

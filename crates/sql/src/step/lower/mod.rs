@@ -42,6 +42,7 @@ use crate::planner::pattern::MatchNode;
 use crate::planner::temporal::{TemporalJoinNode, VersionNode};
 
 pub use query::Query;
+pub use scan::has_changes;
 pub use ttl::StateTtl;
 
 use super::{Order, Role, StepNode, StepPlan, Traits};

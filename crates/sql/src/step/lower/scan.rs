@@ -48,7 +48,7 @@ const CHANGELOG_FORMATS: &[&str] = &["canal-json", "debezium-json"];
 const CHANGELOG_CONNECTORS: &[&str] = &["upsert-kafka"];
 
 /// Whether the table's source takes rows back.
-fn has_changes(table: &TableDef) -> bool {
+pub fn has_changes(table: &TableDef) -> bool {
     let one_of = |option: &str, names: &[&str]| {
         table.options.get(option).is_some_and(|value| names.contains(&value))
     };
