@@ -77,6 +77,19 @@ impl Table {
         self >= Table::Customer
     }
 
+    /// Whether all its rows are there from the first hour on.
+    pub fn is_fixed(self) -> bool {
+        matches!(
+            self,
+            Table::Product
+                | Table::Sku
+                | Table::Location
+                | Table::Supplier
+                | Table::SkuSupplier
+                | Table::CompetitorProduct
+        )
+    }
+
     /// The table of a name.
     pub fn named(name: &str) -> Option<Table> {
         Table::ALL.into_iter().find(|table| table.name() == name)

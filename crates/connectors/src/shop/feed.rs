@@ -23,6 +23,10 @@ const WAITING_MAX: usize = 4_000_000;
 /// So many hours may be made beyond that, so that nobody waits for a table that has no events.
 const HOURS_AHEAD: u64 = 48;
 const HOUR_MS: i64 = 3_600_000;
+/// What the watermarks of the event model allow.
+const DELAY_MS: i64 = 10_000;
+/// The hour of a reader that has read all there will ever be.
+const DONE: u64 = u64::MAX;
 
 /// What the world was told, as a part of every position.
 #[derive(Debug, Clone, Default)]
@@ -132,7 +136,8 @@ impl Feed {
             state.decisions = Some(Decisions::open(folder, &state.known)?);
         }
         state.world = Some(World::new(self.settings.world.clone(), wanted));
-        let oldest = state.seats.iter().flatten().map(|place| place.hour).min().unwrap_or(0);
+        let hours = state.seats.iter().flatten().map(|place| place.hour);
+        let oldest = hours.filter(|hour| *hour != DONE).min().unwrap_or(0);
         while state.made < oldest && state.trade()? {
             state.forget();
         }
@@ -202,6 +207,12 @@ impl Seat {
             let Some(Some(mut place)) = state.seats.get(self.number).copied() else {
                 return Ok(Found::End);
             };
+            if place.hour > 0 && place.table.is_fixed() {
+                // It ends at once, so that its watermark holds nobody back.
+                state.seats[self.number] = Some(Place { hour: DONE, ..place });
+                state.forget();
+                return Ok(Found::End);
+            }
             if place.hour >= state.made {
                 let begins = midnight(world.start_ms) + state.made as i64 * HOUR_MS;
                 if begins > due || state.must_wait() {
@@ -252,6 +263,16 @@ impl Seat {
             state.known = known;
         }
         Ok(())
+    }
+
+    /// Before this moment no event will come any more: all that arrived before the reader's hour
+    /// was read, and nothing takes longer than the model's watermark allows, but what is late by
+    /// intention.
+    pub fn watermark(&self) -> Option<i64> {
+        let world = &self.feed.settings.world;
+        let hour = self.feed.state().seats.get(self.number)?.as_ref()?.hour;
+        let hour = i64::try_from(hour).ok().filter(|hour| *hour > 0 && world.late == 0.0)?;
+        Some(midnight(world.start_ms) + hour.saturating_mul(HOUR_MS) - DELAY_MS)
     }
 
     /// What the shop sells, once it has begun.

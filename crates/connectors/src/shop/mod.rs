@@ -54,7 +54,7 @@ impl Source for ShopSource {
     }
 
     fn is_bounded(&self) -> bool {
-        self.settings.world.days > 0
+        self.settings.world.days > 0 || self.settings.table.is_fixed()
     }
 
     /// One reader: a table's rows come in one order, whatever the parallelism is.

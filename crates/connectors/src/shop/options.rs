@@ -61,7 +61,8 @@ impl Settings {
         for field in spec.schema.fields() {
             check_column(spec, table, field)?;
         }
-        let written_decisions = options.get("decisions").map(str::to_owned);
+        let written_decisions = options.get("decisions").filter(|path| !path.is_empty());
+        let written_decisions = written_decisions.map(str::to_owned);
         let speed = speed(&options)?;
         Ok(Self { table, world, speed, decisions: None, written_decisions })
     }

@@ -115,6 +115,10 @@ impl Reader for EventReader {
         Ok(Poll::Rows(Delta::insert_only(batch)))
     }
 
+    fn watermark(&self) -> Option<i64> {
+        self.seat.watermark()
+    }
+
     fn position(&self) -> Position {
         let Some((place, known)) = self.seat.place() else { return json!({}) };
         let told: Vec<_> = known.hours.iter().map(|(hour, at)| json!([hour, at])).collect();

@@ -108,6 +108,32 @@ fn a_restart_goes_on_exactly() {
 }
 
 #[test]
+fn what_never_changes_ends_at_once() {
+    let endless = |table| {
+        let mut spec = spec(table, "106");
+        spec.options.push(("days".into(), "0".into()));
+        crate::source(&spec, &Environment::new(".")).unwrap()
+    };
+    let (skus, sales) = (endless(Table::Sku), endless(Table::SaleLine));
+    assert!(skus.is_bounded() && !sales.is_bounded());
+    // What changes seldom says how far the world has come.
+    let mut people = endless(Table::Customer).readers(1).unwrap().remove(0);
+    let mut sales = sales.readers(1).unwrap().remove(0);
+    let mut skus = skus.readers(1).unwrap().remove(0);
+    assert!(whole(&read(skus.as_mut(), usize::MAX)).num_rows() >= 60);
+    assert_eq!(people.watermark(), None);
+    read(people.as_mut(), 460);
+    // 2025-09-01 00:00:00, and at least a day.
+    assert!(people.watermark().is_some_and(|at| at > 1_756_684_800_000 + 86_400_000));
+    // The other table goes on, and the hours behind it are forgotten.
+    assert!(whole(&read(sales.as_mut(), 5000)).num_rows() >= 5000);
+    let position = skus.position();
+    let mut again = endless(Table::Sku).readers(1).unwrap().remove(0);
+    again.seek(&position).unwrap();
+    assert!(matches!(again.poll(10).unwrap(), Poll::End));
+}
+
+#[test]
 fn only_what_is_wanted_is_made() {
     let mut some = spec(Table::SaleLine, "104");
     let all = whole(&read(reader(&some).as_mut(), usize::MAX));
