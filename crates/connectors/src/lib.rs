@@ -21,6 +21,7 @@ pub mod nexmark;
 mod postgres;
 mod print;
 mod registry;
+mod shop;
 mod shown;
 mod tcp;
 mod webhook;

@@ -10,7 +10,9 @@ use crate::filesystem::paths::Location;
 use crate::format::{FILE_OPTIONS, is_changelog};
 use crate::options::{Options, nearest};
 use crate::spec::{Environment, TableSpec};
-use crate::{blackhole, datagen, filesystem, kafka, log, nexmark, postgres, print, tcp, webhook};
+use crate::{
+    blackhole, datagen, filesystem, kafka, log, nexmark, postgres, print, shop, tcp, webhook,
+};
 
 type MakeSource = fn(&TableSpec, &Environment) -> Result<Box<dyn Source>>;
 /// None: the table's options have it read whole.
@@ -49,6 +51,7 @@ const CONNECTORS: &[Connector] = &[
     postgres::CONNECTOR,
     postgres::JDBC,
     print::CONNECTOR,
+    shop::CONNECTOR,
     kafka::UPSERT,
     tcp::CONNECTOR,
     tcp::SOCKET,
