@@ -122,7 +122,7 @@ pub fn lookup(
     environment: &Environment,
 ) -> Result<Option<Arc<dyn LookupTable>>> {
     let connector = find(spec)?;
-    let Some(make) = connector.lookup else { return Ok(None) };
+    let (Some(make), None) = (connector.lookup, &environment.given) else { return Ok(None) };
     (connector.validate)(spec)?;
     make(&with_files(spec, environment)?, keys, environment)
 }

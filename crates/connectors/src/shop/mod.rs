@@ -26,6 +26,7 @@ pub(crate) const CONNECTOR: Connector = Connector {
     name: "shop",
     validate,
     source: Some(source),
+    lookup: None,
     sink: None,
     accepts_changes: false,
     formats_take_changes: false,

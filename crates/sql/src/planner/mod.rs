@@ -52,7 +52,7 @@ pub struct Session {
     /// The keys that `SET` has set.
     pub config: BTreeMap<String, String>,
     /// Views that have been bound.
-    pub(crate) bound: BoundViews,
+    pub bound: BoundViews,
 }
 
 /// Binds queries to a session.

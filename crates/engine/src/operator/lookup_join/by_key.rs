@@ -184,6 +184,10 @@ impl Operator for LookupByKey {
         self.table.len() + self.memory.as_ref().map_or(0, Memory::len)
     }
 
+    fn state_bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()> {
         match &mut self.memory {
             Some(memory) => out.part("memory", |out| memory.save(out)),
