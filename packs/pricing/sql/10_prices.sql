@@ -1,0 +1,75 @@
+-- Prices as they stand. Each price event counts once: the newest word is not changed by a copy.
+
+-- The hour and the day that it is, by the events themselves.
+CREATE VIEW pricing_now AS
+SELECT MAX(FLOOR(event_time TO HOUR)) AS now_hour, MAX(CAST(event_time AS DATE)) AS today
+FROM price_event;
+
+-- Our list prices, newest first.
+CREATE VIEW pricing_list AS
+SELECT sku, event_id, CAST(event_time AS TIMESTAMP(3)) AS set_at, amount, currency, decision_id,
+  ROW_NUMBER() OVER (
+    PARTITION BY sku ORDER BY CAST(event_time AS TIMESTAMP(3)) DESC, event_id DESC) AS place
+FROM price_event
+WHERE price_type = 'list' AND location_id IS NULL;
+
+CREATE VIEW pricing_current AS
+SELECT sku, set_at, amount AS price, currency, decision_id FROM pricing_list WHERE place = 1;
+
+-- What we pay: the newest cost, or else what the article's own row says.
+CREATE VIEW pricing_cost AS
+SELECT s.sku, COALESCE(c.amount, s.unit_cost) AS unit_cost, s.minimum_advertised_price
+FROM (
+  SELECT sku, unit_cost, minimum_advertised_price
+  FROM (
+    SELECT *, ROW_NUMBER() OVER (
+        PARTITION BY sku ORDER BY CAST(updated_at AS TIMESTAMP(3)) DESC
+      ) AS place
+    FROM sku
+  )
+  WHERE place = 1
+) AS s
+LEFT JOIN (
+  SELECT sku, amount
+  FROM (
+    SELECT sku, amount, ROW_NUMBER() OVER (
+        PARTITION BY sku ORDER BY CAST(event_time AS TIMESTAMP(3)) DESC, event_id DESC
+      ) AS place
+    FROM price_event WHERE price_type = 'cost'
+  )
+  WHERE place = 1
+) AS c ON s.sku = c.sku;
+
+-- What others charge for what they have, where we are sure that it is the same article and the
+-- price is not too old: the newest word of each competitor.
+CREATE MATERIALIZED VIEW pricing_competitor AS
+SELECT
+  c.sku, COUNT(*) AS competitors, MIN(c.amount) AS lowest, AVG(c.amount) AS mean,
+  MAX(c.seen_at) AS newest
+FROM (
+  SELECT sku, competitor_id, amount, in_stock, match_confidence,
+    CAST(event_time AS TIMESTAMP(3)) AS seen_at,
+    ROW_NUMBER() OVER (
+      PARTITION BY sku, competitor_id
+      ORDER BY CAST(event_time AS TIMESTAMP(3)) DESC, event_id DESC) AS place
+  FROM price_event
+  WHERE price_type = 'competitor'
+) AS c
+CROSS JOIN pricing_now AS n
+WHERE c.place = 1 AND c.in_stock AND c.match_confidence >= ${MATCH_CONFIDENCE:-0.8}
+  AND TIMESTAMPDIFF(HOUR, c.seen_at, CAST(n.now_hour AS TIMESTAMP(3))) <= ${COMPETITOR_HOURS:-48}
+GROUP BY c.sku;
+
+-- The lowest list price of the last 30 days: what an announced reduction has to be measured
+-- against (Directive 98/6/EC, article 6a). A price counts as long as it stood, so the one that
+-- was in force when the 30 days began is among them.
+CREATE MATERIALIZED VIEW pricing_reference AS
+SELECT p.sku, MIN(p.amount) AS lowest_30_days
+FROM (
+  SELECT a.sku, a.amount, b.set_at AS until
+  FROM pricing_list AS a
+  LEFT JOIN pricing_list AS b ON a.sku = b.sku AND a.place = b.place + 1
+) AS p
+CROSS JOIN pricing_now AS n
+WHERE p.until IS NULL OR TIMESTAMPDIFF(DAY, CAST(p.until AS DATE), n.today) < 30
+GROUP BY p.sku;

@@ -1,0 +1,58 @@
+-- Proposals: at most one for a SKU and a day, none while the last change is fresh. Small changes
+-- are approved; one of more than APPROVE_STEP waits for somebody.
+CREATE MATERIALIZED VIEW pricing_decision AS
+SELECT
+  'price:' || sku || ':' || CAST(today AS STRING) AS decision_id,
+  CAST(today AS TIMESTAMP(3)) AS decided_at,
+  'price' AS decision_type,
+  'sku' AS subject_type,
+  sku AS subject_id,
+  sku,
+  CAST(NULL AS STRING) AS location_id,
+  CAST(NULL AS STRING) AS customer_id,
+  CAST(NULL AS STRING) AS campaign_id,
+  CAST(NULL AS DECIMAL(18, 4)) AS quantity,
+  CAST(new_price AS DECIMAL(18, 4)) AS amount,
+  currency,
+  JSON_OBJECT(
+    KEY 'rule' VALUE rule, KEY 'was' VALUE CAST(price AS STRING),
+    KEY 'announce_from' VALUE
+      CASE WHEN new_price < lowest_30_days THEN CAST(lowest_30_days AS STRING) END
+    ABSENT ON NULL
+  ) AS action,
+  'pricing' AS policy,
+  '1' AS policy_version,
+  CAST(NULL AS STRING) AS model_version,
+  CAST(0 AS BIGINT) AS data_age_ms,
+  JSON_ARRAY(
+    reason,
+    CASE WHEN floored THEN 'the floor is ' || CAST(floor_price AS STRING) END,
+    CASE WHEN new_price < price AND new_price >= lowest_30_days
+      THEN 'no reduction may be announced: it was ' || CAST(lowest_30_days AS STRING)
+        || ' within 30 days'
+    END
+  ) AS reasons,
+  'pricing' AS experiment,
+  variant,
+  CASE WHEN variant = 'policy'
+    THEN 1 - CAST(${HOLD_OUT:-10} AS DOUBLE) / 100 ELSE CAST(${HOLD_OUT:-10} AS DOUBLE) / 100
+  END AS propensity,
+  CASE
+    WHEN variant = 'hold_out' THEN 'rejected'
+    WHEN ABS(new_price - price) <= price * ${APPROVE_STEP:-0.1} THEN 'approved'
+    ELSE 'proposed'
+  END AS status,
+  'rialto' AS actor
+FROM (
+  SELECT p.*, n.today, r.lowest_30_days,
+    CASE
+      WHEN MOD(CAST(CONV(SUBSTRING(MD5('pricing' || p.sku), 1, 7), 16, 10) AS BIGINT), 100)
+        < ${HOLD_OUT:-10} THEN 'hold_out'
+      ELSE 'policy'
+    END AS variant
+  FROM pricing_proposal AS p
+  JOIN pricing_reference AS r ON p.sku = r.sku
+  CROSS JOIN pricing_now AS n
+  WHERE p.new_price <> p.price
+    AND TIMESTAMPDIFF(HOUR, p.set_at, CAST(n.now_hour AS TIMESTAMP(3))) >= ${COOL_DOWN_HOURS:-24}
+);
