@@ -22,6 +22,8 @@ const BACKLOG_BYTES_MAX: usize = 64 << 20;
 const BACKLOG_EPOCHS_MAX: usize = 256;
 /// How long the first and the longest pause is before an outside that was away is asked again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// How long the end of a job waits for a call to the outside that is under way.
+const GRACE: Duration = Duration::from_secs(1);
 /// An outside that stays away is told of so often.
 const WARNING_PAUSE: Duration = Duration::from_secs(60);
 
@@ -178,6 +180,8 @@ struct State {
     away: Option<String>,
     refused: Option<EngineError>,
     stopped: bool,
+    /// The thread has nothing more to do.
+    ended: bool,
 }
 
 impl Shared {
@@ -208,7 +212,11 @@ impl Delivery {
         let mut clerk = Clerk { name: name.to_owned(), committer, shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new()
             .name(format!("deliver {name}"))
-            .spawn(move || clerk.run(&inbox))
+            .spawn(move || {
+                clerk.run(&inbox);
+                clerk.shared.state().ended = true;
+                clerk.shared.changed.notify_all();
+            })
             .map_err(|e| EngineError::Internal(format!("cannot start a thread: {e}")))?;
         let (work, pending) = (Some(work), VecDeque::new());
         Ok(Self { work, shared, pending, begun: false, thread: Some(thread) })
@@ -294,10 +302,22 @@ fn gone() -> EngineError {
 impl Drop for Delivery {
     fn drop(&mut self) {
         drop(self.work.take());
-        self.shared.state().stopped = true;
+        let mut state = self.shared.state();
+        state.stopped = true;
         self.shared.changed.notify_all();
+        // A call to a server that does not answer takes as long as it takes. What it has not
+        // delivered is in the last checkpoint, and half of it is nowhere, as after a kill.
+        let until = Instant::now() + GRACE;
+        while !state.ended {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.shared.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(state);
         if let Some(thread) = self.thread.take() {
-            // What it has not delivered is in the last checkpoint.
             let _ = thread.join();
         }
     }

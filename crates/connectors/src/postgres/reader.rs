@@ -2,8 +2,8 @@
 //!
 //! The server sends rows as fast as they are taken: a full channel holds the thread, the thread the
 //! socket, and the socket the server. A position is the key of the last row of each part that is
-//! not read to its end. A table without a primary key, or a unique index over columns that are never
-//! null, has no order that could be found again, so reading it cannot go on in the middle.
+//! not read to its end. A table without a primary key, or a unique index over columns that are
+//! never null, has no order that could be found again, so reading it cannot go on in the middle.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

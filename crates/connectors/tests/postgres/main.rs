@@ -1,5 +1,6 @@
 //! The connectors `postgres` and `jdbc` against a real PostgreSQL.
 
+mod lookup;
 mod scan;
 mod server;
 mod sink;
