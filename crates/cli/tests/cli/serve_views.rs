@@ -251,6 +251,14 @@ fn queries_see_the_views_of_one_step_and_nothing_else() {
     let (status, answer) = ask(&address, "POST", "/v1/sql", &limited);
     assert_eq!(status, 422);
     assert!(answer["detail"].as_str().unwrap().contains("more than 3 rows"), "{answer}");
+    let many: Vec<(i64, &str, i64)> = (0..4000).map(|n| (n, "UK", 6)).collect();
+    sell(&address, &many);
+    let long =
+        "SELECT COUNT(*) FROM large AS a, large AS b, large AS c WHERE a.qty < b.qty + c.qty";
+    let long = json!({ "query": long, "timeout_ms": 300 }).to_string();
+    let (status, answer) = ask(&address, "POST", "/v1/sql", &long);
+    assert_eq!(status, 422);
+    assert!(answer["detail"].as_str().unwrap().contains("more than 0.3 s"), "{answer}");
     let api = get(&address, "/v1/openapi.json");
     assert!(api["openapi"].as_str().unwrap().starts_with("3.1"), "{api}");
     assert!(api["paths"]["/v1/views/{name}/{key}"]["get"].is_object());

@@ -29,12 +29,15 @@ use crate::output::{JobOutput, Target};
 use crate::plan::JobPlan;
 use crate::view::View;
 
-/// Rows that a table gives to the first step.
-const STEP_ROWS_FIRST: usize = 64;
+/// Rows that a table gives to the first step. Few, and growing slowly: joins of several tables
+/// multiply them, and nothing ends a step but its end.
+const STEP_ROWS_FIRST: usize = 4;
 /// And to any step.
 const STEP_ROWS_MAX: usize = 16 << 10;
 /// A step that takes longer is followed by smaller ones.
 const STEP_TIME: Duration = Duration::from_millis(25);
+/// One that takes less, by larger ones.
+const QUICK_TIME: Duration = Duration::from_millis(3);
 
 /// What a query may take.
 #[derive(Debug, Clone, Copy)]
@@ -217,8 +220,12 @@ impl Guard<'_> {
             if !more {
                 return Ok(());
             }
-            let is_slow = step.elapsed() > STEP_TIME;
-            rows = if is_slow { rows / 2 } else { rows * 2 }.clamp(1, STEP_ROWS_MAX);
+            let took = step.elapsed();
+            if took > STEP_TIME {
+                rows = (rows / 2).max(1);
+            } else if took < QUICK_TIME {
+                rows = (rows * 2).min(STEP_ROWS_MAX);
+            }
         }
     }
 

@@ -156,6 +156,8 @@ pub struct Rows {
     /// The encodings of the rows of the last batch, one behind the other.
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    /// A row that is there more often than the last batch had room for, and how often still.
+    again: (Vec<u8>, i64),
     is_ended: bool,
 }
 
@@ -164,17 +166,22 @@ impl Rows {
     pub(crate) fn new(shape: &Arc<Shape>, tree: &Tree, prefix: Vec<u8>, from: &[u8]) -> Self {
         let from = if from < prefix.as_slice() { &prefix } else { from };
         let scan = tree.scan(from);
-        let (bytes, ends) = (Vec::new(), Vec::new());
-        Self { shape: Arc::clone(shape), scan, prefix, bytes, ends, is_ended: false }
+        let (bytes, ends, again) = (Vec::new(), Vec::new(), (Vec::new(), 0));
+        Self { shape: Arc::clone(shape), scan, prefix, bytes, ends, again, is_ended: false }
     }
 
-    /// The next rows, about so many; none at the end.
+    /// The next rows, at most so many; none at the end.
     ///
     /// # Errors
     /// Where the rows cannot be decoded, which would be a bug.
     pub fn next(&mut self, rows_max: usize) -> Result<Option<RecordBatch>> {
         self.bytes.clear();
         self.ends.clear();
+        while self.again.1 > 0 && self.ends.len() < rows_max {
+            self.bytes.extend_from_slice(&self.again.0);
+            self.ends.push(self.bytes.len());
+            self.again.1 -= 1;
+        }
         while !self.is_ended && self.ends.len() < rows_max {
             let Some((row, mark)) = self.scan.next() else {
                 self.is_ended = true;
@@ -189,9 +196,13 @@ impl Rows {
                     format!("'{}': a row was taken back that was not there", self.shape.name);
                 return Err(EngineError::Internal(what));
             }
-            for _ in 0..mark.count {
+            let room = (rows_max - self.ends.len()) as i64;
+            for _ in 0..mark.count.min(room) {
                 self.bytes.extend_from_slice(row);
                 self.ends.push(self.bytes.len());
+            }
+            if mark.count > room {
+                self.again = (row.to_vec(), mark.count - room);
             }
         }
         if self.ends.is_empty() {
