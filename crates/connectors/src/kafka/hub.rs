@@ -94,6 +94,8 @@ struct State {
     /// The partitions of which nothing has been heard yet, until when to wait for them.
     silent: BTreeSet<Split>,
     silent_until: Option<Instant>,
+    /// The poll in which every reader gives its first rows.
+    give_from: Option<u64>,
     /// The offsets that are read next, to be committed.
     positions: Offsets,
     committed: Offsets,
@@ -253,17 +255,27 @@ impl Hub {
         (0..self.readers).min_by_key(|&reader| counts[reader]).unwrap_or_default()
     }
 
-    /// Whether the first rows may be given. `heard` are partitions of which something is there.
-    pub fn may_give<'s>(&self, heard: impl Iterator<Item = (&'s Arc<str>, i32)>) -> bool {
+    /// Whether the first rows may be given, by a reader that asks for the `poll`-th time. `heard`
+    /// are partitions of which something is there.
+    ///
+    /// A reader that has given nothing holds no watermark back. So all have to begin in the same
+    /// step, or the rows of those that begin later are late. A step polls every reader once, and
+    /// while one asks another may be one step behind or before it: hence two polls later.
+    pub fn may_give<'s>(
+        &self,
+        poll: u64,
+        heard: impl Iterator<Item = (&'s Arc<str>, i32)>,
+    ) -> bool {
         let mut state = self.state();
         for (topic, partition) in heard {
             state.silent.remove(&(topic.to_string(), partition));
         }
-        if state.silent.is_empty() || state.silent_until.is_none_or(|t| t <= Instant::now()) {
+        let waited = state.silent_until.is_none_or(|t| t <= Instant::now());
+        if state.give_from.is_none() && (state.silent.is_empty() || waited) {
             state.silent.clear();
-            return true;
+            state.give_from = Some(poll + 2);
         }
-        false
+        state.give_from.is_some_and(|from| poll >= from)
     }
 
     /// Whether rows are given together at first.

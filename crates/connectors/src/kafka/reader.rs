@@ -30,6 +30,8 @@ pub(super) struct KafkaReader {
     news: Option<u64>,
     /// The first rows have been given, or there is no need to wait for other readers.
     begun: bool,
+    /// How often it was asked for them.
+    polls: u64,
     /// The position before anything was read.
     sought: Position,
     dead: Vec<DeadLetter>,
@@ -41,9 +43,22 @@ impl KafkaReader {
     pub fn new(hub: Arc<Hub>, index: usize, rows: RowMaker, on_error: OnError) -> Self {
         let begun = !hub.is_in_order();
         let sought = Value::Object(Map::new());
-        let (partitions, dead) = (Vec::new(), Vec::new());
-        let (turn, news, bytes) = (0, None, 0);
-        Self { hub, index, rows, on_error, partitions, turn, news, begun, sought, dead, bytes }
+        let (dead, turn, news, polls, bytes) = (Vec::new(), 0, None, 0, 0);
+        let partitions = Vec::new();
+        Self {
+            hub,
+            index,
+            rows,
+            on_error,
+            partitions,
+            turn,
+            news,
+            begun,
+            polls,
+            sought,
+            dead,
+            bytes,
+        }
     }
 
     /// Takes over partitions that were dealt to this reader since the last poll.
@@ -62,8 +77,9 @@ impl KafkaReader {
     /// Whether the first rows may be given now.
     fn begin(&mut self) -> bool {
         if !self.begun {
+            self.polls += 1;
             let heard = self.partitions.iter().filter(|p| p.queue.len() > 0 || is_done(p));
-            self.begun = self.hub.may_give(heard.map(|p| (&p.topic, p.partition)));
+            self.begun = self.hub.may_give(self.polls, heard.map(|p| (&p.topic, p.partition)));
         }
         self.begun
     }

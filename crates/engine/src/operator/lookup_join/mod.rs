@@ -24,6 +24,8 @@ mod pairs;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_by_key;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array};
 use arrow::datatypes::SchemaRef;

@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion_expr::Operator as Compare;
 use proptest::prelude::*;
 
+use super::pairs::PAIRS_MAX;
 use super::*;
 use crate::testing::{Action, Harness, Multiset, Row, add, compare, delta, perform, schema};
 
