@@ -32,7 +32,8 @@ GROUP BY store_id, currency;
 CREATE VIEW sales_last_hour_scored AS
 SELECT sale_hour, store_id, currency, gmv, days, mean,
   GREATEST(
-    SQRT(GREATEST(CAST((gmv_squared - days * mean * mean) / (days - 1) AS DOUBLE), CAST(0 AS DOUBLE))),
+    SQRT(GREATEST(
+      CAST((gmv_squared - days * mean * mean) / (days - 1) AS DOUBLE), CAST(0 AS DOUBLE))),
     CAST(mean AS DOUBLE) * ${SALES_LEAST_SPREAD:-0.15},
     CAST(0.01 AS DOUBLE)) AS spread
 FROM (
