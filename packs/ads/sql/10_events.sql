@@ -27,7 +27,8 @@ ON c.imp_id = i.imp_id
 
 -- Conversions, booked at the moment of their click: what was paid then is what they came of.
 CREATE VIEW ads_conversion AS
-SELECT c.event_time, c.campaign_id, v.order_id, COALESCE(v.conversion_value, 0) AS amount
+SELECT c.event_time, v.event_time AS converted_at, c.campaign_id,
+  COALESCE(v.conversion_value, 0) AS amount
 FROM (SELECT * FROM ads_event_once WHERE kind = 'conversion') AS v
 JOIN (SELECT * FROM ads_event_once WHERE kind = 'click') AS c
 ON v.click_id = c.click_id

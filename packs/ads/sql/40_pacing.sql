@@ -51,19 +51,33 @@ SELECT campaign_id, `day`, pace, cost, daily_budget, spent_percent, day_gone_per
 FROM ads_pacing
 WHERE pace IN ('exhausted', 'over');
 
--- What was known at the end of each hour of a day, for the hours that are over. An hour in which a
--- campaign did nothing has no row: nothing is decided in it.
+-- What came in each hour. Here a conversion counts when it comes, not when its click was: what is
+-- decided at the end of an hour must not change by what only came behind it.
+CREATE VIEW ads_hour_known AS
+SELECT campaign_id, `hour`, SUM(cost) AS cost, SUM(clicks) AS clicks, SUM(revenue) AS revenue
+FROM (
+  SELECT campaign_id, `hour`, cost, clicks, CAST(0 AS DECIMAL(18, 4)) AS revenue
+  FROM ads_by_campaign_hour
+  UNION ALL
+  SELECT campaign_id, FLOOR(CAST(converted_at AS TIMESTAMP(3)) TO HOUR),
+    CAST(0 AS DECIMAL(38, 6)), 0, CAST(amount AS DECIMAL(18, 4))
+  FROM ads_conversion)
+GROUP BY campaign_id, `hour`;
+
+-- What was known of a day at the end of each of its hours. An hour in which nothing came of a
+-- campaign has no row: nothing is decided in it.
 CREATE VIEW ads_hour_so_far AS
 SELECT h.campaign_id, h.`hour`, CAST(h.`hour` AS DATE) AS `day`,
   h.`hour` + INTERVAL '1' HOUR AS decided_at,
   SUM(e.cost) AS cost, SUM(e.clicks) AS clicks, SUM(e.revenue) AS revenue,
   EXTRACT(HOUR FROM h.`hour`) + 1 AS hours_gone
-FROM ads_by_campaign_hour AS h
-JOIN ads_by_campaign_hour AS e
+FROM ads_hour_known AS h
+JOIN ads_hour_known AS e
 ON h.campaign_id = e.campaign_id AND CAST(h.`hour` AS DATE) = CAST(e.`hour` AS DATE)
   AND e.`hour` <= h.`hour`
 GROUP BY h.campaign_id, h.`hour`;
 
+-- The hours that are over.
 CREATE VIEW ads_hour_over AS
 SELECT s.* FROM ads_hour_so_far AS s
 JOIN ads_clock AS c ON s.`day` = c.today AND s.`hour` < c.now_hour

@@ -48,18 +48,25 @@ SELECT * FROM (
   WHERE cart_value IS NULL OR cart_value >= ${BEHAVIOR_REMIND_FROM_VALUE:-0})
 WHERE nth = 1;
 
--- What a customer allows: the last word that was given or taken back, else the customer's record.
+-- What a customer allowed when the timer ran out: the last word that was given or taken back, else
+-- the customer's record. What is said later changes nothing about it.
 CREATE VIEW behavior_consent_given AS
-SELECT customer_id, op = 'consent_granted' AS consent FROM (
-  SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY event_time DESC) AS nth
-  FROM identity_event
-  WHERE op IN ('consent_granted', 'consent_withdrawn') AND purpose = 'marketing')
+SELECT customer_id, timer_at, op = 'consent_granted' AS consent FROM (
+  SELECT r.customer_id, r.timer_at, i.op, ROW_NUMBER() OVER (
+    PARTITION BY r.customer_id, r.timer_at ORDER BY i.event_time DESC) AS nth
+  FROM behavior_reminder AS r
+  JOIN identity_event AS i
+  ON r.customer_id = i.customer_id AND i.event_time <= r.timer_at
+  WHERE i.op IN ('consent_granted', 'consent_withdrawn') AND i.purpose = 'marketing')
 WHERE nth = 1;
 
-CREATE VIEW behavior_customer AS
-SELECT customer_id, marketing_consent FROM (
-  SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY updated_at DESC) AS nth
-  FROM customer)
+CREATE VIEW behavior_customer_then AS
+SELECT customer_id, timer_at, marketing_consent FROM (
+  SELECT r.customer_id, r.timer_at, c.marketing_consent, ROW_NUMBER() OVER (
+    PARTITION BY r.customer_id, r.timer_at ORDER BY c.updated_at DESC) AS nth
+  FROM behavior_reminder AS r
+  JOIN customer AS c
+  ON r.customer_id = c.customer_id AND c.updated_at <= r.timer_at)
 WHERE nth = 1;
 
 -- Rows that may be applied are `proposed`. Those of customers who did not agree to marketing, or of
@@ -111,5 +118,7 @@ FROM (
     MOD(CAST(CONV(SUBSTRING(MD5('cart_reminder:' || r.customer_id), 1, 6), 16, 10) AS INT), 100)
       < ${BEHAVIOR_HOLDOUT_PERCENT:-10} AS held_out
   FROM behavior_reminder AS r
-  LEFT JOIN behavior_consent_given AS g ON r.customer_id = g.customer_id
-  LEFT JOIN behavior_customer AS c ON r.customer_id = c.customer_id);
+  LEFT JOIN behavior_consent_given AS g
+  ON r.customer_id = g.customer_id AND r.timer_at = g.timer_at
+  LEFT JOIN behavior_customer_then AS c
+  ON r.customer_id = c.customer_id AND r.timer_at = c.timer_at);
