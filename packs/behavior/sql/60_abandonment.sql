@@ -45,7 +45,7 @@ SELECT * FROM (
   SELECT *, ROW_NUMBER() OVER (
     PARTITION BY customer_id, CAST(abandoned_at AS DATE) ORDER BY timer_at) AS nth
   FROM behavior_abandoned_cart
-  WHERE cart_value IS NULL OR cart_value >= ${BEHAVIOR_REMIND_FROM_VALUE:-0})
+  WHERE (cart_value IS NULL OR cart_value >= ${BEHAVIOR_REMIND_FROM_VALUE:-0}))
 WHERE nth = 1;
 
 -- What a customer allowed when the timer ran out: the last word that was given or taken back, else
