@@ -48,5 +48,5 @@ LEFT JOIN (
     SUM(CASE WHEN o.order_day > t.today - INTERVAL '90' DAY THEN o.amount ELSE 0 END) AS amount_90,
     SUM(CASE WHEN o.order_day > t.today - INTERVAL '90' DAY THEN 0 ELSE o.amount END) AS before_90
   FROM customer_order AS o CROSS JOIN customers_today AS t
-  WHERE o.order_day > t.today - INTERVAL '180' DAY
+  WHERE o.order_day > t.today - INTERVAL '180' DAY(3)
   GROUP BY o.customer_id) AS q ON q.customer_id = r.customer_id;

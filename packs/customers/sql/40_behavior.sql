@@ -91,7 +91,8 @@ SELECT customer_id, SUM(sent) AS sent, SUM(opened) AS opened, SUM(clicked) AS cl
 FROM (
   SELECT COALESCE(m.remains, c.customer_id) AS customer_id, c.sent, c.opened, c.clicked, c.bounced,
     c.email_clicks, c.sms_clicks, c.push_clicks, c.last_at,
-    CASE WHEN c.sent_on > t.today - INTERVAL '${CUSTOMERS_CAP_DAYS:-30}' DAY THEN c.sent ELSE 0 END
+    CASE WHEN c.sent_on > t.today - INTERVAL '${CUSTOMERS_CAP_DAYS:-30}' DAY(3)
+      THEN c.sent ELSE 0 END
       AS recent
   FROM (
     -- A message counts once for each kind of event, however often its event came.

@@ -7,7 +7,7 @@ CREATE VIEW customers_tags_value AS
 SELECT customer_id, last_at AS evidence_at, age, ARRAY[
   ROW('customer_since', DATE_FORMAT(CAST(first_at AS TIMESTAMP(3)), 'yyyy-MM'),
     'first purchase on ' || CAST(first_day AS STRING)),
-  ROW('tenure', CASE WHEN last_day > first_day + INTERVAL '365' DAY THEN 'years'
+  ROW('tenure', CASE WHEN last_day > first_day + INTERVAL '365' DAY(3) THEN 'years'
     WHEN last_day > first_day + INTERVAL '90' DAY THEN 'months' ELSE 'fresh' END,
     'bought from ' || CAST(first_day AS STRING) || ' to ' || CAST(last_day AS STRING)),
   ROW('buyer_type', CASE WHEN orders >= 5 THEN 'regular' WHEN orders >= 2 THEN 'repeat'

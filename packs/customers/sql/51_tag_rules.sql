@@ -32,7 +32,7 @@ SELECT * FROM (VALUES
   ('several_stores', 'channel', 'locations that sold', 1, 365),
   ('several_ids', 'channel', 'ids that bought, after merges', 1, 730),
   ('buying_hours', 'hours',
-    'more than half of the orders: morning (6-11), afternoon (12-17), evening (18-22), night; or mixed', 1, 365),
+    'most orders: morning (6-11), afternoon (12-17), evening (18-22), night; or mixed', 1, 365),
   ('night_buyer', 'hours', 'two orders or more between 23 and 6, a quarter of all', 1, 365),
   ('weekend_buyer', 'hours', 'more than half of the orders on Saturdays and Sundays', 1, 365),
   ('life_stage', 'life_cycle',

@@ -85,5 +85,5 @@ JOIN (
   LEFT JOIN customer_merge AS k ON k.customer_id = l.customer_id) AS s
   ON s.buyer_id = COALESCE(m.remains, d.customer_id)
   AND s.event_time > d.decided_at
-  AND s.event_time <= d.decided_at + INTERVAL '${CUSTOMERS_OUTCOME_DAYS:-30}' DAY
+  AND s.event_time <= d.decided_at + INTERVAL '${CUSTOMERS_OUTCOME_DAYS:-30}' DAY(3)
 WHERE d.policy = 'customers_silence' AND s.line_type IN ('item', 'discount');

@@ -36,11 +36,11 @@ FROM (
     COALESCE(SUM(CASE WHEN b.business_date < o.active_on THEN -b.line_total END), 0) AS back_early,
     COALESCE(SUM(CASE WHEN b.business_date >= o.active_on THEN -b.line_total END), 0) AS back_late,
     MAX(b.event_time) AS returned_at, o.active_on,
-    o.business_date + INTERVAL '${LOYALTY_EXPIRE_DAYS:-365}' DAY AS expires_on
+    o.business_date + INTERVAL '${LOYALTY_EXPIRE_DAYS:-365}' DAY(3) AS expires_on
   FROM (
     SELECT transaction_id AS receipt, MAX(customer_id) AS customer_id, MIN(event_time) AS sold_at,
       MIN(business_date) AS business_date, SUM(line_total) AS amount,
-      MIN(business_date) + INTERVAL '${LOYALTY_PENDING_DAYS:-14}' DAY AS active_on
+      MIN(business_date) + INTERVAL '${LOYALTY_PENDING_DAYS:-14}' DAY(3) AS active_on
     FROM loyalty_sale_once
     WHERE txn_type = 'sale' OR original_transaction_id IS NULL
     GROUP BY transaction_id

@@ -35,7 +35,7 @@ FROM (
   SELECT p.customer_id, SUM(-p.points) AS qualifying
   FROM loyalty_posting AS p CROSS JOIN loyalty_today AS t
   WHERE p.account IN ('issued', 'reversed')
-    AND CAST(p.moved_at AS DATE) > t.today - INTERVAL '${LOYALTY_TIER_DAYS:-365}' DAY
+    AND CAST(p.moved_at AS DATE) > t.today - INTERVAL '${LOYALTY_TIER_DAYS:-365}' DAY(3)
   GROUP BY p.customer_id) AS sums;
 
 -- Key: (customer_id, reward_id). What a member can have now.
