@@ -48,7 +48,7 @@ SELECT sku, power, place FROM (
     GROUP BY sku) AS c
   LEFT JOIN recommend_out_of_stock AS o ON o.sku = c.sku
   WHERE o.sku IS NULL) AS ranked
-WHERE place <= ${RECOMMEND_POPULAR_POOL:-50};
+WHERE place <= ${RECOMMEND_POPULAR_POOL:-100};
 
 -- Key: (sku, with_sku). Bought in one basket; of a long receipt only the first lines count, since
 -- everything would go with everything.

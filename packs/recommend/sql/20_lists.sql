@@ -12,21 +12,35 @@ FROM (
   WHERE customer_id IS NOT NULL AND n.days < ${RECOMMEND_JUST_BOUGHT_DAYS:-1}) AS b
 JOIN recommend_today AS t ON b.held_on = t.today;
 
--- Candidates of customers, with the smaller `source` first.
-CREATE VIEW recommend_again AS
-SELECT customer_id, sku, power, reason FROM (
-  SELECT r.customer_id, r.sku, r.power,
-    'Bought ' || CAST(r.purchases AS STRING) || ' times, last on ' || CAST(r.last_on AS STRING)
-      AS reason,
-    ROW_NUMBER() OVER (PARTITION BY r.customer_id ORDER BY r.power DESC, r.sku) AS place
-  FROM recommend_repeat AS r
-  LEFT JOIN recommend_out_of_stock AS o ON o.sku = r.sku
-  LEFT JOIN recommend_just_bought AS j ON j.customer_id = r.customer_id AND j.sku = r.sku
-  WHERE o.sku IS NULL AND j.sku IS NULL) AS own
-WHERE place <= ${RECOMMEND_N:-10};
-
 CREATE VIEW recommend_customer AS
 SELECT DISTINCT customer_id FROM recommend_bought WHERE customer_id IS NOT NULL;
+
+-- What to buy again: the customer's own articles, each against the one that is liked most, and
+-- what is popular, each against the most popular one, of which this much counts. Of the weights
+-- 0.05 to 1 the one that hit best on real data; see docs/packs/recommend.md.
+CREATE VIEW recommend_again AS
+SELECT g.customer_id, g.sku, CAST(ROUND(g.score, 9) AS DECIMAL(18, 9)) AS power, g.reason
+FROM (
+  -- A reason of the customer's own (it begins with 'Bought') goes before a popular one.
+  SELECT customer_id, sku, SUM(score) AS score, MIN(reason) AS reason FROM (
+    SELECT r.customer_id, r.sku, POWER(2, CAST(r.power - m.power AS DOUBLE)) AS score,
+      'Bought ' || CAST(r.purchases AS STRING) || ' times, last on ' || CAST(r.last_on AS STRING)
+        AS reason
+    FROM recommend_repeat AS r
+    JOIN (
+      SELECT customer_id, MAX(power) AS power FROM recommend_repeat GROUP BY customer_id) AS m
+      ON m.customer_id = r.customer_id
+    UNION ALL
+    SELECT c.customer_id, p.sku,
+      ${RECOMMEND_POPULAR_WEIGHT:-0.7E0} * POWER(2, CAST(p.power - t.power AS DOUBLE)),
+      'Popular: number ' || CAST(p.place AS STRING)
+    FROM recommend_customer AS c
+    CROSS JOIN recommend_popular AS p
+    JOIN (SELECT MAX(power) AS power FROM recommend_popular) AS t ON p.power <= t.power) AS parts
+  GROUP BY customer_id, sku) AS g
+LEFT JOIN recommend_out_of_stock AS o ON o.sku = g.sku
+LEFT JOIN recommend_just_bought AS j ON j.customer_id = g.customer_id AND j.sku = g.sku
+WHERE o.sku IS NULL AND j.sku IS NULL;
 
 -- Popular articles that a customer has never bought.
 CREATE VIEW recommend_new AS
@@ -40,14 +54,12 @@ WHERE r.sku IS NULL;
 CREATE MATERIALIZED VIEW recommend_customer_list AS
 SELECT customer_id, list_id, place, sku, reason FROM (
   SELECT customer_id, list_id, sku, reason, ROW_NUMBER() OVER (
-    PARTITION BY customer_id, list_id ORDER BY source, power DESC, sku) AS place
+    PARTITION BY customer_id, list_id ORDER BY power DESC, sku) AS place
   FROM (
-    SELECT customer_id, 'buy_again' AS list_id, 1 AS source, sku, power, reason
-    FROM recommend_again
+    SELECT customer_id, 'buy_again' AS list_id, sku, power, reason FROM recommend_again
     UNION ALL
-    SELECT customer_id, 'buy_again', 2, sku, power, reason FROM recommend_new
-    UNION ALL
-    SELECT customer_id, 'discover', 2, sku, power, reason FROM recommend_new) AS candidates)
+    SELECT customer_id, 'discover', sku, CAST(power AS DECIMAL(18, 9)), reason
+    FROM recommend_new) AS candidates)
 WHERE place <= ${RECOMMEND_N:-10};
 
 -- Key: (session_id, place). By what was just looked at: articles that others looked at or bought
