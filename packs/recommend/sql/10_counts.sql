@@ -1,0 +1,97 @@
+-- What goes with what, and what whom. Everything is a count that fades.
+--
+-- A count fades without a clock: an event of day d weighs 2^((d - 2020-01-01) / half-life). Newer
+-- events weigh more, and the ratio of two counts is at any time what fading would have made it,
+-- so that nothing has to be computed anew when a day passes.
+
+CREATE VIEW recommend_bought AS
+SELECT * FROM (
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY event_time DESC) AS nth
+  FROM sale_line)
+WHERE nth = 1 AND txn_type = 'sale' AND line_type = 'item' AND sku IS NOT NULL
+  AND unit_price > 0;
+
+-- One row: the last day with sales.
+CREATE VIEW recommend_today AS
+SELECT MAX(business_date) AS today FROM sale_line;
+
+-- Key: (customer_id, sku). How much a customer likes to buy an article again.
+-- `liking` is the count as it stood on the customer's last day with a purchase of it.
+CREATE MATERIALIZED VIEW recommend_repeat AS
+SELECT customer_id, sku, purchases, last_on, CAST(ROUND(LOG2(weight), 6) AS DECIMAL(18, 6)) AS power
+FROM (
+  SELECT customer_id, sku, COUNT(*) AS purchases, MAX(business_date) AS last_on,
+    SUM(POWER(2, TIMESTAMPDIFF(DAY, DATE '2020-01-01', business_date)
+      / ${RECOMMEND_REPEAT_HALF_LIFE:-90.0E0})) AS weight
+  FROM (
+    SELECT DISTINCT customer_id, sku, transaction_id, business_date
+    FROM recommend_bought WHERE customer_id IS NOT NULL) AS baskets
+  GROUP BY customer_id, sku) AS counted;
+
+-- Pieces over all locations. A SKU without any movement is not counted: nobody knows.
+CREATE MATERIALIZED VIEW recommend_out_of_stock AS
+SELECT sku, SUM(quantity) AS on_hand FROM (
+  SELECT sku, quantity, ROW_NUMBER() OVER (
+    PARTITION BY CASE WHEN epc IS NULL THEN event_id ELSE epc || '/' || ref_id END
+    ORDER BY event_time DESC) AS nth
+  FROM stock_movement WHERE action IN ('add', 'delete')) AS moved
+WHERE nth = 1 GROUP BY sku HAVING SUM(quantity) <= 0;
+
+-- Key: sku. The most popular articles that can be had, by how many bought them, fading fast.
+CREATE MATERIALIZED VIEW recommend_popular AS
+SELECT sku, power, place FROM (
+  SELECT c.sku, c.power, ROW_NUMBER() OVER (ORDER BY c.power DESC, c.sku) AS place FROM (
+    SELECT sku, CAST(ROUND(LOG2(SUM(POWER(2, TIMESTAMPDIFF(DAY, DATE '2020-01-01', business_date)
+      / ${RECOMMEND_POPULAR_HALF_LIFE:-14.0E0}))), 6) AS DECIMAL(18, 6)) AS power
+    FROM (
+      SELECT DISTINCT sku, transaction_id, business_date FROM recommend_bought) AS baskets
+    GROUP BY sku) AS c
+  LEFT JOIN recommend_out_of_stock AS o ON o.sku = c.sku
+  WHERE o.sku IS NULL) AS ranked
+WHERE place <= ${RECOMMEND_POPULAR_POOL:-100};
+
+-- Key: (sku, with_sku). Bought in one basket; of a long receipt only the first lines count, since
+-- everything would go with everything.
+CREATE MATERIALIZED VIEW recommend_bought_with AS
+SELECT sku, with_sku, baskets, place FROM (
+  SELECT sku, with_sku, baskets, ROW_NUMBER() OVER (
+    PARTITION BY sku ORDER BY baskets DESC, with_sku) AS place
+  FROM (
+    SELECT a.sku, b.sku AS with_sku, COUNT(DISTINCT a.transaction_id) AS baskets
+    FROM recommend_bought AS a
+    JOIN recommend_bought AS b
+      ON b.transaction_id = a.transaction_id AND b.sku <> a.sku
+    WHERE a.line_no <= ${RECOMMEND_BASKET_LINES:-20} AND b.line_no <= ${RECOMMEND_BASKET_LINES:-20}
+    GROUP BY a.sku, b.sku) AS pairs)
+WHERE place <= ${RECOMMEND_NEIGHBOURS:-20};
+
+-- Looked at: the articles of a session.
+CREATE VIEW recommend_viewed AS
+SELECT session_id, customer_id, item AS sku, MAX(event_time) AS viewed_at FROM (
+  SELECT *, sku AS item, ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY event_time DESC) AS nth
+  FROM behavior_event
+  WHERE action IN ('product_viewed', 'cart_added') AND session_id IS NOT NULL
+    AND sku IS NOT NULL) AS steps
+WHERE nth = 1 GROUP BY session_id, customer_id, item;
+
+-- The last ${RECOMMEND_SESSION_ITEMS:-5} articles of a session, newest first.
+CREATE MATERIALIZED VIEW recommend_session_item AS
+SELECT session_id, sku, viewed_at, place FROM (
+  SELECT session_id, sku, viewed_at, ROW_NUMBER() OVER (
+    PARTITION BY session_id ORDER BY viewed_at DESC, sku) AS place
+  FROM (
+    SELECT session_id, sku, MAX(viewed_at) AS viewed_at
+    FROM recommend_viewed GROUP BY session_id, sku) AS items)
+WHERE place <= ${RECOMMEND_SESSION_ITEMS:-5};
+
+-- Key: (sku, with_sku). Looked at in one session.
+CREATE MATERIALIZED VIEW recommend_viewed_with AS
+SELECT sku, with_sku, sessions, place FROM (
+  SELECT sku, with_sku, sessions, ROW_NUMBER() OVER (
+    PARTITION BY sku ORDER BY sessions DESC, with_sku) AS place
+  FROM (
+    SELECT a.sku, b.sku AS with_sku, COUNT(DISTINCT a.session_id) AS sessions
+    FROM recommend_session_item AS a
+    JOIN recommend_session_item AS b ON b.session_id = a.session_id AND b.sku <> a.sku
+    GROUP BY a.sku, b.sku) AS pairs)
+WHERE place <= ${RECOMMEND_NEIGHBOURS:-20};

@@ -1,0 +1,101 @@
+-- The lists. Two for a customer, `buy_again` and `discover`, which are never one list: what is good
+-- at the one is bad at the other; and one for a session, `session`, which follows every click.
+
+-- Bought so lately that nobody wants it again: one row for each day on which that holds, so that
+-- a new day is a look-up and not a walk through all purchases.
+CREATE VIEW recommend_just_bought AS
+SELECT DISTINCT b.customer_id, b.sku
+FROM (
+  SELECT customer_id, sku, TIMESTAMPADD(DAY, n.days, business_date) AS held_on
+  FROM recommend_bought
+  CROSS JOIN (VALUES (0), (1), (2), (3), (4), (5), (6)) AS n (days)
+  WHERE customer_id IS NOT NULL AND n.days < ${RECOMMEND_JUST_BOUGHT_DAYS:-1}) AS b
+JOIN recommend_today AS t ON b.held_on = t.today;
+
+CREATE VIEW recommend_customer AS
+SELECT DISTINCT customer_id FROM recommend_bought WHERE customer_id IS NOT NULL;
+
+-- What to buy again: the customer's own articles, each against the one that is liked most, and
+-- what is popular, each against the most popular one, of which this much counts. Of the weights
+-- 0.05 to 1 the one that hit best on real data; see docs/packs/recommend.md.
+CREATE VIEW recommend_again AS
+SELECT g.customer_id, g.sku, CAST(ROUND(g.score, 9) AS DECIMAL(18, 9)) AS power, g.reason
+FROM (
+  -- A reason of the customer's own (it begins with 'Bought') goes before a popular one.
+  SELECT customer_id, sku, SUM(score) AS score, MIN(reason) AS reason FROM (
+    SELECT r.customer_id, r.sku, POWER(2, CAST(r.power - m.power AS DOUBLE)) AS score,
+      'Bought ' || CAST(r.purchases AS STRING) || ' times, last on ' || CAST(r.last_on AS STRING)
+        AS reason
+    FROM recommend_repeat AS r
+    JOIN (
+      SELECT customer_id, MAX(power) AS power FROM recommend_repeat GROUP BY customer_id) AS m
+      ON m.customer_id = r.customer_id
+    UNION ALL
+    SELECT c.customer_id, p.sku,
+      ${RECOMMEND_POPULAR_WEIGHT:-0.7E0} * POWER(2, CAST(p.power - t.power AS DOUBLE)),
+      'Popular: number ' || CAST(p.place AS STRING)
+    FROM recommend_customer AS c
+    CROSS JOIN recommend_popular AS p
+    JOIN (SELECT MAX(power) AS power FROM recommend_popular) AS t ON p.power <= t.power) AS parts
+  GROUP BY customer_id, sku) AS g
+LEFT JOIN recommend_out_of_stock AS o ON o.sku = g.sku
+LEFT JOIN recommend_just_bought AS j ON j.customer_id = g.customer_id AND j.sku = g.sku
+WHERE o.sku IS NULL AND j.sku IS NULL;
+
+-- Popular articles that a customer has never bought.
+CREATE VIEW recommend_new AS
+SELECT c.customer_id, p.sku, p.power, 'Popular: number ' || CAST(p.place AS STRING) AS reason
+FROM recommend_customer AS c
+CROSS JOIN recommend_popular AS p
+LEFT JOIN recommend_repeat AS r ON r.customer_id = c.customer_id AND r.sku = p.sku
+WHERE r.sku IS NULL;
+
+-- Key: (customer_id, list_id, place). Exactly ${RECOMMEND_N:-10}, as long as there are so many.
+CREATE MATERIALIZED VIEW recommend_customer_list AS
+SELECT customer_id, list_id, place, sku, reason FROM (
+  SELECT customer_id, list_id, sku, reason, ROW_NUMBER() OVER (
+    PARTITION BY customer_id, list_id ORDER BY power DESC, sku) AS place
+  FROM (
+    SELECT customer_id, 'buy_again' AS list_id, sku, power, reason FROM recommend_again
+    UNION ALL
+    SELECT customer_id, 'discover', sku, CAST(power AS DECIMAL(18, 9)), reason
+    FROM recommend_new) AS candidates)
+WHERE place <= ${RECOMMEND_N:-10};
+
+-- Key: (session_id, place). By what was just looked at: articles that others looked at or bought
+-- with it, then popular ones; none that the session has seen or its customer has just bought.
+CREATE MATERIALIZED VIEW recommend_session_list AS
+SELECT session_id, place, sku, reason FROM (
+  SELECT session_id, sku, reason, ROW_NUMBER() OVER (
+    PARTITION BY session_id ORDER BY score DESC, sku) AS place
+  FROM (
+    SELECT n.session_id, n.sku, SUM(n.score) AS score, MAX(n.reason) AS reason
+    FROM (
+      SELECT i.session_id, w.with_sku AS sku, CAST(1000 * w.baskets / i.place AS BIGINT) AS score,
+        'Bought together with ' || i.sku AS reason
+      FROM recommend_session_item AS i JOIN recommend_bought_with AS w ON w.sku = i.sku
+      UNION ALL
+      SELECT i.session_id, v.with_sku, CAST(500 * v.sessions / i.place AS BIGINT),
+        'Looked at together with ' || i.sku
+      FROM recommend_session_item AS i JOIN recommend_viewed_with AS v ON v.sku = i.sku
+      UNION ALL
+      SELECT s.session_id, p.sku, CAST(100 - p.place AS BIGINT),
+        'A popular one: number ' || CAST(p.place AS STRING)
+      FROM (SELECT DISTINCT session_id FROM recommend_session_item) AS s
+      CROSS JOIN recommend_popular AS p) AS n
+    LEFT JOIN recommend_out_of_stock AS o ON o.sku = n.sku
+    LEFT JOIN recommend_session_item AS i ON i.session_id = n.session_id AND i.sku = n.sku
+    LEFT JOIN (
+      SELECT DISTINCT v.session_id, j.sku
+      FROM recommend_viewed AS v JOIN recommend_just_bought AS j ON j.customer_id = v.customer_id
+    ) AS j ON j.session_id = n.session_id AND j.sku = n.sku
+    WHERE o.sku IS NULL AND i.sku IS NULL AND j.sku IS NULL
+    GROUP BY n.session_id, n.sku) AS scored)
+WHERE place <= ${RECOMMEND_N:-10};
+
+-- Key: (subject_type, subject_id, list_id, place). All lists.
+CREATE MATERIALIZED VIEW recommendation AS
+SELECT 'customer' AS subject_type, customer_id AS subject_id, list_id, place, sku, reason
+FROM recommend_customer_list
+UNION ALL
+SELECT 'session', session_id, 'session', place, sku, reason FROM recommend_session_list;
