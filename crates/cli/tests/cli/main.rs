@@ -11,6 +11,7 @@
 //! - `restart.rs`: projects that are killed, and go on
 //! - `running.rs`: a command beside the test
 //! - `serve.rs`: events over HTTP while a project runs
+//! - `shop.rs`: the simulated shop, killed, and told decisions
 //! - `signals.rs`: endless jobs and who ends them
 //! - `sinks.rs`: sinks that are away
 //! - `terminal.rs`: what only a terminal sees
@@ -29,6 +30,7 @@ mod project;
 mod restart;
 mod running;
 mod serve;
+mod shop;
 mod signals;
 mod sinks;
 mod sql;
