@@ -15,6 +15,7 @@
 //! - `serve.rs`: events over HTTP while a project runs
 //! - `serve_postgres.rs`: views for PostgreSQL's clients
 //! - `serve_views.rs`: views over HTTP
+//! - `shop.rs`: the simulated shop, killed, and told decisions
 //! - `signals.rs`: endless jobs and who ends them
 //! - `sinks.rs`: sinks that are away
 //! - `terminal.rs`: what only a terminal sees
@@ -37,6 +38,7 @@ mod running;
 mod serve;
 mod serve_postgres;
 mod serve_views;
+mod shop;
 mod signals;
 mod sinks;
 mod sql;
