@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The tests of all examples: those that have a test.py, and the seeds against their expected
-results. RIALTO names the command. One line an example; fails if one fails."""
+"""The tests of all examples: those that have a test.py, the fixtures of the packs, and the seeds
+against their expected results. RIALTO names the command. One line an example; fails if one fails."""
 
 import collections
 import decimal
@@ -56,11 +56,26 @@ def seed(folder):
     return well
 
 
+def fixtures(pack):
+    """Whether a pack's fixtures hold."""
+    arguments = [command(), "test", str(pack.relative_to(ROOT))]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    lines = done.stdout.splitlines()
+    well = done.returncode == 0
+    print(f"packs/{pack.name}: {'ok' if well else 'FAILED'}: {lines[-1] if lines else ''}")
+    if not well:
+        failed = [line for line in lines if not line.startswith("ok ")]
+        print(*failed[:20], *done.stderr.splitlines()[:12], sep="\n")
+    return well
+
+
 def main():
     seeds = sorted(path.parent for path in HERE.glob("seeds/*/*.sql"))
     if not seeds:
         sys.exit(f"examples: no seed found below {HERE}")
     well = all([seed(folder) for folder in seeds])
+    for pack in sorted(path.parent for path in (ROOT / "packs").glob("*/tests")):
+        well &= fixtures(pack)
     for script in sorted(HERE.glob("*/test.py")):
         sys.stdout.flush()
         well &= subprocess.run([sys.executable, str(script)], check=False).returncode == 0
