@@ -25,16 +25,23 @@ SELECT merged_id, into_id, merged_at FROM (
     WHERE op IN ('merge', 'unmerge') AND target_customer_id <> customer_id) AS words)
 WHERE nth = 1 AND into_id IS NOT NULL;
 
--- Key: customer_id, an id that was merged. `remains` is who it is now. Two merges in a row are
--- followed (a into b, later b into c). Two that were merged into each other are nobody's wish:
--- each then stays itself, and `conflict` says so.
+-- Key: customer_id, an id that was merged. `remains` is who it is now; chains of up to four merges
+-- are followed. A circle, or a longer chain, is nobody's wish: the id then stays itself, and
+-- `conflict` says so.
 CREATE MATERIALIZED VIEW customer_merge AS
-SELECT a.merged_id AS customer_id,
-  CASE WHEN b.into_id = a.merged_id THEN a.merged_id ELSE COALESCE(b.into_id, a.into_id) END
-    AS remains,
-  COALESCE(b.into_id = a.merged_id, FALSE) AS conflict, a.merged_at
-FROM customers_merge_step AS a
-LEFT JOIN customers_merge_step AS b ON b.merged_id = a.into_id;
+SELECT customer_id, CASE WHEN conflict THEN customer_id ELSE last_id END AS remains, conflict,
+  merged_at
+FROM (
+  SELECT a.merged_id AS customer_id, a.merged_at,
+    COALESCE(d.into_id, c.into_id, b.into_id, a.into_id) AS last_id,
+    e.merged_id IS NOT NULL OR COALESCE(a.merged_id = b.into_id, FALSE)
+      OR COALESCE(a.merged_id = c.into_id, FALSE)
+      OR COALESCE(a.merged_id = d.into_id, FALSE) AS conflict
+  FROM customers_merge_step AS a
+  LEFT JOIN customers_merge_step AS b ON b.merged_id = a.into_id
+  LEFT JOIN customers_merge_step AS c ON c.merged_id = b.into_id
+  LEFT JOIN customers_merge_step AS d ON d.merged_id = c.into_id
+  LEFT JOIN customers_merge_step AS e ON e.merged_id = d.into_id) AS chains;
 
 -- Key: (id_type, id_hash). Whom a login, device, card or browser belongs to: the last identify or
 -- alias counts. An anonymous_id is itself its hash.
