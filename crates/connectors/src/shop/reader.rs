@@ -1,6 +1,7 @@
 //! The events of one table as rows.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -41,15 +42,20 @@ impl EventReader {
         EngineError::source(format!("table '{}'", self.table), reason)
     }
 
-    fn rows(&mut self, catalog: &Catalog, events: &[Event]) -> rialto_engine::Result<RecordBatch> {
+    fn rows(
+        &mut self,
+        catalog: &Catalog,
+        parts: &[(Arc<Vec<Event>>, Range<usize>)],
+        count: usize,
+    ) -> rialto_engine::Result<RecordBatch> {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for (slot, column) in &mut self.columns {
-            for event in events {
+            for event in parts.iter().flat_map(|(events, rows)| &events[rows.clone()]) {
                 push(&mut slot.column, (column.value)(event, catalog));
             }
             arrays.push(slot.finish()?);
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(events.len()));
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
         Ok(RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?)
     }
 }
@@ -100,18 +106,25 @@ fn digits(mut number: u64, into: &mut Vec<u8>) {
 
 impl Reader for EventReader {
     fn poll(&mut self, rows_max: usize) -> rialto_engine::Result<Poll> {
-        let found = self.seat.next(rows_max).map_err(|e| self.failed(e))?;
-        let (events, from, to) = match found {
-            Found::Rows { events, from, to } => (events, from, to),
-            Found::Nothing => return Ok(Poll::Idle),
-            Found::End => return Ok(Poll::End),
-        };
+        // Hours are short: several make a batch, as who gets less than a batch may wait for more.
+        let (mut parts, mut count) = (Vec::new(), 0);
+        while count < rows_max.max(1) {
+            match self.seat.next(rows_max.max(1) - count).map_err(|e| self.failed(e))? {
+                Found::Rows { events, from, to } => {
+                    count += to - from;
+                    parts.push((events, from..to));
+                }
+                Found::Nothing | Found::End if count > 0 => break,
+                Found::Nothing => return Ok(Poll::Idle),
+                Found::End => return Ok(Poll::End),
+            }
+        }
         if self.catalog.is_none() {
             self.catalog = self.seat.catalog();
         }
         let catalog = self.catalog.clone();
         let catalog = catalog.ok_or_else(|| self.failed("the simulated shop has not begun"))?;
-        let batch = self.rows(&catalog, &events[from..to])?;
+        let batch = self.rows(&catalog, &parts, count)?;
         Ok(Poll::Rows(Delta::insert_only(batch)))
     }
 
