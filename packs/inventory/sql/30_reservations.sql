@@ -9,12 +9,16 @@ FROM (
 )
 WHERE nth = 1;
 
--- What has left a place for an order: a confirmed reservation ends piece by piece.
+-- What has left a place for an order, under its own number or that of its receipt: a confirmed
+-- reservation ends piece by piece.
 CREATE VIEW inventory_picked AS
-SELECT ref_id, sku, location_id, SUM(-quantity) AS picked
-FROM inventory_movement
-WHERE action = 'delete' AND ref_type = 'sale'
-GROUP BY ref_id, sku, location_id;
+SELECT COALESCE(t.order_id, m.ref_id) AS owner_id, m.sku, m.location_id, SUM(-m.quantity) AS picked
+FROM inventory_movement AS m
+LEFT JOIN (
+  SELECT DISTINCT transaction_id, order_id FROM sale_line WHERE order_id IS NOT NULL
+) AS t ON m.ref_id = t.transaction_id
+WHERE m.action = 'delete' AND m.ref_type = 'sale'
+GROUP BY COALESCE(t.order_id, m.ref_id), m.sku, m.location_id;
 
 -- Who has how many pieces kept for him. What nobody confirms lapses by time alone, to the minute:
 -- at the moment that the reservation says itself, or after HOLD_MINUTES.
@@ -32,7 +36,7 @@ FROM (
   FROM inventory_reservation AS r
   CROSS JOIN inventory_now AS n
   LEFT JOIN inventory_picked AS p
-    ON r.owner_id = p.ref_id AND r.sku = p.sku AND r.location_id = p.location_id
+    ON r.owner_id = p.owner_id AND r.sku = p.sku AND r.location_id = p.location_id
   WHERE r.op IN ('reserve', 'confirm')
 )
 WHERE held > 0 AND (lapses_at IS NULL OR lapses_at > now_minute);
