@@ -414,10 +414,14 @@ fn letters_are_kept_as_long_as_the_project_says_and_nothing_is_taken_twice() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
     fs::create_dir(at.join("in")).unwrap();
-    let bad = |number: usize| fs::write(at.join(format!("in/{number:03}.json")), "no row\n");
+    // A file that is seen while it is written would be read as what it is then: it is moved in.
+    let bad = |number: usize| {
+        fs::write(at.join("bad"), "no row\n")?;
+        fs::rename(at.join("bad"), at.join(format!("in/{number:03}.json")))
+    };
     bad(0).unwrap();
     let job = "SET 'execution.checkpointing.interval' = '20 ms';
-        SET 'rialto.dead-letters.retention.time' = '1 ms';
+        SET 'rialto.dead-letters.retention.time' = '2 s';
         CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'in',
           'format' = 'json', 'source.monitor-interval' = '10 ms');
         CREATE MATERIALIZED VIEW v AS SELECT SUM(a) AS s FROM t;";
@@ -429,12 +433,11 @@ fn letters_are_kept_as_long_as_the_project_says_and_nothing_is_taken_twice() {
     let first = letters(at)[0]["id"].as_str().unwrap().to_owned();
     fs::write(at.join("right.json"), "{\"a\":100}").unwrap();
     command(at, &["redrive", "state", &first, "--set-record", "right.json"]);
-    // When it is taken, it may be forgotten at once.
     wait_until("it is taken", || letters(at).iter().all(|l| l["status"] == "redriven"));
     let has =
         |part: &str| letters(at).iter().any(|l| l["position"].as_str().unwrap().contains(part));
     // Each further letter may end a segment; what is older goes with it.
-    for number in 1..50 {
+    for number in 1..1000 {
         bad(number).unwrap();
         wait_until("its letter", || has(&format!("{number:03}.json")));
         if !has("000.json") {
@@ -454,7 +457,7 @@ fn letters_are_kept_as_long_as_the_project_says_and_nothing_is_taken_twice() {
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     assert!(!ended.printed.contains("100"), "{}", ended.printed);
 
-    let wrong = job.replace("1 ms", "for ever");
+    let wrong = job.replace("2 s", "for ever");
     fs::write(at.join("job.sql"), wrong).unwrap();
     let refused = rialto(at, &run);
     assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
