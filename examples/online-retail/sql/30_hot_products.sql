@@ -5,7 +5,7 @@
 -- that the list is the same every time. An article may have had several descriptions: the last in
 -- the alphabet stands for it.
 --
--- An hour appears when it is over: when the watermark has passed its end.
+-- An hour is there with its first sale, and final when the watermark has passed its end.
 CREATE VIEW goods_sold AS
 SELECT sku, description, quantity, line_total, sold_at
 FROM sale_lines

@@ -4,7 +4,7 @@
 -- location_id). The position of a SKU at a location is the sum of `quantity` of what is `add` or
 -- `delete`; `observe` (a count, a reader above a shelf) changes nothing by itself.
 -- A tagged piece is read by a gate more than once, each time with another event_id: a movement
--- with an `epc` is one for each (epc, ref_id), as docs/event-model.md shows.
+-- with an `epc` is one for each (epc, ref_id, action, location_id), as docs/event-model.md shows.
 CREATE TABLE model.stock_movement (
   event_id STRING NOT NULL,
   event_time TIMESTAMP_LTZ(3) NOT NULL,
