@@ -312,14 +312,17 @@ impl ScalarUDFImpl for FlinkFunction {
             Nulls::Propagate => args.arg_fields.iter().any(|f| f.is_nullable()),
             Nulls::All => args.arg_fields.iter().all(|f| f.is_nullable()),
         };
-        let moved = args.arg_fields.get(2).filter(|f| *f.data_type() == dtype);
+        // A moment that is moved or rounded keeps its declared precision.
+        let moment = match self.def.name {
+            "TIMESTAMPADD" => args.arg_fields.get(2),
+            "FLOOR" | "CEIL" => args.arg_fields.first(),
+            _ => None,
+        };
+        let moment = moment.filter(|f| *f.data_type() == dtype && f.data_type().is_temporal());
         let field = Field::new(self.def.name, dtype, nullable);
-        // A moment that is moved keeps its declared precision.
-        Ok(Arc::new(match moved {
-            Some(moment) if self.def.name == "TIMESTAMPADD" => {
-                field.with_metadata(moment.metadata().clone())
-            }
-            _ => field,
+        Ok(Arc::new(match moment {
+            Some(moment) => field.with_metadata(moment.metadata().clone()),
+            None => field,
         }))
     }
 

@@ -268,7 +268,19 @@ fn plain_message(error: &DataFusionError) -> String {
     if let Some(end) = text.find("\nThis was likely caused by a bug") {
         text = &text[..end];
     }
+    if let Some(name) = doubled_name(text.trim()) {
+        return format!(
+            "two columns are called '{name}', one of them by `*`: give the other one another name \
+             with AS"
+        );
+    }
     sentence(text.trim())
+}
+
+/// The name in "Schema contains qualified field name t.a and unqualified field name a which …".
+fn doubled_name(text: &str) -> Option<&str> {
+    let (_, name) = text.strip_prefix("Schema contains ")?.split_once("unqualified field name ")?;
+    name.strip_suffix(" which would be ambiguous").map(|name| name.trim_matches('"'))
 }
 
 fn sentence(text: &str) -> String {

@@ -24,6 +24,9 @@ pub const TABLE_ARGUMENT: &str = "$TABLE";
 /// The function that a `MODEL m` argument becomes.
 pub const MODEL_ARGUMENT: &str = "$MODEL";
 
+/// How far before `MODEL m` its function is looked for.
+const MODEL_CALL_TOKENS_MAX: usize = 256;
+
 /// The units of `TIMESTAMPADD` and `TIMESTAMPDIFF`.
 const TIMESTAMP_UNITS: &[&str] = &[
     "SECOND",
@@ -57,7 +60,7 @@ pub fn parse(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         ("MAP", Token::LBracket) => map_literal,
         ("MULTISET", Token::LBracket) => multiset_literal,
         ("TABLE", Token::LParen | Token::Word(_)) => table_argument,
-        ("MODEL", Token::Word(_)) => model_argument,
+        ("MODEL", Token::Word(_)) if in_model_call(parser) => model_argument,
         ("TIMESTAMPADD" | "TIMESTAMPDIFF", Token::LParen) => timestamp_arithmetic,
         ("CEILING", Token::LParen) => ceiling,
         ("UNKNOWN", after) if !matches!(after, Token::Period | Token::LParen) => unknown,
@@ -177,17 +180,32 @@ fn interval(parser: &mut Parser<'_>) -> Parsed<Expr> {
         }
         expect(parser, &Token::RParen)?;
     }
-    if eat_word(parser, "TO") {
-        let Some(last) = interval_field(parser) else {
-            return Err(refuse(expected_error(parser, "the interval's last unit")));
-        };
-        interval.last_field = Some(last);
+    // `FLOOR(x - INTERVAL '10' SECOND TO MINUTE)`: a unit that cannot end this interval is not its.
+    if word_is(&parser.peek_token_ref().token, "TO") && spans(&interval, parser) {
+        parser.advance_token();
+        interval.last_field = interval_field(parser);
         if parser.consume_token(&Token::LParen) {
             interval.fractional_seconds_precision = Some(precision(parser)?);
             expect(parser, &Token::RParen)?;
         }
     }
     Ok(Expr::Interval(interval))
+}
+
+/// Whether `TO unit` comes next, with a unit that this interval can end with: a smaller one of the
+/// same kind.
+fn spans(interval: &Interval, parser: &Parser<'_>) -> bool {
+    let Token::Word(last) = &parser.peek_nth_token_ref(1).token else { return false };
+    let last = last.value.to_ascii_uppercase();
+    let last = last.strip_suffix('S').unwrap_or(&last);
+    let ends: &[&str] = match interval.leading_field {
+        Some(DateTimeField::Year) => &["MONTH"],
+        Some(DateTimeField::Day) => &["HOUR", "MINUTE", "SECOND"],
+        Some(DateTimeField::Hour) => &["MINUTE", "SECOND"],
+        Some(DateTimeField::Minute) => &["SECOND"],
+        _ => &[],
+    };
+    ends.contains(&last)
 }
 
 fn flip_sign(text: &str) -> String {
@@ -313,6 +331,30 @@ fn table_argument(parser: &mut Parser<'_>) -> Parsed<Expr> {
         list.clauses.push(FunctionArgumentClause::OrderBy(order));
     }
     Ok(Expr::Function(function))
+}
+
+/// Whether an argument of a function of models (`ML_PREDICT`, …) begins here: anywhere else `model`
+/// is a name like others.
+fn in_model_call(parser: &Parser<'_>) -> bool {
+    let mut depth = 0;
+    for index in (0..parser.index()).rev().take(MODEL_CALL_TOKENS_MAX) {
+        match &parser.token_at(index).token {
+            Token::RParen => depth += 1,
+            Token::LParen if depth > 0 => depth -= 1,
+            Token::LParen => {
+                return (0..index)
+                    .rev()
+                    .map(|before| &parser.token_at(before).token)
+                    .find(|token| !matches!(token, Token::Whitespace(_)))
+                    .is_some_and(|token| {
+                        matches!(token, Token::Word(word)
+                        if word.value.to_ascii_uppercase().starts_with("ML_"))
+                    });
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 fn model_argument(parser: &mut Parser<'_>) -> Parsed<Expr> {

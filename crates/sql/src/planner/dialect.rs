@@ -3,6 +3,7 @@
 //! - `FLOOR(t TO unit)`, `CEIL(t TO unit)`: calls with the unit as text
 //! - `INTERVAL '1 12' DAY TO HOUR`: one text with a unit behind each number
 //! - `TIMESTAMP '…'`: with the precision that its digits say
+//! - `ARRAY[a, b]`: a call of `ARRAY`
 //! - `1e3`: a cast to `DOUBLE`; `U&'…'`, `_UTF8'…'`: plain text
 //! - `CAST(x AS t)` in a query: a call whose name says the type, because DataFusion leaves a cast
 //!   out
@@ -21,11 +22,14 @@ use sqlparser::ast::{
     LimitClause, SetExpr, TimezoneInfo, TypedString, Value, VisitMut, VisitorMut,
 };
 
-use crate::error::{Result, SqlError};
+use crate::error::{Result, Span, SqlError};
 use crate::parser::prefix::function;
 use crate::types::{FlinkType, TIME_PRECISION_MAX};
 
 use super::{group_window, row_in, using};
+
+/// Digits of an interval's first number where its unit does not say.
+const INTERVAL_PRECISION_DEFAULT: u64 = 2;
 
 /// What the name of a cast's function begins with; the type follows.
 pub(super) const CAST: &str = "$CAST ";
@@ -97,6 +101,8 @@ impl Forms {
                 }
             }
             Expr::Interval(interval) => plain_interval(interval)?,
+            // sqlparser's own node would be planned without the queries around it.
+            Expr::Array(array) => *expr = call("ARRAY", std::mem::take(&mut array.elem)),
             Expr::TypedString(literal) => declare_precision(literal),
             Expr::CompoundFieldAccess { access_chain, .. } => {
                 access_chain.iter_mut().for_each(field_as_text);
@@ -369,6 +375,7 @@ fn bare_cast(cell: &mut Expr) {
 
 /// An interval of several units, or with a precision, as one text with a unit behind each number.
 fn plain_interval(interval: &mut Interval) -> Result<()> {
+    fits_precision(interval)?;
     interval.leading_precision = None;
     interval.fractional_seconds_precision = None;
     let (Some(first), Expr::Value(value)) = (&interval.leading_field, interval.value.as_mut())
@@ -402,6 +409,30 @@ fn plain_interval(interval: &mut Interval) -> Result<()> {
     value.value = Value::SingleQuotedString(parts.join(" "));
     interval.leading_field = None;
     Ok(())
+}
+
+/// An interval's first number has two digits, unless its unit says another precision.
+fn fits_precision(interval: &Interval) -> Result<()> {
+    let (Some(unit), Expr::Value(value)) = (&interval.leading_field, interval.value.as_ref())
+    else {
+        return Ok(());
+    };
+    let Value::SingleQuotedString(literal) = &value.value else { return Ok(()) };
+    let number: String = literal
+        .trim()
+        .trim_start_matches(['-', '+'])
+        .trim_start_matches('0')
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    let precision = interval.leading_precision.unwrap_or(INTERVAL_PRECISION_DEFAULT);
+    if number.len() as u64 <= precision {
+        return Ok(());
+    }
+    let digits = number.len();
+    Err(SqlError::new(format!("{number} has more digits than {unit}({precision}) holds"))
+        .with_span(Span::from_sqlparser(value.span))
+        .with_hint(format!("write INTERVAL '{literal}' {unit}({digits}), or a larger unit")))
 }
 
 /// Units of an interval from the largest; the first two count months.

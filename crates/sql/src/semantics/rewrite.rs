@@ -121,10 +121,16 @@ impl Rewriter<'_> {
         if native(op, &left, &right) && left == right
             || matches!(left, DataType::Timestamp(_, _) | DataType::Date32)
                 && matches!(right, DataType::Interval(_))
+            && !self.has_declared_type(&b.left)?
         {
             return Ok(Expr::BinaryExpr(b));
         }
         self.arithmetic(op, *b.left, *b.right)
+    }
+
+    /// Whether Arrow's type does not say all of what Flink declares for an expression.
+    fn has_declared_type(&self, expr: &Expr) -> Result<bool> {
+        Ok(expr.to_field(self.schema)?.1.metadata().contains_key(TYPE_METADATA_KEY))
     }
 
     /// Arithmetic that arrow does as Flink does becomes a plain operator.
@@ -150,14 +156,18 @@ impl Rewriter<'_> {
         }
         let moment = |t: &DataType| matches!(t, DataType::Timestamp(_, _) | DataType::Date32);
         let interval = |t: &DataType| matches!(t, DataType::Interval(_));
-        match op {
-            ArithOp::Plus | ArithOp::Minus if moment(&lt) && interval(&rt) => {
-                return Ok(plain(left, right));
-            }
-            ArithOp::Plus if interval(&lt) && moment(&rt) => return Ok(plain(right, left)),
-            _ => {}
+        let (moment, interval) = match op {
+            ArithOp::Plus | ArithOp::Minus if moment(&lt) && interval(&rt) => (left, right),
+            ArithOp::Plus if interval(&lt) && moment(&rt) => (right, left),
+            _ => return Ok(super::expr_planner::arithmetic(op, left, right)),
+        };
+        // The sum has the moment's own precision.
+        let (_, declared) = moment.to_field(self.schema)?;
+        let sum = plain(moment, interval);
+        if declared.metadata().contains_key(TYPE_METADATA_KEY) {
+            return cast_field(sum, &declared, false, self.schema, self.settings());
         }
-        Ok(super::expr_planner::arithmetic(op, left, right))
+        Ok(sum)
     }
 
     fn like(&self, like: Like, function: &'static str) -> Result<Expr> {
