@@ -67,6 +67,11 @@ pub enum Command {
     /// A run with --state keeps them. A record that is sent again, as it was or repaired, is taken
     /// by the running job or by its next run, once.
     DeadLetters(DeadLetters),
+    /// Begin a project: packs of a shop, as files of your own
+    ///
+    /// Writes the event model, the packs and what they need, where their rows come from, and a
+    /// rialto.toml with every rule that can be set. Nothing is ever written over.
+    Init(Init),
     /// Parse and plan a project without opening its tables
     Check(Check),
     /// Test a project: rows that are given, and what must come of them
@@ -535,6 +540,48 @@ pub struct Bench {
     /// Run one project in this process and print what it took; what a measurement consists of
     #[arg(long, hide = true)]
     pub once: bool,
+}
+
+/// `rialto init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The folder of the new project
+    #[arg(value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// The packs; what they need comes with them
+    #[arg(short, long = "pack", value_name = "PACK,...", value_delimiter = ',')]
+    pub packs: Vec<String>,
+    /// Where rows come from, but those of --map
+    #[arg(long, value_enum, default_value = "shop")]
+    pub from: SourceOfRows,
+    /// Draft how a file (CSV with names, or JSON lines) becomes a table of the event model
+    #[arg(long, value_name = "TABLE=FILE")]
+    pub map: Vec<crate::init::Mapping>,
+    /// List the packs
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Where the rows of a new project come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SourceOfRows {
+    /// A simulated shop.
+    Shop,
+    /// Whoever posts events over HTTP.
+    Http,
+    /// Embedded logs.
+    Log,
+}
+
+impl SourceOfRows {
+    /// Its name, as it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shop => "shop",
+            Self::Http => "http",
+            Self::Log => "log",
+        }
+    }
 }
 
 /// `rialto test`.

@@ -9,6 +9,7 @@ mod bench;
 mod doctor;
 mod explain;
 mod failure;
+mod init;
 mod jobs;
 mod letters;
 mod logging;
@@ -86,6 +87,7 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
         Command::Checkpoint(command) => jobs::checkpoint(command, stdout),
         Command::Doctor(command) => doctor::doctor(command, stdout),
         Command::DeadLetters(command) => letters::dead_letters(command, stdout),
+        Command::Init(command) => init::init(command, stdout),
         Command::Check(command) => project::check(command, stdout),
         Command::Test(command) => test::test(command, stdout),
         Command::Explain(command) => explain::explain(command, stdout),

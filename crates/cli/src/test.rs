@@ -8,7 +8,7 @@ use rialto_runtime::fixture::{Fixture, FixtureError, Tested, read};
 use rialto_runtime::sql::parser::Statement;
 use serde_json::json;
 
-use crate::args::{Answer, JobArguments, Test};
+use crate::args::{Answer, JobArguments, Test, Variable};
 use crate::failure::{Failure, Result};
 use crate::output::Stdout;
 use crate::{project, sql};
@@ -16,21 +16,23 @@ use crate::{project, sql};
 /// Runs the fixtures of a project.
 pub fn test(command: &Test, stdout: &Stdout) -> Result<()> {
     let (mut passed, mut failed) = (0, 0);
-    for path in files(&command.project.project)? {
-        let shown = path.display().to_string();
-        for fixture in read(&path).map_err(wrong)? {
-            let wanted = |text: &String| shown.contains(text) || fixture.name.contains(text);
-            if !command.only.as_ref().is_none_or(wanted) {
-                continue;
+    for project in tested_projects(&command.project.project) {
+        for path in files(&project)? {
+            let shown = path.display().to_string();
+            for fixture in read(&path).map_err(wrong)? {
+                let wanted = |text: &String| shown.contains(text) || fixture.name.contains(text);
+                if !command.only.as_ref().is_none_or(wanted) {
+                    continue;
+                }
+                let tested = run(&project, &command.project.variables, &fixture, stdout)?;
+                if tested.failures.is_empty() {
+                    passed += 1;
+                } else {
+                    failed += 1;
+                }
+                tell(command.output, &shown, &fixture.name, &tested, stdout)?;
+                stdout.flush()?;
             }
-            let tested = run(command, &fixture, stdout)?;
-            if tested.failures.is_empty() {
-                passed += 1;
-            } else {
-                failed += 1;
-            }
-            tell(command.output, &shown, &fixture.name, &tested, stdout)?;
-            stdout.flush()?;
         }
     }
     if command.output == Answer::Text {
@@ -49,6 +51,21 @@ pub fn test(command: &Test, stdout: &Stdout) -> Result<()> {
 
 fn wrong(error: FixtureError) -> Failure {
     Failure::request(error, None)
+}
+
+/// The project, where it has fixtures, and the packs that it keeps as its own files.
+fn tested_projects(project: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(project.join("packs")).into_iter().flatten();
+    let mut packs: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|pack| pack.join("tests").is_dir() && pack.join("rialto.toml").is_file())
+        .collect();
+    packs.sort();
+    // A project without any is told so.
+    if project.join("tests").is_dir() || packs.is_empty() {
+        packs.insert(0, project.to_path_buf());
+    }
+    packs
 }
 
 /// The files with fixtures, by name.
@@ -72,11 +89,15 @@ fn files(project: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Plans the project on what the fixture gives, and runs it.
-fn run(command: &Test, fixture: &Fixture, stdout: &Stdout) -> Result<Tested> {
+fn run(
+    project: &Path,
+    said: &[Variable],
+    fixture: &Fixture,
+    stdout: &Stdout,
+) -> Result<Tested> {
     let mut variables = fixture.variables();
-    let said = command.project.variables.iter().map(|v| (v.0.clone(), v.1.clone()));
-    variables.splice(0..0, said);
-    let opened = project::open_with(&command.project.project, &variables)?;
+    variables.splice(0..0, said.iter().map(|v| (v.0.clone(), v.1.clone())));
+    let opened = project::open_with(project, &variables)?;
     let (given, entries) = fixture.given().map_err(wrong)?;
     let given = Arc::new(given);
     let job = JobArguments::default();

@@ -77,7 +77,8 @@ impl Project {
         let (base_dir, paths) = if path.is_dir() {
             config = read_config(&path.join("rialto.toml"))?;
             let mut paths = included(path, &config.include)?;
-            paths.extend(sql_files(path)?);
+            // A project may be made of what it includes.
+            paths.extend(sql_files(path, !config.include.is_empty())?);
             (path.to_path_buf(), paths)
         } else {
             let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
@@ -118,7 +119,7 @@ fn included(project: &Path, include: &[PathBuf]) -> Result<Vec<PathBuf>, Project
     for place in include {
         let place = project.join(place);
         if place.is_dir() {
-            files.extend(sql_files(&place)?);
+            files.extend(sql_files(&place, false)?);
         } else if place.is_file() {
             files.push(place);
         } else {
@@ -129,7 +130,7 @@ fn included(project: &Path, include: &[PathBuf]) -> Result<Vec<PathBuf>, Project
     Ok(files)
 }
 
-fn sql_files(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
+fn sql_files(folder: &Path, may_be_none: bool) -> Result<Vec<PathBuf>, ProjectError> {
     let inner = folder.join("sql");
     let place = if inner.is_dir() { inner } else { folder.to_path_buf() };
     let entries = std::fs::read_dir(&place).map_err(|e| unreadable(&place, e))?;
@@ -138,7 +139,7 @@ fn sql_files(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
         .filter(|p| p.extension().is_some_and(|e| e == "sql"))
         .collect();
     files.sort();
-    if files.is_empty() {
+    if files.is_empty() && !may_be_none {
         return Err(unreadable(&place, "there is no .sql file in it"));
     }
     Ok(files)

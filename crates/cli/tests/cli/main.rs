@@ -2,6 +2,7 @@
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
 //! - `fixtures.rs`: `test`
+//! - `init.rs`: new projects, and files that are mapped onto the event model
 //! - `kafka.rs`: between topics of a real broker
 //! - `letters.rs`: records that were refused, and are sent again
 //! - `lookup.rs`: a real database that is asked while a project runs
@@ -25,6 +26,7 @@
 mod bench;
 mod change;
 mod fixtures;
+mod init;
 mod kafka;
 mod letters;
 mod lookup;

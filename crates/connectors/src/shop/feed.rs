@@ -184,7 +184,8 @@ impl State {
         self.waiting > WAITING_MAX && self.made - self.first > HOURS_AHEAD
     }
 
-    /// The world's time by the clock; all of it where there is no pace.
+    /// The world's time by the clock, which begins at `start` or where an earlier run was; all of
+    /// it where there is no pace.
     fn due(&mut self, speed: Option<f64>, start: i64) -> i64 {
         let Some(speed) = speed else { return i64::MAX };
         let read = self.seats.iter().flatten().map(|place| place.time).max().unwrap_or(start);
@@ -202,7 +203,8 @@ impl Seat {
             self.feed.begin(state)?;
         }
         let world = &self.feed.settings.world;
-        let due = state.due(self.feed.settings.speed, world.start_ms);
+        let clock_begins = world.start_ms.saturating_add(self.feed.settings.history_ms);
+        let due = state.due(self.feed.settings.speed, clock_begins);
         loop {
             let Some(Some(mut place)) = state.seats.get(self.number).copied() else {
                 return Ok(Found::End);

@@ -17,6 +17,7 @@ const OPTIONS: &[&str] = &[
     "start",
     "days",
     "speed",
+    "history",
     "customers",
     "products",
     "stores",
@@ -27,6 +28,7 @@ const OPTIONS: &[&str] = &[
 
 const CUSTOMERS_MAX: u32 = 10_000_000;
 const PRODUCTS_MAX: u32 = 1_000_000;
+const DAY_MS: i64 = 86_400_000;
 const STORES_MAX: u16 = 1000;
 
 /// What a table asks for.
@@ -36,6 +38,8 @@ pub(super) struct Settings {
     pub world: Config,
     /// Seconds of the world in a second; `None` is as fast as its events are read.
     pub speed: Option<f64>,
+    /// How much of the world's time has passed when the clock begins.
+    pub history_ms: i64,
     /// The log that the world reads decisions from.
     pub decisions: Option<PathBuf>,
     written_decisions: Option<String>,
@@ -64,7 +68,9 @@ impl Settings {
         let written_decisions = options.get("decisions").filter(|path| !path.is_empty());
         let written_decisions = written_decisions.map(str::to_owned);
         let speed = speed(&options)?;
-        Ok(Self { table, world, speed, decisions: None, written_decisions })
+        let history: u32 = options.number("history")?.unwrap_or(0);
+        let history_ms = i64::from(history) * DAY_MS;
+        Ok(Self { table, world, speed, history_ms, decisions: None, written_decisions })
     }
 
     /// Finds the folder of the decisions.
@@ -77,7 +83,7 @@ impl Settings {
 
     /// Tables that say the same share a world.
     pub fn world_key(&self) -> String {
-        format!("{:?} {:?} {:?}", self.world, self.speed, self.decisions)
+        format!("{:?} {:?} {} {:?}", self.world, self.speed, self.history_ms, self.decisions)
     }
 }
 

@@ -170,6 +170,31 @@ fn a_pace_holds_back() {
 }
 
 #[test]
+fn a_history_is_there_at_once() {
+    let newest = |history: &str| {
+        let mut paced = spec(Table::SaleLine, "105");
+        paced.options.push(("speed".into(), "1".into()));
+        paced.options.push(("history".into(), history.into()));
+        paced.options.retain(|(name, _)| name != "days");
+        paced.options.push(("days".into(), "30".into()));
+        let mut reader = reader(&paced);
+        let mut newest = i64::MIN;
+        while let Poll::Rows(delta) = reader.poll(100_000).unwrap() {
+            let times = delta.column(2).clone();
+            let times = times.as_primitive::<arrow::datatypes::TimestampMillisecondType>();
+            newest = newest.max(times.values().iter().copied().max().unwrap_or(newest));
+        }
+        newest
+    };
+    // The default start is a midnight; the shops are closed then.
+    let day = 86_400_000;
+    let (three, five) = (newest("3"), newest("5"));
+    assert!(three < 1_756_684_800_000 + 3 * day + 60_000, "{three}");
+    assert!(three > 1_756_684_800_000 + 2 * day, "{three}");
+    assert!(five > three + day, "{five} behind {three}");
+}
+
+#[test]
 fn mistakes_are_named() {
     let check = |change: &dyn Fn(&mut TableSpec)| {
         let mut spec = spec(Table::SaleLine, "1");
