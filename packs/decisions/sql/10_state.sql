@@ -2,19 +2,29 @@
 
 -- Key: decision_id. The table `decision` has a row for each word on a decision: what was decided
 -- (proposed, approved, rejected), and later perhaps that it was approved or carried out (applied).
--- The word that goes furthest counts; a word that comes twice counts once.
+-- What was decided is what the first word says, its status the one that goes furthest. A word that
+-- comes twice counts once.
+CREATE VIEW decision_word_rank AS
+SELECT *, CASE status WHEN 'applied' THEN 5 WHEN 'expired' THEN 4 WHEN 'rejected' THEN 3
+  WHEN 'approved' THEN 2 ELSE 1 END AS word_rank
+FROM decision;
+
 CREATE MATERIALIZED VIEW decision_state AS
-SELECT decision_id, decided_at, decision_type, subject_type, subject_id, sku, location_id,
-  customer_id, campaign_id, quantity, amount, currency, action, policy, policy_version,
-  model_version, data_age_ms, inputs, reasons, experiment, variant, propensity, status, actor, ext
+SELECT f.decision_id, f.decided_at, f.decision_type, f.subject_type, f.subject_id, f.sku,
+  f.location_id, f.customer_id, f.campaign_id, f.quantity, f.amount, f.currency, f.action, f.policy,
+  f.policy_version, f.model_version, f.data_age_ms, f.inputs, f.reasons, f.experiment, f.variant,
+  f.propensity,
+  CASE s.furthest WHEN 5 THEN 'applied' WHEN 4 THEN 'expired' WHEN 3 THEN 'rejected'
+    WHEN 2 THEN 'approved' ELSE 'proposed' END AS status,
+  f.actor, f.ext
 FROM (
   SELECT *, ROW_NUMBER() OVER (
-    PARTITION BY decision_id
-    ORDER BY CASE status WHEN 'applied' THEN 5 WHEN 'expired' THEN 4 WHEN 'rejected' THEN 3
-      WHEN 'approved' THEN 2 ELSE 1 END DESC,
-      CAST(decided_at AS TIMESTAMP(3))) AS nth
-  FROM decision)
-WHERE nth = 1;
+    PARTITION BY decision_id ORDER BY word_rank, CAST(decided_at AS TIMESTAMP(3))) AS nth
+  FROM decision_word_rank) AS f
+JOIN (
+  SELECT decision_id, MAX(word_rank) AS furthest FROM decision_word_rank GROUP BY decision_id) AS s
+ON f.decision_id = s.decision_id
+WHERE f.nth = 1;
 
 -- How many there are.
 CREATE MATERIALIZED VIEW decision_count AS
