@@ -17,12 +17,12 @@ FROM (
   WHERE action IN ('product_clicked', 'product_viewed') AND customer_id IS NOT NULL)
 WHERE nth = 1;
 
--- The piece with which a place sold out: the movement after which nothing is left. Tagged pieces
+-- The piece with which a place sold out: the sale after which nothing is left. Tagged pieces
 -- count once for each reference, as in the pack inventory.
 CREATE VIEW outcome_stockout AS
 SELECT event_id, event_time, sku, location_id
 FROM (
-  SELECT event_id, event_time, sku, location_id, quantity,
+  SELECT event_id, event_time, sku, location_id, quantity, ref_type,
     SUM(quantity) OVER (PARTITION BY sku, location_id ORDER BY event_time) AS on_hand
   FROM (
     SELECT *, ROW_NUMBER() OVER (
@@ -32,7 +32,7 @@ FROM (
     FROM stock_movement
     WHERE action IN ('add', 'delete'))
   WHERE nth = 1)
-WHERE quantity < 0 AND on_hand <= 0;
+WHERE ref_type = 'sale' AND quantity < 0 AND on_hand <= 0;
 
 CREATE VIEW outcome_ad AS
 SELECT event_id, event_time, campaign_id, kind, conversion_value, currency

@@ -64,7 +64,8 @@ FROM (
 
 -- Key: (experiment, kind, currency, variant). The 95 % interval is difference -/+ t * error, with t
 -- of Student's distribution by its expansion around the normal one (Cornish and Fisher): right to
--- 0.8 % at 2 degrees of freedom, to 0.01 % from 5 on. Below 2 there is no interval.
+-- 0.8 % at 2 degrees of freedom, to 0.01 % from 5 on. Below 2 there is no interval, nor where nothing
+-- differs on one side: of no sale in twenty one cannot say how many there would be in a thousand.
 CREATE MATERIALIZED VIEW ab_report AS
 SELECT experiment, kind, currency, variant, subjects, subjects_with, outcomes, total,
   ROUND(mean, 4) AS mean, ROUND(variance, 4) AS variance,
@@ -79,14 +80,14 @@ SELECT experiment, kind, currency, variant, subjects, subjects_with, outcomes, t
   CASE
     WHEN variant = 'hold_out' THEN 'this is what the others are compared with'
     WHEN hold_out_subjects IS NULL THEN 'there is no hold-out'
-    WHEN reach IS NULL THEN 'too few subjects to say'
+    WHEN reach IS NULL THEN 'too little to say'
     WHEN difference - reach > 0 THEN 'more than the hold-out'
     WHEN difference + reach < 0 THEN 'less than the hold-out'
     ELSE 'no difference can be seen'
   END AS verdict
 FROM (
   SELECT *,
-    CASE WHEN degrees >= 2 THEN SQRT(error_square) * (1.959963984540054E0
+    CASE WHEN degrees >= 2 AND part > 0 AND hold_out_part > 0 THEN SQRT(error_square) * (1.959963984540054E0
       + 2.372271230298562E0 / degrees
       + 2.8224986157396112E0 / (degrees * degrees)
       + 2.555849679507722E0 / (degrees * degrees * degrees)
