@@ -1,2 +1,4 @@
--- Decisions that somebody has applied come back by a log of the project: none at first.
+-- What was decided, and what of it the simulated shop is to carry out.
 CREATE TABLE decision WITH ('connector' = 'log') LIKE model.decision;
+CREATE TABLE shop_inbox WITH ('connector' = 'log', 'path' = '.rialto/log/shop_inbox')
+LIKE model.decision;

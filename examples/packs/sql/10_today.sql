@@ -5,5 +5,7 @@ FROM (
   SELECT decision_type, status FROM replenishment_decision
   UNION ALL
   SELECT decision_type, status FROM pricing_decision
+  UNION ALL
+  SELECT decision_type, status FROM behavior_decision
 )
 GROUP BY decision_type, status;

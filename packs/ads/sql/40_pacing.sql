@@ -118,15 +118,15 @@ SELECT * FROM (
 WHERE nth = 1;
 
 -- Rows that may be applied are `proposed`; those of the hold-out, and those whose newest event is
--- too old, are `rejected`, and say why. A campaign is held out for whole days, drawn day by day:
--- with a handful of campaigns some would otherwise never be steered at all.
+-- too old, are `rejected`, and say why. The subject is a campaign's day: with a handful of campaigns
+-- some would otherwise never be steered at all.
 CREATE MATERIALIZED VIEW ads_decision AS
 SELECT
   'budget/' || campaign_id || '/' || CAST(`day` AS STRING) AS decision_id,
   CAST(decided_at AS TIMESTAMP_LTZ(3)) AS decided_at,
   'budget' AS decision_type,
-  'campaign' AS subject_type,
-  campaign_id AS subject_id,
+  'campaign_day' AS subject_type,
+  campaign_id || '/' || CAST(`day` AS STRING) AS subject_id,
   CAST(NULL AS STRING) AS sku,
   CAST(NULL AS STRING) AS location_id,
   CAST(NULL AS STRING) AS customer_id,
@@ -141,6 +141,9 @@ SELECT
   '1' AS policy_version,
   CAST(NULL AS STRING) AS model_version,
   age_seconds * CAST(1000 AS BIGINT) AS data_age_ms,
+  JSON_OBJECT(KEY 'cost' VALUE CAST(CAST(cost AS DECIMAL(18, 4)) AS STRING),
+    KEY 'revenue' VALUE CAST(CAST(revenue AS DECIMAL(18, 4)) AS STRING),
+    KEY 'clicks' VALUE clicks, KEY 'hours_gone' VALUE hours_gone) AS inputs,
   JSON_ARRAY(
     'after ' || CAST(hours_gone AS STRING) || ' hours of the day '
       || CAST(CAST(cost AS DECIMAL(18, 2)) AS STRING) || ' of '
@@ -157,9 +160,9 @@ SELECT
     CASE WHEN held_out THEN 'held out: the budget stays, to see what the change brings' END
   ) AS reasons,
   'budget_pacing' AS experiment,
-  CASE WHEN held_out THEN 'holdout' ELSE 'paced' END AS variant,
-  CASE WHEN held_out THEN CAST(${ADS_HOLDOUT_PERCENT:-10} AS DOUBLE) / 100
-    ELSE 1 - CAST(${ADS_HOLDOUT_PERCENT:-10} AS DOUBLE) / 100 END AS propensity,
+  CASE WHEN held_out THEN 'hold_out' ELSE 'policy' END AS variant,
+  CASE WHEN held_out THEN CAST(${ADS_HOLD_OUT:-10} AS DOUBLE) / 100
+    ELSE 1 - CAST(${ADS_HOLD_OUT:-10} AS DOUBLE) / 100 END AS propensity,
   CASE WHEN stale OR held_out THEN 'rejected' ELSE 'proposed' END AS status,
   'pack ads' AS actor,
   CAST(NULL AS STRING) AS ext
@@ -171,8 +174,8 @@ FROM (
     END AS DECIMAL(18, 4)) AS new_budget,
     TIMESTAMPDIFF(SECOND, n.newest, c.decided_at) AS age_seconds,
     TIMESTAMPDIFF(SECOND, n.newest, c.decided_at) > ${ADS_STALE_MINUTES:-30} * 60 AS stale,
-    MOD(CAST(CONV(SUBSTRING(MD5('budget_pacing:' || c.campaign_id || ':'
-      || CAST(c.`day` AS STRING)), 1, 6), 16, 10) AS INT), 100)
-      < ${ADS_HOLDOUT_PERCENT:-10} AS held_out
+    MOD(CAST(CONV(SUBSTRING(MD5('budget_pacing' || '/' || c.campaign_id || '/'
+      || CAST(c.`day` AS STRING)), 1, 7), 16, 10) AS BIGINT), 100)
+      < ${ADS_HOLD_OUT:-10} AS held_out
   FROM ads_budget_change AS c
   JOIN ads_newest AS n ON c.campaign_id = n.campaign_id AND c.`hour` = n.`hour`);

@@ -69,8 +69,30 @@ SELECT customer_id, timer_at, marketing_consent FROM (
   ON r.customer_id = c.customer_id AND c.updated_at <= r.timer_at)
 WHERE nth = 1;
 
+-- How old the newest sale was, of anybody, when the timer ran out: a till or a shop whose sales do
+-- not come any more must not make carts look abandoned. To the hour; two days back at most.
+CREATE VIEW behavior_sale_hour AS
+SELECT `hour`, CAST(`hour` AS DATE) AS `day`, MAX(sold_at) AS newest
+FROM (
+  SELECT FLOOR(CAST(event_time AS TIMESTAMP(3)) TO HOUR) AS `hour`,
+    CAST(event_time AS TIMESTAMP(3)) AS sold_at
+  FROM sale_line)
+GROUP BY `hour`;
+
+CREATE VIEW behavior_sales_age AS
+SELECT r.customer_id, r.timer_at,
+  MIN(GREATEST(TIMESTAMPDIFF(SECOND, s.newest, r.abandoned_at), 0)) AS age_seconds
+FROM behavior_reminder AS r
+JOIN (
+  SELECT `day` AS known_on, `hour`, newest FROM behavior_sale_hour
+  UNION ALL
+  SELECT TIMESTAMPADD(DAY, 1, `day`) AS known_on, `hour`, newest FROM behavior_sale_hour) AS s
+ON CAST(r.abandoned_at AS DATE) = s.known_on AND s.`hour` <= r.abandoned_at
+GROUP BY r.customer_id, r.timer_at;
+
 -- Rows that may be applied are `proposed`. Those of customers who did not agree to marketing, or of
--- whom nothing is known, and those of the hold-out are `rejected`, and say why.
+-- whom nothing is known, those made while no sales came in, and those of the hold-out are
+-- `rejected`, and say why.
 CREATE MATERIALIZED VIEW behavior_decision AS
 SELECT
   'contact/cart/' || customer_id || '/' || CAST(CAST(abandoned_at AS DATE) AS STRING)
@@ -91,7 +113,10 @@ SELECT
   'cart_reminder' AS policy,
   '1' AS policy_version,
   CAST(NULL AS STRING) AS model_version,
-  TIMESTAMPDIFF(SECOND, last_step_at, abandoned_at) * CAST(1000 AS BIGINT) AS data_age_ms,
+  age_seconds * CAST(1000 AS BIGINT) AS data_age_ms,
+  JSON_OBJECT(KEY 'carts' VALUE carts, KEY 'purchases' VALUE purchases,
+    KEY 'cart_value' VALUE CAST(cart_value AS STRING),
+    KEY 'last_step_at' VALUE CAST(last_step_at AS STRING) ABSENT ON NULL) AS inputs,
   JSON_ARRAY(
     'articles were put into the cart ' || CAST(carts AS STRING) || ' times, and nothing more'
       || ' happened for ${BEHAVIOR_ABANDON_MINUTES:-60} minutes',
@@ -103,22 +128,28 @@ SELECT
       WHEN NOT consent THEN 'refused: the customer does not want marketing'
       ELSE 'refused: it is not known whether the customer agrees to marketing'
     END,
+    CASE WHEN stale THEN 'refused: no sale at all was known for ' || CAST(age_seconds / 3600 AS STRING)
+      || ' hours, so that the cart may have been bought' END,
     CASE WHEN held_out THEN 'held out: not contacted, to see what a reminder brings' END
   ) AS reasons,
   'cart_reminder' AS experiment,
-  CASE WHEN held_out THEN 'holdout' ELSE 'reminder' END AS variant,
-  CASE WHEN held_out THEN CAST(${BEHAVIOR_HOLDOUT_PERCENT:-10} AS DOUBLE) / 100
-    ELSE 1 - CAST(${BEHAVIOR_HOLDOUT_PERCENT:-10} AS DOUBLE) / 100 END AS propensity,
-  CASE WHEN consent AND NOT held_out THEN 'proposed' ELSE 'rejected' END AS status,
+  CASE WHEN held_out THEN 'hold_out' ELSE 'policy' END AS variant,
+  CASE WHEN held_out THEN CAST(${BEHAVIOR_HOLD_OUT:-10} AS DOUBLE) / 100
+    ELSE 1 - CAST(${BEHAVIOR_HOLD_OUT:-10} AS DOUBLE) / 100 END AS propensity,
+  CASE WHEN consent AND NOT stale AND NOT held_out THEN 'proposed' ELSE 'rejected' END AS status,
   'pack behavior' AS actor,
   CAST(NULL AS STRING) AS ext
 FROM (
   SELECT r.*, COALESCE(g.consent, c.marketing_consent) AS consent,
-    -- The same customer is always on the same side: 24 bits of a hash, in hundredths.
-    MOD(CAST(CONV(SUBSTRING(MD5('cart_reminder:' || r.customer_id), 1, 6), 16, 10) AS INT), 100)
-      < ${BEHAVIOR_HOLDOUT_PERCENT:-10} AS held_out
+    -- The same customer is always on the same side.
+    MOD(CAST(CONV(SUBSTRING(MD5('cart_reminder' || '/' || r.customer_id), 1, 7), 16, 10)
+      AS BIGINT), 100) < ${BEHAVIOR_HOLD_OUT:-10} AS held_out,
+    COALESCE(a.age_seconds, 2 * 86400) AS age_seconds,
+    COALESCE(a.age_seconds, 2 * 86400) > ${BEHAVIOR_STALE_HOURS:-24} * 3600 AS stale
   FROM behavior_reminder AS r
   LEFT JOIN behavior_consent_given AS g
   ON r.customer_id = g.customer_id AND r.timer_at = g.timer_at
   LEFT JOIN behavior_customer_then AS c
-  ON r.customer_id = c.customer_id AND r.timer_at = c.timer_at);
+  ON r.customer_id = c.customer_id AND r.timer_at = c.timer_at
+  LEFT JOIN behavior_sales_age AS a
+  ON r.customer_id = a.customer_id AND r.timer_at = a.timer_at);

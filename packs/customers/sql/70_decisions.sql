@@ -16,8 +16,8 @@ SELECT r.customer_id, r.recency_days, r.frequency, r.monetary, r.cycle_days, r.l
   COALESCE(c.recent, 0) AS recent,
   TIMESTAMPDIFF(DAY, t.sales_day, t.today) AS sales_age_days,
   -- A share of all customers, the same ones always: their ids' hashes choose them.
-  MOD(CAST(CONV(SUBSTRING(MD5('customers_winback/' || r.customer_id), 1, 7), 16, 10) AS BIGINT),
-    100) < ${CUSTOMERS_HOLDOUT_PERCENT:-10} AS held_out
+  MOD(CAST(CONV(SUBSTRING(MD5('customers_winback' || '/' || r.customer_id), 1, 7), 16, 10)
+    AS BIGINT), 100) < ${CUSTOMERS_HOLD_OUT:-10} AS held_out
 FROM customer_rfm AS r
 JOIN customer_purchase AS p ON p.customer_id = r.customer_id
 CROSS JOIN customers_today AS t
@@ -48,6 +48,9 @@ SELECT
   END AS action,
   'customers_silence' AS policy, '1' AS policy_version, CAST(NULL AS STRING) AS model_version,
   sales_age_days * CAST(86400000 AS BIGINT) AS data_age_ms,
+  JSON_OBJECT(KEY 'recency_days' VALUE recency_days, KEY 'frequency' VALUE frequency,
+    KEY 'monetary' VALUE CAST(CAST(monetary AS DECIMAL(18, 2)) AS STRING),
+    KEY 'recent_messages' VALUE recent, KEY 'consent' VALUE word) AS inputs,
   JSON_ARRAY(
     'No purchase for ' || CAST(recency_days AS STRING) || ' days, after '
       || CAST(frequency AS STRING) || ' orders worth '
@@ -61,13 +64,13 @@ SELECT
     CASE WHEN recent >= ${CUSTOMERS_CAP:-4} THEN 'Refused: ' || CAST(recent AS STRING)
       || ' messages in the last ${CUSTOMERS_CAP_DAYS:-30} days, the cap is ${CUSTOMERS_CAP:-4}.'
       END,
-    CASE WHEN held_out THEN 'Held out: ${CUSTOMERS_HOLDOUT_PERCENT:-10} % of customers get none, '
+    CASE WHEN held_out THEN 'Held out: ${CUSTOMERS_HOLD_OUT:-10} % of customers get none, '
       || 'to compare with.' END
   ) AS reasons,
   'customers_winback' AS experiment,
-  CASE WHEN held_out THEN 'holdout' ELSE 'treated' END AS variant,
-  CASE WHEN held_out THEN ${CUSTOMERS_HOLDOUT_PERCENT:-10} / 100.0E0
-    ELSE 1 - ${CUSTOMERS_HOLDOUT_PERCENT:-10} / 100.0E0 END AS propensity,
+  CASE WHEN held_out THEN 'hold_out' ELSE 'policy' END AS variant,
+  CASE WHEN held_out THEN ${CUSTOMERS_HOLD_OUT:-10} / 100.0E0
+    ELSE 1 - ${CUSTOMERS_HOLD_OUT:-10} / 100.0E0 END AS propensity,
   CASE WHEN sales_age_days > ${CUSTOMERS_MAX_AGE_DAYS:-3} OR NOT allowed OR held_out
     OR recent >= ${CUSTOMERS_CAP:-4} THEN 'rejected' ELSE 'proposed' END AS status,
   'pack customers' AS actor, CAST(NULL AS STRING) AS ext

@@ -1,9 +1,16 @@
 -- Prices as they stand. Each price event counts once: the newest word is not changed by a copy.
 
--- The hour and the day that it is, by the events themselves.
+-- The hour and the day that it is, by the events themselves, and the newest hours of the two feeds.
 CREATE VIEW pricing_now AS
-SELECT MAX(FLOOR(event_time TO HOUR)) AS now_hour, MAX(CAST(event_time AS DATE)) AS today
-FROM price_event;
+SELECT MAX(at_hour) AS now_hour, CAST(MAX(at_hour) AS DATE) AS today,
+  MAX(CASE WHEN feed = 'price' THEN at_hour END) AS price_hour,
+  MAX(CASE WHEN feed = 'stock' THEN at_hour END) AS stock_hour
+FROM (
+  SELECT 'price' AS feed, FLOOR(CAST(event_time AS TIMESTAMP(3)) TO HOUR) AS at_hour
+  FROM price_event
+  UNION ALL
+  SELECT 'stock' AS feed, FLOOR(CAST(event_time AS TIMESTAMP(3)) TO HOUR) AS at_hour
+  FROM stock_movement);
 
 -- Our list prices, newest first.
 CREATE VIEW pricing_list AS
@@ -57,7 +64,7 @@ FROM (
 ) AS c
 CROSS JOIN pricing_now AS n
 WHERE c.place = 1 AND c.in_stock AND c.match_confidence >= ${MATCH_CONFIDENCE:-0.8}
-  AND TIMESTAMPDIFF(HOUR, c.seen_at, CAST(n.now_hour AS TIMESTAMP(3))) <= ${COMPETITOR_HOURS:-48}
+  AND TIMESTAMPDIFF(HOUR, c.seen_at, n.now_hour) <= ${COMPETITOR_HOURS:-48}
 GROUP BY c.sku;
 
 -- The lowest list price of the last 30 days: what an announced reduction has to be measured

@@ -25,13 +25,19 @@ FROM (
 WHERE nth = 1;
 
 -- What was ordered and has not come yet: orders are decisions that were applied, and goods come
--- under their numbers.
+-- under their numbers. What is REPLENISHMENT_OVERDUE_DAYS late is not waited for any more: it was
+-- lost, or it came under another number.
 CREATE VIEW replenishment_on_order AS
 SELECT d.sku, d.location_id, SUM(GREATEST(d.quantity - COALESCE(r.received, 0), 0)) AS on_order
 FROM (
-  SELECT DISTINCT decision_id, sku, location_id, quantity
-  FROM decision
-  WHERE decision_type IN ('replenish', 'allocate') AND status = 'applied'
+  SELECT DISTINCT o.decision_id, o.sku, o.location_id, o.quantity
+  FROM decision AS o
+  CROSS JOIN inventory_today AS n
+  LEFT JOIN replenishment_terms AS t ON o.sku = t.sku
+  WHERE o.decision_type IN ('replenish', 'allocate') AND o.status = 'applied'
+    AND TIMESTAMPDIFF(DAY, CAST(o.decided_at AS DATE), n.today)
+      <= CASE WHEN o.decision_type = 'allocate' OR t.lead_time_days IS NULL
+        THEN ${TRANSFER_DAYS:-2} ELSE t.lead_time_days END + ${REPLENISHMENT_OVERDUE_DAYS:-7}
 ) AS d
 LEFT JOIN (
   SELECT ref_id, sku, location_id, SUM(quantity) AS received

@@ -1,0 +1,79 @@
+-- The outbox: each approved message once, in a log that only grows. What delivers reads it from here:
+-- to_webhook.sql, to_kafka.sql, to_postgres.sql, to_decision.sql, or a job of one's own. A project
+-- includes this file behind the tables of the model and in front of packs/delivery/sql.
+--
+-- A message may be approved, taken back and approved again before it is sent; sent it is once. So, as
+-- in packs/decisions/journal.sql, changes are written to a log and the first word on each is kept.
+
+CREATE TABLE delivery_outbox (
+  decision_id STRING,
+  customer_id STRING,
+  decided_at TIMESTAMP_LTZ(3),
+  send_at TIMESTAMP_LTZ(3),
+  decision_type STRING,
+  amount DECIMAL(18, 4),
+  currency STRING,
+  action STRING,
+  policy STRING,
+  experiment STRING,
+  variant STRING,
+  propensity DOUBLE
+) WITH ('connector' = 'log', 'path' = '${DELIVERY_OUTBOX_LOG:-.rialto/log/delivery_outbox}');
+
+CREATE TABLE delivery_draft (
+  decision_id STRING,
+  customer_id STRING,
+  decided_at TIMESTAMP_LTZ(3),
+  send_at TIMESTAMP_LTZ(3),
+  decision_type STRING,
+  amount DECIMAL(18, 4),
+  currency STRING,
+  action STRING,
+  policy STRING,
+  experiment STRING,
+  variant STRING,
+  propensity DOUBLE
+) WITH (
+  'connector' = 'log', 'path' = '${DELIVERY_DRAFT_LOG:-.rialto/log/delivery_draft}',
+  'format' = 'debezium-json'
+);
+
+CREATE TABLE delivery_word (
+  `after` ROW<
+    decision_id STRING,
+    customer_id STRING,
+    decided_at TIMESTAMP_LTZ(3),
+    send_at TIMESTAMP_LTZ(3),
+    decision_type STRING,
+    amount DECIMAL(18, 4),
+    currency STRING,
+    action STRING,
+    policy STRING,
+    experiment STRING,
+    variant STRING,
+    propensity DOUBLE>,
+  op STRING,
+  written_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+  WATERMARK FOR written_at AS written_at - INTERVAL '1' SECOND
+) WITH (
+  'connector' = 'log', 'path' = '${DELIVERY_DRAFT_LOG:-.rialto/log/delivery_draft}',
+  'format' = 'json'
+);
+
+INSERT INTO delivery_outbox
+SELECT decision_id, customer_id, decided_at, send_at, decision_type, amount, currency, action,
+  policy, experiment, variant, propensity
+FROM (
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY decision_id ORDER BY written_at) AS nth
+  FROM (
+    SELECT
+      w.`after`.decision_id AS decision_id, w.`after`.customer_id AS customer_id,
+      w.`after`.decided_at AS decided_at, w.`after`.send_at AS send_at,
+      w.`after`.decision_type AS decision_type, w.`after`.amount AS amount,
+      w.`after`.currency AS currency, w.`after`.action AS action,
+      w.`after`.policy AS policy, w.`after`.experiment AS experiment,
+      w.`after`.variant AS variant, w.`after`.propensity AS propensity,
+      w.written_at
+    FROM delivery_word AS w
+    WHERE w.op <> 'd' AND w.`after`.decision_id <> 'clock'))
+WHERE nth = 1;
