@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -62,6 +63,11 @@ pub enum Command {
     Checkpoint(Checkpoint),
     /// Check what a job stands on: its state, its files, the machine
     Doctor(Doctor),
+    /// Make, list and revoke tokens: who may ask the server of a project, and for what
+    ///
+    /// From the first token on the server answers nobody without one. Roles: viewer reads views;
+    /// analyst asks in SQL as well; ingest sends events and reads nothing; admin may do everything.
+    Token(Token),
     /// Look after records that sources refused: list, show, send again, discard
     ///
     /// A run with --state keeps them. A record that is sent again, as it was or repaired, is taken
@@ -234,12 +240,25 @@ pub struct Run {
     ///
     /// GET /v1/views reads the materialized views, POST /v1/sql asks over them, POST
     /// /v1/events/TABLE puts rows into the tables with 'connector' = 'http'. /v1/openapi.json says
-    /// the rest.
+    /// the rest. At an address that other machines reach (0.0.0.0:8080) TLS is spoken and tokens
+    /// are required; the first start prints one for an admin.
     #[arg(long, value_name = "ADDR")]
     pub serve: Option<SocketAddr>,
-    /// Answer PostgreSQL's clients as well, at an address of this machine (127.0.0.1:5433)
+    /// Answer PostgreSQL's clients as well, at an address (127.0.0.1:5433)
     #[arg(long, value_name = "ADDR", requires = "serve")]
     pub postgres: Option<SocketAddr>,
+    /// Answer nobody without a token, also on this machine; see `rialto token`
+    #[arg(long, requires = "serve")]
+    pub require_tokens: bool,
+    /// Speak TLS also on this machine, with a certificate that is made at the first start
+    #[arg(long, requires = "serve")]
+    pub tls: bool,
+    /// Speak TLS with this certificate (PEM, with those that vouch for it)
+    #[arg(long, value_name = "FILE", requires_all = ["serve", "tls_key"])]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     #[command(flatten)]
     pub job: JobArguments,
 }
@@ -377,6 +396,73 @@ pub struct Doctor {
     /// How the answer is printed
     #[arg(short, long, value_enum, default_value = "text")]
     pub output: Answer,
+}
+
+/// `rialto token`.
+#[derive(Debug, Args)]
+pub struct Token {
+    #[command(subcommand)]
+    pub command: TokenCommand,
+}
+
+/// What a token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TokenRole {
+    /// Everything
+    Admin,
+    /// Views, and SQL over them
+    Analyst,
+    /// Views
+    Viewer,
+    /// Sending events
+    Ingest,
+}
+
+/// A duration.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = rialto_runtime::connectors::options::parse_duration(text);
+    parsed.filter(|d| !d.is_zero()).ok_or_else(|| "expected a duration such as 30d or 12h".into())
+}
+
+/// What is done with tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token, and print it: it is not kept, and cannot be printed again
+    Create {
+        /// Its name; the user of PostgreSQL's protocol
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// What it is good for
+        #[arg(long, value_enum)]
+        role: TokenRole,
+        /// After which time it is good for nothing [default: never]
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        expires: Option<Duration>,
+        /// The project, or the folder of `rialto run --state`
+        #[arg(long, value_name = "DIR|PROJECT", default_value = ".")]
+        state: PathBuf,
+        /// How the answer is printed
+        #[arg(short, long, value_enum, default_value = "text")]
+        output: Answer,
+    },
+    /// List them
+    List {
+        /// The project, or the folder of `rialto run --state`
+        #[arg(long, value_name = "DIR|PROJECT", default_value = ".")]
+        state: PathBuf,
+        /// How the answer is printed
+        #[arg(short, long, value_enum, default_value = "text")]
+        output: Answer,
+    },
+    /// Take one back
+    Revoke {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The project, or the folder of `rialto run --state`
+        #[arg(long, value_name = "DIR|PROJECT", default_value = ".")]
+        state: PathBuf,
+    },
 }
 
 /// `rialto dead-letters`.

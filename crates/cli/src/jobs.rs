@@ -109,7 +109,8 @@ fn describe(found: &Value) -> String {
         let since = time(&status["started_ms"]).unwrap_or_default();
         job.push_str(&format!(", process {pid}, since {since}"));
         if let Some(address) = status["address"].as_str() {
-            job.push_str(&format!(", serving http://{address}"));
+            let scheme = if status["tls"] == true { "https" } else { "http" };
+            job.push_str(&format!(", serving {scheme}://{address}"));
         }
         if status["catching_up"] == true {
             job.push_str(", catching up");

@@ -21,6 +21,7 @@ mod shell;
 mod signals;
 mod sql;
 mod test;
+mod token;
 mod version;
 
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
         Command::Jobs(command) => jobs::jobs(command, stdout),
         Command::Checkpoint(command) => jobs::checkpoint(command, stdout),
         Command::Doctor(command) => doctor::doctor(command, stdout),
+        Command::Token(command) => token::token(&command.command, stdout),
         Command::DeadLetters(command) => letters::dead_letters(command, stdout),
         Command::Init(command) => init::init(command, stdout),
         Command::Check(command) => project::check(command, stdout),

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use arrow::array::Array;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use rialto_runtime::serving::{Filter, ReadError, Rows, Serving, Snapshot, StepChange};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use crate::access::Caller;
 use crate::answer::Refusal;
 use crate::parameters;
 use crate::routes::Shared;
@@ -40,6 +41,7 @@ pub async fn changes(
     State(shared): State<Arc<Shared>>,
     Path(name): Path<String>,
     Query(pairs): Pairs,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let serving = serving(&shared)?;
@@ -67,7 +69,8 @@ pub async fn changes(
         }
     };
     let steps = serving.steps();
-    let subscriber = Subscriber { serving, view, filters, steps, after, phase, _place: place };
+    let subscriber =
+        Subscriber { serving, view, filters, steps, after, phase, caller, _place: place };
     let events = stream::unfold(subscriber, |subscriber| async move {
         let (event, subscriber) = subscriber.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(event)), subscriber))
@@ -96,6 +99,7 @@ struct Subscriber {
     steps: watch::Receiver<u64>,
     after: u64,
     phase: Phase,
+    caller: Caller,
     _place: OwnedSemaphorePermit,
 }
 
@@ -151,6 +155,9 @@ impl Subscriber {
     /// The changes of the next step that has some.
     async fn change(mut self) -> (Vec<u8>, Self) {
         loop {
+            if !self.caller.still_holds() {
+                return self.dropped("the token was revoked or has expired");
+            }
             self.steps.borrow_and_update();
             let changes = match self.serving.changes(self.view, self.after) {
                 Ok(changes) => changes,

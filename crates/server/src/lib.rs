@@ -1,6 +1,9 @@
 //! The HTTP server: events in, views out, and whether all is well.
 //!
 //! - `lib.rs`: starting and stopping
+//! - `listen.rs`, `tls.rs`: connections, encrypted or not
+//! - `guard.rs`: who is let in
+//! - `access/`: tokens and their roles
 //! - `health.rs`: what keeps the server from being ready
 //! - `routes.rs`: who answers what
 //! - `events.rs`: `POST /v1/events/{table}`
@@ -11,26 +14,33 @@
 //! - `sql.rs`: queries over views
 //! - `openapi.rs`: the API's description
 //! - `postgres/`: the same views over PostgreSQL's protocol
+//! - `console.rs`: the files of the console, which are part of the binary
 //! - `answer.rs`: answers as JSON, errors as problem details
 //!
 //! The server has a thread and a small runtime of its own; rows go from a request into a table's
 //! log, where a job finds them. So a job that is slow, or stopped, keeps nobody from sending.
 //! Readers are given snapshots ([`rialto_runtime::serving`]) and keep no job waiting.
 //!
-//! There are no users yet, so that only programs of the same machine may ask: the address must be a
-//! loopback one, and requests that a browser sends for a foreign page are refused.
+//! Without tokens only programs of the same machine may ask: an address that other machines reach
+//! needs tokens and TLS ([`Security`]), and requests that a browser sends for a foreign page are
+//! refused everywhere.
 
+mod access;
 mod answer;
 mod body;
 mod changes;
+mod console;
 mod events;
+mod guard;
 mod health;
+mod listen;
 mod openapi;
 mod operations;
 mod parameters;
 mod postgres;
 mod routes;
 mod sql;
+mod tls;
 mod views;
 
 use std::collections::BTreeMap;
@@ -43,12 +53,17 @@ use rialto_connectors::Ingest;
 use rialto_runtime::serving::Serving;
 use tokio::sync::oneshot;
 
+use access::Access;
+use guard::Guard;
+use listen::{Connections, Peer};
 use operations::Slot;
 use postgres::Postgres;
 use routes::Served;
 
+pub use access::{Role, Token, Tokens, TokensError, now_ms};
 pub use health::Health;
 pub use operations::Operated;
+pub use tls::{Tls, TlsError};
 
 /// How long requests that have begun may take when the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -56,7 +71,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// Why a server does not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// The address is open to other machines.
+    /// The address is open to other machines, without tokens or TLS.
     NotLoopback(SocketAddr),
     /// The address cannot be used.
     Bind(SocketAddr, std::io::Error),
@@ -69,10 +84,8 @@ impl std::fmt::Display for StartError {
         match self {
             Self::NotLoopback(address) => write!(
                 f,
-                "cannot serve on {address}: other machines could send events, and there are no \
-                 users yet (not supported; use 127.0.0.1:{}, with a proxy in front that knows who \
-                 may)",
-                address.port()
+                "cannot serve on {address}: other machines reach it, and it has no tokens or no \
+                 TLS"
             ),
             Self::Bind(address, error) => write!(f, "cannot serve on {address}: {error}"),
             Self::Thread(error) => write!(f, "cannot start the server's thread: {error}"),
@@ -82,9 +95,22 @@ impl std::fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+/// Who is let in, and how connections are encrypted.
+#[derive(Debug, Default)]
+pub struct Security {
+    /// The project's tokens; from the first one on nobody is let in without.
+    pub tokens: Option<Tokens>,
+    /// Whether nobody is let in without a token even where there is none yet.
+    pub is_required: bool,
+    /// The certificate; none: connections are not encrypted.
+    pub tls: Option<Tls>,
+}
+
 /// A running server. It stops when it is dropped.
 pub struct Server {
     address: SocketAddr,
+    access: Arc<Access>,
+    tls: Option<Tls>,
     health: Arc<Health>,
     job: Arc<Slot>,
     served: Arc<Served>,
@@ -100,11 +126,22 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Listens on an address of this machine and takes events for the tables.
-    pub fn start(address: SocketAddr, tables: Vec<Ingest>) -> Result<Self, StartError> {
-        if !address.ip().is_loopback() {
+    /// Listens on an address and takes events for the tables.
+    ///
+    /// # Errors
+    /// Where the address cannot be used; where other machines reach it, and tokens or TLS are not
+    /// required.
+    pub fn start(
+        address: SocketAddr,
+        tables: Vec<Ingest>,
+        security: Security,
+    ) -> Result<Self, StartError> {
+        let Security { tokens, is_required, tls } = security;
+        let is_local = address.ip().is_loopback();
+        if !is_local && (!is_required || tls.is_none()) {
             return Err(StartError::NotLoopback(address));
         }
+        let access = Access::new(tokens, is_required);
         let bind = |e| StartError::Bind(address, e);
         let listener = TcpListener::bind(address).map_err(bind)?;
         listener.set_nonblocking(true).map_err(bind)?;
@@ -121,12 +158,16 @@ impl Server {
         let health = Arc::new(Health::new(tables.values().cloned().collect()));
         let job = Arc::new(Slot::new());
         let served = Arc::new(Served::new());
-        let router = routes::router;
-        let app = router(tables, Arc::clone(&health), Arc::clone(&job), Arc::clone(&served));
+        let guard = Guard::new(Arc::clone(&access), is_local);
+        let parts = (Arc::clone(&health), Arc::clone(&job), Arc::clone(&served));
+        let app = routes::router(tables, parts, guard);
+        let app = app.into_make_service_with_connect_info::<Peer>();
+        let acceptor = tls.as_ref().map(Tls::http);
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = async move {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-            let served = axum::serve(listener, app).with_graceful_shutdown(async {
+            let Ok(connections) = Connections::of(listener, acceptor) else { return };
+            let served = axum::serve(connections, app).with_graceful_shutdown(async {
                 // An error is a server that was dropped: it stops as well.
                 let _ = stopped.await;
             });
@@ -138,13 +179,18 @@ impl Server {
         };
         let thread = std::thread::Builder::new().name("http".into()).spawn(run);
         let thread = Some(thread.map_err(StartError::Thread)?);
-        let postgres = None;
-        Ok(Self { address, health, job, served, postgres, stop: Some(stop), thread })
+        let (postgres, stop) = (None, Some(stop));
+        Ok(Self { address, access, tls, health, job, served, postgres, stop, thread })
     }
 
     /// Where the server listens: with port 0 the system has chosen one.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether connections are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// What the server says of itself.
@@ -162,7 +208,12 @@ impl Server {
     /// # Errors
     /// Where the address cannot be used.
     pub fn listen_postgres(&mut self, address: SocketAddr) -> Result<SocketAddr, StartError> {
-        let postgres = Postgres::start(address, Arc::clone(&self.served))?;
+        if !address.ip().is_loopback() && (!self.access.is_required() || self.tls.is_none()) {
+            return Err(StartError::NotLoopback(address));
+        }
+        let (served, access) = (Arc::clone(&self.served), Arc::clone(&self.access));
+        let tls = self.tls.as_ref().map(Tls::postgres);
+        let postgres = Postgres::start(address, served, access, tls)?;
         let address = postgres.address();
         self.postgres = Some(postgres);
         Ok(address)

@@ -17,6 +17,7 @@ use crate::answer::{Refusal, raw};
         crate::changes::changes,
         crate::sql::sql,
         crate::events::post_events,
+        crate::guard::whoami,
         openapi,
     ),
     components(schemas(crate::sql::Question))

@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::{Extension, Request, State};
+use axum::http::StatusCode;
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use rialto_connectors::Ingest;
@@ -16,11 +16,13 @@ use rialto_runtime::serving::Serving;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::access::{Caller, Need};
 use crate::answer::{Refusal, answer};
 use crate::body::Bodies;
+use crate::guard::{self, Guard};
 use crate::health::Health;
 use crate::operations::{self, Slot};
-use crate::{changes, events, openapi, sql, views};
+use crate::{changes, console, events, openapi, sql, views};
 
 /// Pages that are read at once; more wait a moment.
 const PAGES_MAX: usize = 8;
@@ -95,9 +97,8 @@ fn too_many(what: &str) -> Refusal {
 /// All routes.
 pub fn router(
     tables: BTreeMap<String, Arc<Ingest>>,
-    health: Arc<Health>,
-    job: Arc<Slot>,
-    served: Arc<Served>,
+    (health, job, served): (Arc<Health>, Arc<Slot>, Arc<Served>),
+    guard: Guard,
 ) -> Router {
     let shared = Arc::new(Shared {
         tables,
@@ -117,14 +118,15 @@ pub fn router(
         .route("/v1/views/{name}/{key}", get(views::point))
         .route("/v1/sql", post(sql::sql))
         .route("/v1/openapi.json", get(openapi::openapi))
+        .route("/v1/whoami", get(guard::whoami))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(operations::metrics))
         .route("/v1/status", get(operations::status))
         .route("/v1/checkpoint", post(operations::checkpoint))
-        .fallback(no_such_path)
+        .fallback(other)
         .method_not_allowed_fallback(no_such_method)
-        .layer(middleware::from_fn(only_for_this_machine))
+        .layer(middleware::from_fn_with_state(Arc::new(guard), guard::guard))
         .with_state(shared)
 }
 
@@ -133,9 +135,14 @@ async fn livez() -> Response {
     answer(StatusCode::OK, &json!({ "status": "live" }))
 }
 
-/// Whether all is well, and if not, why.
-async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+/// Whether all is well, and if not, why; who may not read is told whether alone.
+async fn readyz(State(shared): State<Arc<Shared>>, caller: Option<Extension<Caller>>) -> Response {
     let reasons = shared.health.reasons_now();
+    if caller.is_none_or(|caller| !caller.role.may(Need::View)) {
+        let ready = reasons.is_empty();
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        return answer(status, &json!({ "ready": ready }));
+    }
     if reasons.is_empty() {
         let rows: BTreeMap<&str, usize> =
             shared.tables.iter().map(|(name, table)| (name.as_str(), table.rows())).collect();
@@ -150,37 +157,24 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "ready": false, "reasons": reasons }))
 }
 
-async fn no_such_path(request: Request) -> Refusal {
-    let error = format!("there is nothing at {}", request.uri().path());
-    Refusal::new(StatusCode::NOT_FOUND, error).hint(
+/// The console, and what is nowhere.
+async fn other(request: Request) -> Response {
+    let path = request.uri().path();
+    let is_api = path == "/v1" || path.starts_with("/v1/");
+    let page = || console::answer(request.method(), path, request.headers());
+    if let Some(response) = (!is_api).then(page).flatten() {
+        return response;
+    }
+    let error = format!("there is nothing at {path}");
+    let refusal = Refusal::new(StatusCode::NOT_FOUND, error).hint(
         "/v1/openapi.json says what there is: /v1/views, /v1/sql, /v1/events/{table}, /livez, \
-             /readyz, /metrics, /v1/status",
-    )
+         /readyz, /metrics, /v1/status",
+    );
+    refusal.into_response()
 }
 
 async fn no_such_method(request: Request) -> Refusal {
     let error = format!("{} does not take {}", request.uri().path(), request.method());
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, error)
         .hint("events and queries are sent with POST, everything else is asked with GET")
-}
-
-/// Refuses what a browser asks for a foreign page whose name was made to mean this machine.
-async fn only_for_this_machine(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    if host.is_none_or(is_this_machine) {
-        return next.run(request).await;
-    }
-    let error = "this server answers only by the names of this machine";
-    Refusal::new(StatusCode::FORBIDDEN, error)
-        .hint("use the host 127.0.0.1, [::1] or localhost")
-        .into_response()
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or(rest, |(name, _)| name),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    let is_loopback = name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    is_loopback || name.eq_ignore_ascii_case("localhost")
 }

@@ -14,7 +14,7 @@ use rialto_engine::{Poll, Reader};
 use rialto_storage::log::{Batch, Config, Pressure, Topic};
 use serde_json::{Value, json};
 
-use rialto_server::{Server, StartError};
+use rialto_server::{Security, Server, StartError, Tls};
 
 fn spec(name: &str) -> TableSpec {
     let schema = Schema::new(vec![
@@ -28,7 +28,11 @@ fn spec(name: &str) -> TableSpec {
 
 fn server(base: &Path) -> Server {
     let ingest = Ingest::open(&spec("sales"), &Environment::new(base)).unwrap();
-    Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), vec![ingest]).unwrap()
+    start(vec![ingest], Security::default())
+}
+
+fn start(tables: Vec<Ingest>, security: Security) -> Server {
+    Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), tables, security).unwrap()
 }
 
 /// An answer: status, headers, body.
@@ -248,7 +252,13 @@ fn a_server_that_stops_says_so_and_does_not_hang() {
 
 #[test]
 fn other_machines_are_not_served() {
-    let error = Server::start(SocketAddr::from(([0, 0, 0, 0], 0)), Vec::new()).unwrap_err();
-    assert!(matches!(error, StartError::NotLoopback(_)));
-    assert!(error.to_string().contains("use 127.0.0.1:0"), "{error}");
+    let dir = tempfile::tempdir().unwrap();
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    let tls = || Tls::self_signed(dir.path(), everywhere.ip()).unwrap();
+    // One of the two is not enough.
+    for (is_required, tls) in [(false, None), (true, None), (false, Some(tls()))] {
+        let security = Security { tokens: None, is_required, tls };
+        let error = Server::start(everywhere, Vec::new(), security).unwrap_err();
+        assert!(matches!(error, StartError::NotLoopback(_)), "{error}");
+    }
 }

@@ -39,6 +39,7 @@ pub use change::plan;
 use observe::Views;
 use operate::Operator;
 pub use savepoint::{restore, savepoint};
+pub use serve::{home as server_home, no_token};
 use state::StateFolder;
 pub use state::{checkpoints, newest_checkpoint, state_of, store};
 
@@ -75,8 +76,9 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     let state = command.state.as_deref().map(|s| StateFolder::open(s, &project.base_dir));
     let state = state.transpose()?;
     memory::limit(command.job.memory, state.as_ref().map(StateFolder::here))?;
-    let start = |address| serve::start(address, command.postgres, &runtime);
-    let server = command.serve.map(start).transpose()?;
+    let own = project.base_dir.join(".rialto");
+    let home = state.as_ref().map_or(own, |state| server_home(state.here()));
+    let server = serve::start(command, &home, &runtime)?;
     if !plan.is_empty() {
         let job = match &state {
             Some(state) => state.start(&runtime, &plan, command)?,

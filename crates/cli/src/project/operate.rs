@@ -58,6 +58,7 @@ struct Desk {
     project: String,
     state: Option<PathBuf>,
     address: Option<SocketAddr>,
+    is_encrypted: bool,
     health: Option<Arc<Health>>,
     ended: AtomicBool,
 }
@@ -83,6 +84,7 @@ impl Operator {
             project: project.display().to_string(),
             state: state.map(Path::to_path_buf),
             address: server.map(Server::address),
+            is_encrypted: server.is_some_and(Server::is_encrypted),
             health: server.map(|s| Arc::clone(s.health())),
             ended: AtomicBool::new(false),
         });
@@ -123,6 +125,7 @@ impl Operated for Desk {
         status["pid"] = json!(std::process::id());
         status["rialto"] = json!(env!("CARGO_PKG_VERSION"));
         status["address"] = json!(self.address.map(|a| a.to_string()));
+        status["tls"] = json!(self.is_encrypted);
         status
     }
 

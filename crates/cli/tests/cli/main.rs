@@ -15,6 +15,7 @@
 //! - `running.rs`: a command beside the test
 //! - `serve.rs`: events over HTTP while a project runs
 //! - `serve_postgres.rs`: views for PostgreSQL's clients
+//! - `serve_security.rs`: tokens, roles and TLS
 //! - `serve_views.rs`: views over HTTP
 //! - `shop.rs`: the simulated shop, killed, and told decisions
 //! - `signals.rs`: endless jobs and who ends them
@@ -39,6 +40,7 @@ mod restart;
 mod running;
 mod serve;
 mod serve_postgres;
+mod serve_security;
 mod serve_views;
 mod shop;
 mod signals;

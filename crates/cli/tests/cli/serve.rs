@@ -116,9 +116,11 @@ fn what_was_acknowledged_is_there_once_after_a_kill() {
 fn an_address_that_cannot_be_served_is_an_error_before_anything_runs() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("job.sql"), PROJECT).unwrap();
-    let output = rialto(dir.path(), &["run", "job.sql", "--serve", "0.0.0.0:0"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("use 127.0.0.1:0"), "{}", stderr(&output));
+    for wrong in [&["--tls"][..], &["--require-tokens"], &["--postgres", "127.0.0.1:0"]] {
+        let output = rialto(dir.path(), &[&["run", "job.sql"][..], wrong].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains("--serve <ADDR>"), "{}", stderr(&output));
+    }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = rialto(dir.path(), &["run", "job.sql", "--serve", &address]);

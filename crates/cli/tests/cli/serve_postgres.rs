@@ -161,7 +161,7 @@ fn tools_find_their_way_in_the_catalogue() {
 }
 
 /// The machine's own psql, if it has one.
-fn psql() -> Option<PathBuf> {
+pub fn psql() -> Option<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

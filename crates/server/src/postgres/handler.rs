@@ -15,21 +15,25 @@ use datafusion::sql::sqlparser::ast::Statement;
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use futures_util::{Sink, StreamExt, stream};
 use pgwire::api::auth::StartupHandler;
-use pgwire::api::auth::noop::NoopStartupHandler;
 use pgwire::api::cancel::{CancelHandler, DefaultCancelHandler};
 use pgwire::api::portal::{Format, Portal};
 use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
 use pgwire::api::results::{FieldInfo, QueryResponse, Response, Tag};
 use pgwire::api::stmt::QueryParser;
 use pgwire::api::store::PortalStore;
-use pgwire::api::{ClientInfo, ClientPortalStore, ConnectionManager, PgWireServerHandlers, Type};
+use pgwire::api::{
+    ClientInfo, ClientPortalStore, ConnectionManager, PgWireServerHandlers,
+    RandomPidSecretKeyGenerator, Type,
+};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use tokio::time::{Instant, timeout_at};
 
 use super::encode::{arrow_of, format_at, parameter, rows, type_of};
+use super::login::{self, Login};
 use super::statement::{self, Kind, error, failed, kind_of};
 use super::tables::Base;
+use crate::access::Access;
 use crate::routes::Served;
 
 /// What a session's settings are called among what is known of a client.
@@ -40,21 +44,41 @@ const TEXT_BYTES_MAX: usize = 1 << 20;
 /// Answers all connections.
 pub struct Handlers {
     desk: Arc<Desk>,
+    manager: Arc<ConnectionManager>,
+    numbers: Arc<RandomPidSecretKeyGenerator>,
+    cancel: Arc<DefaultCancelHandler>,
+    needs_tls: bool,
+}
+
+/// Answers one.
+pub struct Handler {
+    desk: Arc<Desk>,
+    login: Arc<Login>,
     cancel: Arc<DefaultCancelHandler>,
 }
 
 impl Handlers {
     /// Of the views, once the job runs.
-    pub fn new(served: Arc<Served>) -> Self {
+    pub fn new(served: Arc<Served>, access: Arc<Access>, needs_tls: bool) -> Self {
         let manager = Arc::new(ConnectionManager::new());
+        let numbers = Arc::new(RandomPidSecretKeyGenerator::default());
         let parser = Arc::new(PostgresCompatibilityParser::new());
         let base = OnceLock::new();
         let cancel = Arc::new(DefaultCancelHandler::new(Arc::clone(&manager)));
-        Self { desk: Arc::new(Desk { served, base, parser, manager }), cancel }
+        let desk = Arc::new(Desk { served, access, base, parser });
+        Self { desk, manager, numbers, cancel, needs_tls }
+    }
+
+    /// Of a new connection.
+    pub fn connection(&self) -> Handler {
+        let (access, manager) = (Arc::clone(&self.desk.access), Arc::clone(&self.manager));
+        let numbers = Arc::clone(&self.numbers);
+        let login = Arc::new(Login::new(access, manager, numbers, self.needs_tls));
+        Handler { desk: Arc::clone(&self.desk), login, cancel: Arc::clone(&self.cancel) }
     }
 }
 
-impl PgWireServerHandlers for Handlers {
+impl PgWireServerHandlers for Handler {
     fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
         Arc::clone(&self.desk)
     }
@@ -64,7 +88,7 @@ impl PgWireServerHandlers for Handlers {
     }
 
     fn startup_handler(&self) -> Arc<impl StartupHandler> {
-        Arc::clone(&self.desk)
+        Arc::clone(&self.login)
     }
 
     fn cancel_handler(&self) -> Arc<impl CancelHandler> {
@@ -74,16 +98,9 @@ impl PgWireServerHandlers for Handlers {
 
 struct Desk {
     served: Arc<Served>,
+    access: Arc<Access>,
     base: OnceLock<Arc<Base>>,
     parser: Arc<PostgresCompatibilityParser>,
-    manager: Arc<ConnectionManager>,
-}
-
-#[async_trait]
-impl NoopStartupHandler for Desk {
-    fn connection_manager(&self) -> Option<Arc<ConnectionManager>> {
-        Some(Arc::clone(&self.manager))
-    }
 }
 
 /// A statement that was prepared.
@@ -144,6 +161,7 @@ impl Desk {
         parameters: Option<ParamValues>,
         format: &Format,
     ) -> PgWireResult<Response> {
+        login::check(&self.access, client)?;
         Ok(match kind {
             Kind::Query => {
                 let said = client.metadata().get(&format!("{SETTING}statement_timeout"));
@@ -267,13 +285,14 @@ impl QueryParser for Desk {
 
     async fn parse_sql<C>(
         &self,
-        _: &C,
+        client: &C,
         sql: &str,
         types: &[Option<Type>],
     ) -> PgWireResult<Option<Prepared>>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
+        login::check(&self.access, client)?;
         let mut statements = self.parse(sql)?;
         let Some(statement) = statements.pop() else { return Ok(None) };
         if !statements.is_empty() {

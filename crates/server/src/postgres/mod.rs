@@ -1,5 +1,6 @@
 //! The PostgreSQL protocol, on a port of its own: `SELECT`s in PostgreSQL's dialect over snapshots.
 //!
+//! - `login.rs`: who comes in, by a token
 //! - `tables.rs`: the views of a snapshot as tables, and PostgreSQL's catalogue of them
 //! - `statement.rs`: what may be asked, and what a session says beside
 //! - `handler.rs`: the two ways of the protocol to ask
@@ -11,6 +12,7 @@
 
 mod encode;
 mod handler;
+mod login;
 mod statement;
 mod tables;
 
@@ -21,8 +23,10 @@ use std::time::Duration;
 
 use pgwire::tokio::process_socket;
 use tokio::sync::{Semaphore, oneshot};
+use tokio_rustls::TlsAcceptor;
 
 use crate::StartError;
+use crate::access::Access;
 use crate::routes::Served;
 use handler::Handlers;
 
@@ -39,11 +43,13 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Listens on an address of this machine.
-    pub fn start(address: SocketAddr, served: Arc<Served>) -> Result<Self, StartError> {
-        if !address.ip().is_loopback() {
-            return Err(StartError::NotLoopback(address));
-        }
+    /// Listens on an address.
+    pub fn start(
+        address: SocketAddr,
+        served: Arc<Served>,
+        access: Arc<Access>,
+        tls: Option<TlsAcceptor>,
+    ) -> Result<Self, StartError> {
         let bind = |e| StartError::Bind(address, e);
         let listener = TcpListener::bind(address).map_err(bind)?;
         listener.set_nonblocking(true).map_err(bind)?;
@@ -57,8 +63,9 @@ impl Postgres {
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = async move {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+            let handlers = Handlers::new(served, access, tls.is_some());
             tokio::select! {
-                () = accept(listener, Arc::new(Handlers::new(served))) => {}
+                () = accept(listener, handlers, tls) => {}
                 // An error is a server that was dropped: it stops as well.
                 _ = stopped => {}
             }
@@ -87,17 +94,17 @@ impl Drop for Postgres {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, handlers: Arc<Handlers>) {
+async fn accept(listener: tokio::net::TcpListener, handlers: Handlers, tls: Option<TlsAcceptor>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, _)) => {
-                let handlers = Arc::clone(&handlers);
+                let (handler, tls) = (handlers.connection(), tls.clone());
                 tokio::spawn(async move {
                     let _place = place;
                     // A connection that breaks off concerns nobody else.
-                    let _ = process_socket(socket, None, handlers).await;
+                    let _ = process_socket(socket, tls, handler).await;
                 });
             }
             // Too many open files, for example: it passes.
