@@ -4,17 +4,18 @@ import type { Catalogue, Page, Question, SqlAnswer, Status } from './types';
 import { heard, lost } from './connection';
 
 const LONG_DIGITS = /\d{16}|\d\.\d{15}/;
+const TOKENS = /"(?:[^"\\]+|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const DIGITS_MAX = 15;
 
 /** Reads JSON; a number that a double cannot hold stays the text that was sent. */
 export function parseExact(text: string): unknown {
   if (!LONG_DIGITS.test(text)) return JSON.parse(text);
-  const keep = (_: string, value: unknown, context?: { source?: string }) => {
-    const source = context?.source;
-    if (typeof value !== 'number' || source === undefined) return value;
-    const digits = source.replace(/^-?0*|\.|0+$|e.*$/gi, '');
-    return digits.length > 15 ? source : value;
-  };
-  return JSON.parse(text, keep as (key: string, value: unknown) => unknown);
+  const quoted = text.replace(TOKENS, (token) => {
+    if (token.startsWith('"')) return token;
+    const digits = token.replace(/[eE].*$/, '').replace(/^-?0*|\.0*$|(\.\d*?)0+$/g, '$1').replace('.', '');
+    return digits.length > DIGITS_MAX ? `"${token}"` : token;
+  });
+  return JSON.parse(quoted);
 }
 
 export async function request(path: string, init?: RequestInit): Promise<Response> {

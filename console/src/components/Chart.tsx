@@ -49,14 +49,14 @@ function dressed(option: Option, palette: Palette, title: string): Option {
     Array.isArray(given) ? given.map(dress) : given ? { ...axis, ...(given as Option) } : given;
   return {
     animationDuration: 250, animationDurationUpdate: 200, color: palette.series,
-    textStyle: { fontFamily: 'inherit', color: palette.ink },
+    textStyle: { fontFamily: '"Inter Variable", "PingFang SC", "Noto Sans CJK SC", sans-serif', color: palette.ink },
     grid: { left: 8, right: 12, top: 34, bottom: 4, containLabel: true },
     tooltip: {
       trigger: 'axis', backgroundColor: palette.panel, borderColor: palette.line, padding: [6, 10],
       textStyle: { color: palette.ink, fontSize: 12.5 }, extraCssText: 'box-shadow:none',
       renderMode: 'richText', confine: true,
     },
-    legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 3, icon: 'rect',
+    legend: { top: 0, left: 0, itemGap: 20, itemWidth: 14, itemHeight: 3, icon: 'rect',
       textStyle: { color: palette.soft, fontSize: 12 } },
     aria: { enabled: true, label: { general: { withTitle: title } } },
     ...option,

@@ -105,6 +105,8 @@ export function DataTable(props: Props) {
     overscan: 12,
   });
   const [active, setActive] = useState(-1);
+  // One width for all rows: each is a grid of its own, and they must agree.
+  const least = columns.reduce((total, { width }) => total + Number(/\d+/.exec(width ?? '90')?.[0] ?? 90), 0);
   const template = columns.map((column) => column.width ?? 'minmax(90px, 1fr)').join(' ');
 
   function onKey(event: KeyboardEvent) {
@@ -161,7 +163,7 @@ export function DataTable(props: Props) {
         aria-activedescendant={active >= 0 && shown[active] ? `${name}-row-${active}` : undefined}
         style={{ maxHeight: props.height ?? 'calc(100vh - 260px)' }}
       >
-        <div className="table-head" role="rowgroup">
+        <div className="table-head" role="rowgroup" style={{ minWidth: least }}>
           <div className="table-row" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
             {columns.map((column) => {
               const sort = sorting[0]?.id === column.id ? sorting[0] : null;
@@ -179,7 +181,7 @@ export function DataTable(props: Props) {
             })}
           </div>
         </div>
-        <div role="rowgroup" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
+        <div role="rowgroup" style={{ height: virtual.getTotalSize(), position: 'relative', minWidth: least }}>
           {virtual.getVirtualItems().map((item) => {
             const row = shown[item.index]!.original;
             const open = props.openKey !== undefined && props.openKey === rowKey(row);

@@ -25,7 +25,7 @@ export function FastSeries({ label, times, values, height = 150 }: Props) {
       const options: uPlot.Options = {
         width: element.clientWidth, height, legend: { show: false }, padding: [8, 4, 0, 0],
         cursor: { show: true, drag: { setScale: false } },
-        axes: [{ ...axis }, { ...axis, size: 56 }],
+        axes: [{ ...axis, size: 34 }, { ...axis, size: 56 }],
         scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
         series: [{}, { label, stroke: of('--accent'), width: 1.5,
           fill: `color-mix(in srgb, ${of('--accent')} 12%, transparent)`, points: { show: false } }],

@@ -26,10 +26,13 @@ export function parsed(value: unknown): unknown {
   }
 }
 
+/** `23.0000 pieces` is 23 pieces: the policies write decimals with all their digits. */
+const tidied = (reason: string) => reason.replace(/\b(\d+\.\d{4})\b/g, (digits) => String(Number(digits)));
+
 export function reasonsOf(row: Row): string[] {
   const found = parsed(row.reasons);
-  if (Array.isArray(found)) return found.map((one) => (typeof one === 'string' ? one : text(one)));
-  return found ? [text(found as string)] : [];
+  const said = Array.isArray(found) ? found : found ? [found] : [];
+  return said.map((one) => tidied(typeof one === 'string' ? one : text(one as string)));
 }
 
 /** What a decision wants, in few words. */

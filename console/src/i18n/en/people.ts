@@ -14,7 +14,7 @@ export const people = {
   },
   customer: {
     tags: 'What is known, and from what', until: 'Rule version {{rule}}, to be believed until {{until}}',
-    groups: { behavior: 'Behaviour', channel: 'Channels', cycle: 'Rhythm', hours: 'Hours', preference: 'Preferences', price: 'Prices',
+    groups: { life_cycle: 'Life cycle', behavior: 'Behaviour', channel: 'Channels', cycle: 'Rhythm', hours: 'Hours', preference: 'Preferences', price: 'Prices',
       profile: 'Profile', promotion: 'Promotions', service: 'Service', value: 'Value' },
     at: 'When', receipt: 'Receipt', where: 'Where', items: 'Pieces', amount: 'Amount', ordersTitle: 'Orders',
     recommended: 'Would be shown', explore: 'Explore', noSegment: 'In no segment.', since: 'since {{day}}', noDecision: 'Nothing was decided about this customer.',

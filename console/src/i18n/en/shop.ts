@@ -3,7 +3,7 @@ export const shop = {
   overview: {
     upTo: 'Up to the hour of {{hour}}, as it is sold', sold: 'Sold today', orders: 'Orders', basket: 'Basket',
     returns: 'Return rate', target: 'Of the target', noYesterday: 'No day before to compare with',
-    againstYesterday: '{{change}} against yesterday by now', wholeYesterday: 'All of yesterday: {{value}}',
+    againstYesterday: '{{change}} on yesterday by now', wholeYesterday: 'All of yesterday: {{value}}',
     returned: 'Returned: {{value}}', expected: 'Expected by now: {{value}}',
     stores: 'Stores against their target', store: '{{store}}: {{share}} of the target',
     mark: 'The mark is where a store should be by now.',

@@ -14,7 +14,7 @@ export const work = {
     note: 'How far the job is, what holds a view back, and which part of it is slow.', rows: 'Rows taken in', perSecond: '{{rows}} a second', steps: 'Steps',
     catchingUp: 'catching up', upToDate: 'up to date', late: 'Late rows', lateMeans: 'behind their watermark', state: 'State',
     stateMeans_one: 'in {{operators}} operator', stateMeans_other: 'in {{operators}} operators', slowest: 'Slowest operator', slowestMeans: '{{name}} of {{view}}',
-    rate: 'Rows a second', checkpoints: 'Checkpoints', take: 'Take one now', taken: 'Checkpoint {{checkpoint}} is durable.',
+    rate: 'Rows a second', measuring: 'Measuring …', checkpoints: 'Checkpoints', take: 'Take one now', taken: 'Checkpoint {{checkpoint}} is durable.',
     noCheckpoints: 'This job keeps none: it began without a state folder. rialto run PROJECT --state DIR keeps them.', before: '{{ago}}',
     graph: 'From the sources to a view', outputs: 'Views and sinks', output: 'Name', kind: 'Kind', changes: 'Changes', backlog: 'Backlog', heldBack: 'Held back by',
     job: 'This job', project: 'Project', process: 'Process', began: 'Began', operators: 'Operators', node: 'Node', operator: 'Operator', share: 'Of the time',

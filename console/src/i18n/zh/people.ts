@@ -14,7 +14,7 @@ export const people = {
   },
   customer: {
     tags: '已知的标签与依据', until: '规则版本 {{rule}}，有效至 {{until}}',
-    groups: { behavior: '行为', channel: '渠道', cycle: '节奏', hours: '时段', preference: '偏好', price: '价格',
+    groups: { life_cycle: '生命周期', behavior: '行为', channel: '渠道', cycle: '节奏', hours: '时段', preference: '偏好', price: '价格',
       profile: '画像', promotion: '促销', service: '服务', value: '价值' },
     at: '时间', receipt: '单据', where: '地点', items: '件数', amount: '金额', ordersTitle: '订单',
     recommended: '将会展示', explore: '深入', noSegment: '不在任何分群。', since: '自 {{day}}', noDecision: '尚无关于此顾客的决策。',

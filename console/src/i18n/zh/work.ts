@@ -14,7 +14,7 @@ export const work = {
     note: '作业进展到哪里、是什么拖住了视图、哪一部分慢。', rows: '已读入行数', perSecond: '每秒 {{rows}} 行', steps: '步数',
     catchingUp: '正在追赶', upToDate: '已跟上', late: '迟到行', lateMeans: '落后于水位线', state: '状态',
     stateMeans_one: '共 {{operators}} 个算子', stateMeans_other: '共 {{operators}} 个算子', slowest: '最慢算子', slowestMeans: '{{view}} 的 {{name}}',
-    rate: '每秒行数', checkpoints: '检查点', take: '立即执行', taken: '检查点 {{checkpoint}} 已落盘。',
+    rate: '每秒行数', measuring: '正在测量…', checkpoints: '检查点', take: '立即执行', taken: '检查点 {{checkpoint}} 已落盘。',
     noCheckpoints: '此作业启动时没有状态目录，因此不保留检查点。rialto run PROJECT --state DIR 会保留。', before: '{{ago}}',
     graph: '从数据源到视图', outputs: '视图与输出', output: '名称', kind: '种类', changes: '变化', backlog: '积压', heldBack: '被谁拖住',
     job: '此作业', project: '项目', process: '进程', began: '启动于', operators: '算子', node: '节点', operator: '算子', share: '耗时占比',

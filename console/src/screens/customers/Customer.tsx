@@ -46,11 +46,11 @@ function Orders({ id }: { id: string }) {
   const { t } = useTranslation();
   const rows = useRows('customer_order', { customer_id: id });
   const columns = useMemo<TableColumn[]>(() => [
-    { id: 'at', header: t('customer.at'), width: '138px', value: (row) => row.order_at, cell: (row) => timeOf(row.order_at) },
-    { id: 'receipt', header: t('customer.receipt'), value: (row) => row.receipt },
-    { id: 'where', header: t('customer.where'), value: (row) => `${text(row.store_id)} · ${text(row.channel)}`, width: 'minmax(110px, 1fr)' },
-    { id: 'items', header: t('customer.items'), numeric: true, width: '72px', value: (row) => row.items, cell: (row) => number(row.items) },
-    { id: 'amount', header: t('customer.amount'), numeric: true, width: '92px', value: (row) => row.amount, cell: (row) => number(row.amount, 2) },
+    { id: 'at', header: t('customer.at'), width: '136px', value: (row) => row.order_at, cell: (row) => timeOf(row.order_at) },
+    { id: 'receipt', header: t('customer.receipt'), width: '78px', value: (row) => row.receipt },
+    { id: 'where', header: t('customer.where'), value: (row) => `${text(row.store_id)} · ${text(row.channel)}`, width: 'minmax(96px, 1fr)' },
+    { id: 'items', header: t('customer.items'), numeric: true, width: '66px', value: (row) => row.items, cell: (row) => number(row.items) },
+    { id: 'amount', header: t('customer.amount'), numeric: true, width: '88px', value: (row) => row.amount, cell: (row) => number(row.amount, 2) },
   ], [t]);
   return (
     <Panel title={t('customer.ordersTitle')} span={12} flush>

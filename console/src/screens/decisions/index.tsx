@@ -23,7 +23,7 @@ export function useDecisionColumns(): TableColumn[] {
   const { t } = useTranslation();
   const wanted = useWanted();
   return useMemo(() => [
-    { id: 'at', header: t('why.decided'), width: '138px', value: (row) => row.decided_at, cell: (row) => <span className="soft">{timeOf(row.decided_at)}</span> },
+    { id: 'at', header: t('why.decided'), width: '136px', value: (row) => row.decided_at, cell: (row) => <span className="soft">{timeOf(row.decided_at)}</span> },
     { id: 'type', header: t('decisions.type'), width: '100px', value: (row) => row.decision_type,
       cell: (row) => t(`type.${text(row.decision_type)}`, { defaultValue: text(row.decision_type) }) },
     { id: 'subject', header: t('why.subject'), width: 'minmax(100px, 1fr)', value: (row) => row.subject_id, cell: (row) => subjectLink(row) },

@@ -108,7 +108,7 @@ function Carts() {
   const { t } = useTranslation();
   const rows = useRows('behavior_abandoned_cart');
   const columns = useMemo<TableColumn[]>(() => [
-    { id: 'at', header: t('funnel.left'), width: '138px', value: (row) => row.abandoned_at, cell: (row) => timeOf(row.abandoned_at) },
+    { id: 'at', header: t('funnel.left'), width: '136px', value: (row) => row.abandoned_at, cell: (row) => timeOf(row.abandoned_at) },
     { id: 'customer', header: t('customers.id'), value: (row) => row.customer_id,
       cell: (row) => <Link to="/customers/$id" params={{ id: text(row.customer_id) }}>{text(row.customer_id)}</Link> },
     { id: 'carts', header: t('funnel.added'), numeric: true, width: '88px', value: (row) => row.carts, cell: (row) => number(row.carts) },

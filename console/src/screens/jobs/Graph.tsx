@@ -28,6 +28,12 @@ function BoxView({ data: { box } }: NodeProps<BoxNode>) {
   );
 }
 
+// Said beforehand: lines are then drawn with the boxes, not after the boxes were measured.
+const handlesOf = (box: Box) => [
+  ...(box.kind === 'source' ? [] : [{ type: 'target' as const, position: Position.Left, x: 0, y: HEIGHT / 2 }]),
+  ...(box.kind === 'output' ? [] : [{ type: 'source' as const, position: Position.Right, x: WIDTH, y: HEIGHT / 2 }]),
+];
+
 const types = { box: BoxView };
 const elk = new ELK();
 
@@ -59,7 +65,7 @@ export function Graph({ status, view }: { status: Status; view: string }) {
   if (!places || places.shape !== shape) return <p className="soft">{t('table.loading')}</p>;
   const nodes = boxes.map((box): BoxNode => ({
     id: box.id, type: 'box', data: { box }, position: places.at.get(box.id) ?? { x: 0, y: 0 }, draggable: false,
-    width: WIDTH, height: HEIGHT,
+    width: WIDTH, height: HEIGHT, handles: handlesOf(box),
   }));
   const lines = edges.map(([source, target]): Edge => ({ id: `${source}>${target}`, source, target, style: { stroke: 'var(--line-strong)' } }));
   return (

@@ -117,7 +117,9 @@ export function Jobs() {
         { label: t('jobs.slowest'), value: slowest ? percent(slowest.share * 100, 0) : NONE, under: slowest ? t('jobs.slowestMeans', { name: slowest.name, view: slowest.outputs[0] ?? NONE }) : '' },
       ]} />
       <div className="grid">
-        <Panel title={t('jobs.rate')} span={8}><FastSeries label={t('jobs.rate')} times={rate.times} values={rate.values} /></Panel>
+        <Panel title={t('jobs.rate')} span={8}>{rate.times.length < 2
+            ? <p className="soft" style={{ margin: 0 }}>{t('jobs.measuring')}</p>
+            : <FastSeries label={t('jobs.rate')} times={rate.times} values={rate.values} />}</Panel>
         <Checkpoints status={status} />
         <Panel title={t('jobs.graph')} end={<Select size="xs" w={280} searchable value={shown || null} data={names} allowDeselect={false}
           onChange={(value) => choose(value ?? '')} aria-label={t('jobs.output')} />}>

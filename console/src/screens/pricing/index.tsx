@@ -41,7 +41,7 @@ function useDecided(): { rows: Row[]; problem?: ReturnType<typeof useLive>['prob
 function useColumns(): TableColumn[] {
   const { t } = useTranslation();
   return useMemo(() => [
-    { id: 'decided', header: t('pricing.day'), width: '104px', value: (row) => row.decided_at, cell: (row) => dayOf(row.decided_at) },
+    { id: 'decided', header: t('pricing.day'), width: '100px', value: (row) => row.decided_at, cell: (row) => dayOf(row.decided_at) },
     { id: 'sku', header: t('pricing.sku'), width: 'minmax(100px, 1fr)', value: (row) => row.sku },
     { id: 'rule', header: t('pricing.rule'), width: '128px', value: (row) => row.rule,
       cell: (row) => t(`pricing.rules.${text(row.rule)}`, { defaultValue: text(row.rule) }) },
@@ -108,7 +108,7 @@ function Beside() {
     { id: 'index', header: t('pricing.index'), numeric: true, width: '76px', value: (row) => row.price_index,
       cell: (row) => <span className={(toNumber(row.price_index) ?? 100) > 110 ? 'bad' : (toNumber(row.price_index) ?? 100) < 80 ? 'care' : ''}>{number(row.price_index, 1)}</span> },
     { id: 'competitors', header: t('pricing.competitors'), numeric: true, width: '100px', value: (row) => row.competitors },
-    { id: 'seen', header: t('pricing.seen'), width: '130px', value: (row) => row.last_seen, cell: (row) => <span className="soft">{timeOf(row.last_seen)}</span> },
+    { id: 'seen', header: t('pricing.seen'), width: '136px', value: (row) => row.last_seen, cell: (row) => <span className="soft">{timeOf(row.last_seen)}</span> },
   ], [t]);
   return (
     <Panel title={t('pricing.beside')} span={6} flush>

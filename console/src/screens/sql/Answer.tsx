@@ -15,7 +15,8 @@ export function columnsOf(columns: { name: string; type: string }[]): TableColum
   return columns.map(({ name, type }) => {
     const numeric = isNumeric(type);
     return {
-      id: name, header: name, numeric, width: numeric ? 'minmax(110px, 1fr)' : 'minmax(130px, 1.600fr)',
+      id: name, header: name, numeric,
+      width: numeric ? 'minmax(112px, 1fr)' : /^TIMESTAMP/.test(type) ? '190px' : 'minmax(130px, 1.600fr)',
       value: (row) => row[name],
       cell: (row) => {
         const value = row[name];

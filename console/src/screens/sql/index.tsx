@@ -112,7 +112,7 @@ export function Sql() {
             <div style={{ display: 'flex', gap: 10, alignItems: 'center', padding: '8px 14px', borderTop: '1px solid var(--line)', flexWrap: 'wrap' }}>
               <Button size="xs" leftSection={<IconPlayerPlay size={14} />} loading={question.isPending} onClick={() => question.mutate()}>{t('sql.run')}</Button>
               <span className="soft">Ctrl ↵</span>
-              <NumberInput size="xs" w={128} min={1} max={ROWS_MAX} value={limit} onChange={setLimit} aria-label={t('sql.most')} prefix={`${t('sql.most')} `} hideControls />
+              <NumberInput size="xs" w={160} min={1} max={ROWS_MAX} value={limit} onChange={setLimit} aria-label={t('sql.most')} prefix={`${t('sql.most')} `} hideControls />
               {answer && <SegmentedControl size="xs" value={form} onChange={setForm} aria-label={t('sql.form')}
                 data={[{ value: 'table', label: t('chart.table') }, { value: 'chart', label: t('chart.chart') }]} />}
               {answer && !question.isPending && <span className="soft" style={{ marginLeft: 'auto' }} data-testid="answered">
