@@ -1,0 +1,16 @@
+// Browser tests on the system's Chromium, against a real Rialto: see tests/e2e/rialto.ts.
+import { defineConfig } from '@playwright/test';
+
+export default defineConfig({
+  testDir: 'tests/e2e',
+  workers: 1,
+  timeout: 90_000,
+  expect: { timeout: 20_000 },
+  reporter: [['list']],
+  outputDir: process.env.CONSOLE_SHOTS ?? 'shots',
+  globalSetup: './tests/e2e/setup.ts',
+  use: {
+    viewport: { width: 1440, height: 900 },
+    launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] },
+  },
+});

@@ -1,0 +1,18 @@
+import { QueryClient } from '@tanstack/react-query';
+import { onHealed } from './connection';
+import { LostError } from './problem';
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // A lost connection is tried again by the heartbeat; a refusal stays one.
+      retry: (failures, error) => error instanceof LostError && failures < 2,
+      retryDelay: 500,
+      refetchOnWindowFocus: false,
+      networkMode: 'always',
+      gcTime: 60_000,
+    },
+  },
+});
+
+onHealed(() => void queryClient.invalidateQueries());

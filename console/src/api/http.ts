@@ -1,0 +1,73 @@
+// Requests to the server this page came from.
+import { LostError, problemOf } from './problem';
+import type { Catalogue, Page, Question, SqlAnswer, Status } from './types';
+import { heard, lost } from './connection';
+
+const LONG_DIGITS = /\d{16}|\d\.\d{15}/;
+const TOKENS = /"(?:[^"\\]+|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const DIGITS_MAX = 15;
+
+/** Reads JSON; a number that a double cannot hold stays the text that was sent. */
+export function parseExact(text: string): unknown {
+  if (!LONG_DIGITS.test(text)) return JSON.parse(text);
+  const quoted = text.replace(TOKENS, (token) => {
+    if (token.startsWith('"')) return token;
+    const digits = token.replace(/[eE].*$/, '').replace(/^-?0*|\.0*$|(\.\d*?)0+$/g, '$1').replace('.', '');
+    return digits.length > DIGITS_MAX ? `"${token}"` : token;
+  });
+  return JSON.parse(quoted);
+}
+
+export async function request(path: string, init?: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch (error) {
+    if (init?.signal?.aborted) throw error;
+    lost();
+    throw new LostError(error instanceof Error ? error.message : String(error));
+  }
+  // A proxy in front answers 502 to 504 when the server behind it is gone.
+  if (response.status >= 502 && response.status <= 504) {
+    lost();
+    throw new LostError(`${response.status} ${response.statusText}`);
+  }
+  heard();
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await request(path, { signal });
+  return parseExact(await response.text()) as T;
+}
+
+export type PageParams = Record<string, string | number | undefined>;
+
+export function pagePath(view: string, params: PageParams): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    if (value !== undefined) query.set(name, String(value));
+  }
+  return `/v1/views/${encodeURIComponent(view)}?${query}`;
+}
+
+export const getCatalogue = (signal?: AbortSignal) => getJson<Catalogue>('/v1/views', signal);
+export const getStatus = (signal?: AbortSignal) => getJson<Status>('/v1/status', signal);
+export const getPage = (view: string, params: PageParams, signal?: AbortSignal) =>
+  getJson<Page>(pagePath(view, params), signal);
+
+export async function ask(question: Question, signal?: AbortSignal): Promise<SqlAnswer> {
+  const response = await request('/v1/sql', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(question),
+    signal,
+  });
+  return parseExact(await response.text()) as SqlAnswer;
+}
+
+export async function takeCheckpoint(): Promise<{ checkpoint: number }> {
+  const response = await request('/v1/checkpoint', { method: 'POST' });
+  return (await response.json()) as { checkpoint: number };
+}

@@ -1,0 +1,157 @@
+// The one chart: a picture, or the table behind it; told to screen readers; exported as either.
+import { ActionIcon, Menu, SegmentedControl, useComputedColorScheme } from '@mantine/core';
+import { IconChartBar, IconDownload, IconTable } from '@tabler/icons-react';
+import { useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Row } from '@/api/types';
+import { download, toCsv } from './csv';
+import { DataTable, type TableColumn } from './DataTable';
+import { Panel } from './Panel';
+
+export interface Palette {
+  ink: string; soft: string; line: string; panel: string; accent: string; series: string[];
+}
+type Option = Record<string, unknown>;
+
+interface Props {
+  name: string;
+  title: string;
+  span?: 3 | 4 | 5 | 6 | 7 | 8 | 9 | 12;
+  height?: number;
+  option: (palette: Palette) => Option;
+  columns: TableColumn[];
+  rows: Row[];
+  end?: React.ReactNode;
+  empty?: string;
+}
+
+const LIGHT = ['#0e7173', '#c28e1d', '#b4432a', '#5b7d9e', '#6d8f4e', '#8a6a92'];
+const DARK = ['#63b9b6', '#dfb04e', '#e3937d', '#8fb0d0', '#9cc07c', '#bb9ac3'];
+
+function paletteOf(scheme: 'light' | 'dark'): Palette {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name: string) => style.getPropertyValue(name).trim();
+  return {
+    ink: of('--ink'), soft: of('--soft'), line: of('--line'), panel: of('--panel'),
+    accent: of('--accent'), series: scheme === 'dark' ? DARK : LIGHT,
+  };
+}
+
+/** What all pictures have in common, so that a screen says only what is its own. */
+function dressed(option: Option, palette: Palette, title: string): Option {
+  const axis = {
+    axisLine: { lineStyle: { color: palette.line } },
+    axisTick: { show: false },
+    axisLabel: { color: palette.soft, fontSize: 11.5, hideOverlap: true },
+    splitLine: { lineStyle: { color: palette.line } },
+  };
+  const dress = (given: unknown): unknown =>
+    Array.isArray(given) ? given.map(dress) : given ? { ...axis, ...(given as Option) } : given;
+  return {
+    animationDuration: 250, animationDurationUpdate: 200, color: palette.series,
+    textStyle: { fontFamily: '"Inter Variable", "PingFang SC", "Noto Sans CJK SC", sans-serif', color: palette.ink },
+    grid: { left: 8, right: 12, top: 34, bottom: 4, containLabel: true },
+    tooltip: {
+      trigger: 'axis', backgroundColor: palette.panel, borderColor: palette.line, padding: [6, 10],
+      textStyle: { color: palette.ink, fontSize: 12.5 }, extraCssText: 'box-shadow:none',
+      renderMode: 'richText', confine: true,
+    },
+    legend: { top: 0, left: 0, itemGap: 20, itemWidth: 14, itemHeight: 3, icon: 'rect',
+      textStyle: { color: palette.soft, fontSize: 12 } },
+    aria: { enabled: true, label: { general: { withTitle: title } } },
+    ...option,
+    xAxis: dress(option.xAxis),
+    yAxis: dress(option.yAxis),
+  };
+}
+
+function Picture({ option, height, title }: { option: Props['option']; height: number; title: string }) {
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<{ setOption: (o: Option, how: object) => void } | null>(null);
+  const scheme = useComputedColorScheme('light');
+  const [ready, setReady] = useState(false);
+  useEffect(() => {
+    let gone = false;
+    let close = () => {};
+    void import('./echarts').then(({ init }) => {
+      if (gone || !box.current) return;
+      const made = init(box.current, undefined, { renderer: 'svg' });
+      const watcher = new ResizeObserver(() => made.resize());
+      watcher.observe(box.current);
+      chart.current = made as unknown as typeof chart.current;
+      close = () => (watcher.disconnect(), made.dispose());
+      setReady(true);
+    });
+    return () => {
+      gone = true;
+      chart.current = null;
+      close();
+    };
+  }, []);
+  useEffect(() => {
+    const palette = paletteOf(scheme);
+    chart.current?.setOption(dressed(option(palette), palette, title), { notMerge: true });
+  }, [option, scheme, ready, title]);
+  return <div ref={box} style={{ height }} role="img" aria-label={title} />;
+}
+
+export function Chart(props: Props) {
+  const { name, title, columns, rows, height = 260 } = props;
+  const { t } = useTranslation();
+  const [form, setForm] = useState<'chart' | 'table'>('chart');
+  const holder = useRef<HTMLDivElement>(null);
+
+  function exportCsv() {
+    const values = rows.map((row) => columns.map((column) => column.value(row)));
+    download(`${name}.csv`, toCsv(columns.map((column) => column.header), values));
+  }
+  function exportSvg() {
+    const picture = holder.current?.querySelector('svg');
+    if (!picture) return;
+    picture.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+    download(`${name}.svg`, new Blob([picture.outerHTML], { type: 'image/svg+xml' }));
+  }
+
+  const end = (
+    <>
+      {props.end}
+      <SegmentedControl
+        size="xs" value={form} onChange={(value) => setForm(value as 'chart' | 'table')}
+        aria-label={t('chart.form', { title })}
+        data={[
+          { value: 'chart', label: <IconChartBar size={14} aria-label={t('chart.chart')} /> },
+          { value: 'table', label: <IconTable size={14} aria-label={t('chart.table')} /> },
+        ]}
+      />
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="subtle" color="gray" aria-label={t('chart.export', { title })}>
+            <IconDownload size={16} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item onClick={exportCsv}>CSV</Menu.Item>
+          {form === 'chart' && <Menu.Item onClick={exportSvg}>SVG</Menu.Item>}
+        </Menu.Dropdown>
+      </Menu>
+    </>
+  );
+  return (
+    <Panel title={title} span={props.span} end={end} flush={form === 'table'}>
+      {rows.length === 0 ? (
+        <p className="soft" style={{ margin: 0, padding: form === 'table' ? 14 : 0 }}>
+          {props.empty ?? t('table.empty')}
+        </p>
+      ) : form === 'table' ? (
+        <DataTable
+          bare name={`${name}.table`} label={title} columns={columns} rows={rows} height={height + 14}
+          rowKey={(row) => JSON.stringify(row)}
+        />
+      ) : (
+        <div ref={holder}>
+          <Picture option={props.option} height={height} title={title} />
+        </div>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,6 @@
+import { people } from './people';
+import { shell } from './shell';
+import { shop } from './shop';
+import { work } from './work';
+
+export const en = { ...shell, ...shop, ...people, ...work };

@@ -1,0 +1,65 @@
+// The page is live: an event is seen within a second; a lost connection is said, and heals.
+import { expect, test } from '@playwright/test';
+import { sale, send, startPage, startRialto } from './rialto';
+
+test('a sale is seen within a second of its event', async ({ page }) => {
+  const rialto = process.env.TEST_RIALTO!;
+  await page.goto(process.env.TEST_PAGE!);
+  const orders = page.locator('.figure', { hasText: 'Orders' }).locator('.value');
+  await expect(orders).toHaveText(/\d+/);
+  const took: number[] = [];
+  for (let time = 0; time < 3; time += 1) {
+    const before = Number(await orders.textContent());
+    const seen = page.waitForFunction((expected) => {
+      const figure = [...document.querySelectorAll('.figure')].find((one) => one.textContent?.startsWith('Orders'));
+      return figure?.querySelector('.value')?.textContent === String(expected);
+    }, before + 1, { polling: 'raf' });
+    const began = Date.now();
+    await send(rialto, 'sale_line', [sale('2026-03-03 17:00:00', 'sku-2', 1, 10)]);
+    await seen;
+    took.push(Date.now() - began);
+  }
+  console.log(`event to screen: ${took.join(', ')} ms`);
+  expect(Math.min(...took)).toBeLessThan(1000);
+});
+
+test('a lost connection is said, the last rows stay, and it heals by itself', async ({ page }) => {
+  const rialto = process.env.TEST_RIALTO!;
+  const own = await startPage(rialto);
+  await page.goto(`${own.url}/catalogue?view=sales_by_day`);
+  await expect(page.getByRole('grid', { name: 'sales_by_day' }).getByText('GBP').first()).toBeVisible();
+  await own.stop();
+  await expect(page.getByTestId('lost')).toBeVisible();
+  await expect(page.getByTestId('moment')).toHaveAttribute('data-state', 'lost');
+  await expect(page.getByRole('grid', { name: 'sales_by_day' }).getByText('GBP').first()).toBeVisible();
+  await send(rialto, 'sale_line', [sale('2026-03-04 09:00:00', 'sku-2', 1, 10)]);
+  const again = await startPage(rialto, own.port);
+  await expect(page.getByTestId('lost')).toBeHidden();
+  await expect(page.getByRole('grid', { name: 'sales_by_day' }).getByText('2026-03-04')).toBeVisible();
+  await again.stop();
+});
+
+test('a step that is held stays, and is let go', async ({ page }) => {
+  const rialto = process.env.TEST_RIALTO!;
+  await page.goto(process.env.TEST_PAGE!);
+  const orders = page.locator('.figure', { hasText: 'Orders' }).locator('.value');
+  await expect(orders).toHaveText(/\d+/);
+  await page.getByTestId('moment').click();
+  await page.getByRole('button', { name: 'Hold this step' }).click();
+  await expect(page.getByText('You are looking at step')).toBeVisible();
+  const held = await orders.textContent();
+  await send(rialto, 'sale_line', [sale('2026-03-04 10:00:00', 'sku-2', 1, 10)]);
+  await page.waitForTimeout(1500);
+  await expect(orders).toHaveText(held!);
+  await page.getByRole('button', { name: 'Back to live' }).first().click();
+  await expect(orders).not.toHaveText(held!);
+});
+
+test('a project without packs is told which one to add', async ({ page }) => {
+  const bare = await startRialto(['sales']);
+  const own = await startPage(bare.url);
+  await page.goto(`${own.url}/inventory`);
+  await expect(page.getByText('They come with the pack “inventory”')).toBeVisible();
+  await own.stop();
+  await bare.stop();
+});

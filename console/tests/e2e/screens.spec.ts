@@ -1,0 +1,65 @@
+// Every screen, in both languages, light and dark: no error, nothing serious for axe, a picture.
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test, type Page } from '@playwright/test';
+
+const page$ = () => process.env.TEST_PAGE!;
+const SHOTS = process.env.CONSOLE_SHOTS ?? 'shots';
+const SCREENS: [string, string, RegExp][] = [
+  ['overview', '/', /Sales so far|今日累计销售/],
+  ['inventory', '/inventory', /sku-1/],
+  ['pricing', '/pricing', /Price changes|价格变动/],
+  ['customers', '/customers', /c-1/],
+  ['customer', '/customers/c-1', /What is known|已知的标签/],
+  ['recommendations', '/recommendations', /Discover|发现/],
+  ['funnel', '/funnel', /Steps of a visit|访问的步骤/],
+  ['ads', '/ads', /ad-1/],
+  ['decisions', '/decisions', /What came of it|结果如何/],
+  ['sql', '/sql?q=SELECT%20sku%2C%20on_hand%20FROM%20inventory_position', /sku-3/],
+  ['catalogue', '/catalogue?view=sales_by_day', /gmv_day_before/],
+  ['jobs', '/jobs', /From the sources to a view|从数据源到视图/],
+  ['sources', '/sources', /sale_line/],
+  ['wall', '/wall', /Best sellers|今日畅销/],
+];
+
+/** What a browser complains about; nothing may. */
+export function complaints(page: Page): string[] {
+  const said: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) said.push(message.text());
+  });
+  page.on('pageerror', (error) => said.push(error.message));
+  return said;
+}
+
+for (const [language, scheme] of [['en', 'light'], ['zh-CN', 'dark']] as const) {
+  for (const [name, path, shows] of SCREENS) {
+    test(`${name} in ${language}, ${scheme}`, async ({ browser }) => {
+      const viewport = name === 'wall' ? { width: 1920, height: 1080 } : { width: 1440, height: 900 };
+      const page = await browser.newPage({ viewport, colorScheme: scheme, locale: language });
+      const said = complaints(page);
+      await page.goto(page$() + path);
+      await expect(page.getByText(shows).first()).toBeVisible();
+      await expect(page.locator('html')).toHaveAttribute('lang', language);
+      if (name !== 'wall') await expect(page.getByTestId('moment')).toHaveAttribute('data-state', 'live');
+      await page.waitForLoadState('load');
+      const found = await new AxeBuilder({ page }).analyze();
+      const serious = found.violations.filter((one) => ['serious', 'critical'].includes(one.impact ?? ''));
+      expect(serious.map((one) => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary}`)).toEqual([]);
+      await page.screenshot({ path: `${SHOTS}/${name}-${language}-${scheme}.png` });
+      expect(said).toEqual([]);
+      await page.close();
+    });
+  }
+}
+
+test('the overview on a phone', async ({ browser }) => {
+  const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+  await page.goto(page$());
+  await expect(page.getByText('Sales so far')).toBeVisible();
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  expect(wide).toBeLessThanOrEqual(390);
+  await page.getByRole('button', { name: 'Open the menu' }).click();
+  await page.getByRole('link', { name: 'Inventory' }).click();
+  await expect(page.getByRole('heading', { name: 'Inventory' })).toBeVisible();
+  await page.close();
+});

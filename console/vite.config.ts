@@ -1,0 +1,14 @@
+// How the console is built, tested, and served while one works on it.
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+
+const server = process.env.RIALTO_SERVER ?? 'http://127.0.0.1:8080';
+const proxied = ['/v1', '/metrics', '/livez', '/readyz'];
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
+  server: { proxy: Object.fromEntries(proxied.map((path) => [path, server])) },
+  build: { target: 'es2022', manifest: true, chunkSizeWarningLimit: 1600 },
+  test: { environment: 'happy-dom', include: ['tests/unit/**/*.test.{ts,tsx}'] },
+});
