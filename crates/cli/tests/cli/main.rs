@@ -21,8 +21,10 @@
 //! - `terminal.rs`: what only a terminal sees
 //! - `change.rs`: projects that are edited between two runs, and savepoints
 //! - `bench.rs`: `nexmark` and `bench`
+//! - `bucket.rs`: checkpoints in a bucket
 
 mod bench;
+mod bucket;
 mod change;
 mod fixtures;
 mod kafka;
