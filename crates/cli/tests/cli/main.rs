@@ -1,6 +1,7 @@
 //! The command as a user runs it: arguments in, exit code and text out.
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
+//! - `ends.rs`: all ends at once, killed again and again
 //! - `fixtures.rs`: `test`
 //! - `kafka.rs`: between topics of a real broker
 //! - `letters.rs`: records that were refused, and are sent again
@@ -26,6 +27,7 @@
 mod bench;
 mod bucket;
 mod change;
+mod ends;
 mod fixtures;
 mod kafka;
 mod letters;
