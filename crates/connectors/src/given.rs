@@ -158,7 +158,8 @@ impl GivenReader {
             Ok(()) => Some(weight),
             Err(reason) => {
                 let position = format!("arrival {}", self.at + 1);
-                self.letters.push(DeadLetter { position, reason, bytes: text.into_bytes() });
+                let bytes = text.into_bytes();
+                self.letters.push(DeadLetter { position, reason, bytes, beside: None });
                 None
             }
         }

@@ -4,6 +4,7 @@
 //! [`Environment`]; it answers a [`Source`] or a [`Sink`]. It knows no SQL text and no runtime.
 //! `registry.rs` is the one place where a connector is listed.
 
+pub mod beside;
 pub mod changelog;
 pub mod error;
 pub mod format;

@@ -86,6 +86,10 @@ pub struct DeadLetter {
     pub reason: String,
     /// The record as it was.
     pub bytes: Vec<u8>,
+    /// What stood beside it, by the names that the connector has for it, as an object: as far as
+    /// the table reads it and the position does not say it. Given back with the record when that is
+    /// sent again.
+    pub beside: Option<serde_json::Value>,
 }
 
 /// What the engine does with a reader's rows before they enter the circuit.

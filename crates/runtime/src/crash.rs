@@ -19,6 +19,9 @@ pub const PLACES: [&str; 9] = [
     "collect",
 ];
 
+/// Those of whoever delivers to a server beside the job, once for each epoch of each sink.
+pub const DELIVERY_PLACES: [&str; 2] = ["deliver", "delivered"];
+
 /// Ends the process if a test has asked for that at this pass of this place.
 pub(crate) fn crash_at(place: &str) {
     static ASKED: OnceLock<Option<(String, u64)>> = OnceLock::new();
@@ -28,7 +31,8 @@ pub(crate) fn crash_at(place: &str) {
         let (place, pass) = asked.split_once(':')?;
         Some((place.to_owned(), pass.parse().ok()?))
     });
-    debug_assert!(PLACES.contains(&place), "{place} is not listed");
+    let is_listed = PLACES.contains(&place) || DELIVERY_PLACES.contains(&place);
+    debug_assert!(is_listed, "{place} is not listed");
     if let Some((at, pass)) = asked
         && at == place
         && PASSES.fetch_add(1, Ordering::Relaxed) + 1 == *pass

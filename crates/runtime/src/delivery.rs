@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use rialto_engine::{CommitError, Committer, Delta, EngineError, Result, Sink};
 use tracing::{info, warn};
 
+use crate::crash::crash_at;
+
 /// A sink with more bytes than this to deliver holds back what feeds it.
 const BACKLOG_BYTES_MAX: usize = 64 << 20;
 /// And one with more epochs.
@@ -362,12 +364,14 @@ impl Clerk {
             if self.shared.state().stopped {
                 return None;
             }
+            crash_at("deliver");
             let done = match task {
                 Task::Recover(pending) => self.committer.recover(pending),
                 Task::Commit(epoch, prepared) => self.committer.commit(*epoch, prepared),
             };
             let reason = match done {
                 Ok(()) => {
+                    crash_at("delivered");
                     if warned.is_some() {
                         let seconds = began.elapsed().as_secs();
                         info!(sink = self.name, "takes rows again after {seconds} s");
@@ -520,6 +524,34 @@ mod tests {
         assert!(away.contains("nobody is in"), "{away}");
         drop(outlet);
         assert!(outside.seen.lock().unwrap().is_empty());
+    }
+
+    /// Its outside does not answer before it is told to.
+    struct Silent(Receiver<()>);
+
+    impl Committer for Silent {
+        fn commit(&mut self, _: u64, _: &[u8]) -> Result<(), CommitError> {
+            self.0.recv().map_err(|_| CommitError::Away(EngineError::sink("there", "silence")))
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_job_does_not_wait_for_one_who_does_not_answer() {
+        let (answer, silence) = channel();
+        let mut delivery = Delivery::start("t", Box::new(Silent(silence))).unwrap();
+        delivery.begun = true;
+        delivery.push(1, Arc::new(vec![1]));
+        delivery.promise(1).unwrap();
+        let shared = Arc::clone(&delivery.shared);
+        // Would wait for ever if it waited for the answer, which comes behind it.
+        drop(delivery);
+        assert!(!shared.state().ended);
+        drop(answer);
+        let mut state = shared.state();
+        while !state.ended {
+            state = shared.changed.wait(state).unwrap();
+        }
+        assert_eq!(state.visible, None);
     }
 
     #[test]

@@ -123,6 +123,7 @@ mod tests {
             position: "a.json:3".into(),
             reason: "no object".into(),
             bytes: bytes.to_vec(),
+            beside: None,
         };
         assert_eq!(
             as_json("t", &letter(b"x\"")).to_string(),

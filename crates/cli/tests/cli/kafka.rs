@@ -27,7 +27,7 @@ pub fn broker() -> Option<String> {
     Some(server.expect("it tells its address").trim_matches(['\'', '"']).to_owned())
 }
 
-fn table(name: &str, columns: &str, server: &str, options: &str) -> String {
+pub fn table(name: &str, columns: &str, server: &str, options: &str) -> String {
     format!(
         "CREATE TABLE {name} ({columns}) WITH ('properties.bootstrap.servers' = '{server}', \
          {options});\n"

@@ -215,6 +215,102 @@ fn letters_of_a_broker_that_are_put_right_are_as_good_as_new() {
     as_if_good_at_once(&topic(true, "json"), &bounded, fill);
 }
 
+/// Refused, put right by `--edit` and taken by the next run; what the view then says.
+fn put_right_by_edit(at: &Path, job: &str, edit: &str) -> Vec<String> {
+    fs::write(at.join("job.sql"), job).unwrap();
+    let run = || {
+        let output = rialto(at, &["run", "job.sql", "--state", "state", "-o", "csv"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        sorted(&stdout(&output))
+    };
+    run();
+    let all = letters(at);
+    assert_eq!(all.len(), 1, "{all:?}");
+    command(at, &["redrive", "state", all[0]["id"].as_str().unwrap(), "--edit", edit]);
+    let rows = run();
+    assert_eq!(letters(at)[0]["status"], "redriven", "{:?}", letters(at));
+    rows
+}
+
+#[test]
+fn what_stood_beside_a_record_of_a_log_is_given_back_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let log = "'connector' = 'log', 'path' = 'events', 'partitions' = '1', 'format' = 'json'";
+    let fill = format!(
+        "CREATE TABLE w (k STRING, price STRING) WITH ({log}, 'key.fields' = 'k');
+         INSERT INTO w VALUES ('good', '1'), ('bad', 'much');"
+    );
+    let filled = rialto(at, &["sql", "-c", &fill]);
+    assert_eq!(filled.status.code(), Some(0), "{}", stderr(&filled));
+    let job = format!(
+        "CREATE TABLE t (k STRING, price INT, `key` BYTES METADATA VIRTUAL,
+           ts TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL,
+           place BIGINT METADATA FROM 'offset' VIRTUAL)
+           WITH ({log}, 'scan.bounded.mode' = 'latest-offset');
+         CREATE MATERIALIZED VIEW v AS SELECT price, DECODE(`key`, 'UTF-8') AS k, place FROM t;
+         CREATE MATERIALIZED VIEW times AS SELECT COUNT(ts) AS n, COUNT(DISTINCT ts) AS d FROM t;"
+    );
+    // Both were written at the same moment.
+    let rows = put_right_by_edit(at, &job, "{\"price\":3}");
+    let has = |row: &str| assert!(rows.iter().any(|r| r == row), "{row} in {rows:?}");
+    has("v,3,\"{\"\"k\"\":\"\"bad\"\"}\",1");
+    has("v,1,\"{\"\"k\"\":\"\"good\"\"}\",0");
+    has("times,2,1");
+}
+
+#[test]
+fn what_stood_beside_a_record_of_a_file_is_given_back_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    fs::create_dir(at.join("in")).unwrap();
+    fs::write(at.join("in/a.json"), "{\"a\":1}\n{\"a\":\"x\"}\n").unwrap();
+    let job = "CREATE TABLE t (a INT, size BIGINT METADATA FROM 'file.size' VIRTUAL,
+           m TIMESTAMP_LTZ(3) METADATA FROM 'file.modification-time' VIRTUAL,
+           name STRING METADATA FROM 'file.name' VIRTUAL)
+           WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'json');
+         CREATE MATERIALIZED VIEW v AS SELECT SUM(a) AS s, MIN(size) AS least, MAX(size) AS most,
+           COUNT(m) AS ms, COUNT(DISTINCT m) AS d, COUNT(name) AS names FROM t;";
+    let rows = put_right_by_edit(at, job, "{\"a\":2}");
+    assert!(rows.iter().any(|r| r == "v,3,18,18,2,1,2"), "{rows:?}");
+}
+
+#[test]
+fn what_stood_beside_a_record_of_a_broker_is_given_back_with_it() {
+    let Some(server) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let topic = |more: &str| {
+        format!(
+            "'connector' = 'kafka', 'topic' = 'beside', 'format' = 'json', \
+             'properties.bootstrap.servers' = '{server}', \
+             'scan.startup.mode' = 'earliest-offset'{more}"
+        )
+    };
+    let columns = "headers MAP<STRING, BYTES> METADATA, \
+        ts TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp'";
+    let fill = format!(
+        "CREATE TABLE w (price STRING, {columns}) WITH ({});
+         INSERT INTO w VALUES
+           ('1', MAP['shop', ENCODE('Lido', 'UTF-8')], TO_TIMESTAMP_LTZ(1700000000123, 3)),
+           ('much', MAP['shop', ENCODE('Rialto', 'UTF-8')], TO_TIMESTAMP_LTZ(1700000001234, 3));",
+        topic("")
+    );
+    let filled = rialto(at, &["sql", "-c", &fill]);
+    assert_eq!(filled.status.code(), Some(0), "{}", stderr(&filled));
+    let job = format!(
+        "CREATE TABLE t (price INT, {columns}, epoch INT METADATA FROM 'leader-epoch' VIRTUAL,
+           who STRING METADATA FROM 'timestamp-type' VIRTUAL) WITH ({});
+         CREATE MATERIALIZED VIEW v AS SELECT price, DECODE(headers['shop'], 'UTF-8') AS shop,
+           TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), ts) AS ts, epoch, who FROM t;",
+        topic(", 'scan.bounded.mode' = 'latest-offset'")
+    );
+    let rows = put_right_by_edit(at, &job, "{\"price\":3}");
+    let has = |row: &str| assert!(rows.iter().any(|r| r == row), "{row} in {rows:?}");
+    has("v,1,Lido,1700000000,0,CreateTime");
+    has("v,3,Rialto,1700000001,0,CreateTime");
+}
+
 #[test]
 fn a_job_that_has_ended_goes_on_with_what_is_sent_again() {
     let dir = tempfile::tempdir().unwrap();

@@ -17,6 +17,27 @@ fn cut_gzip(text: &str, promised: u16) -> Vec<u8> {
     bytes
 }
 
+/// A zstd file of blocks: whether one is of a single byte again and again, of what length, and its
+/// bytes. `window`: as the header says how much memory it takes.
+fn zstd(window: u8, blocks: &[(u32, u32, &[u8])]) -> Vec<u8> {
+    let mut bytes = vec![0x28, 0xb5, 0x2f, 0xfd, 0, window];
+    for (at, (kind, len, content)) in blocks.iter().enumerate() {
+        let last = u32::from(at + 1 == blocks.len());
+        bytes.extend_from_slice(&(last | kind << 1 | len << 3).to_le_bytes()[..3]);
+        bytes.extend_from_slice(content);
+    }
+    bytes
+}
+
+/// As they are, one byte again and again, and what is no kind of block.
+const RAW: u32 = 0;
+const REPEATED: u32 = 1;
+const RESERVED: u32 = 3;
+/// Windows of 128 KiB and of more than anybody has.
+const WINDOW: u8 = 7 << 3;
+const WINDOW_BEYOND: u8 = 0xff;
+const BLOCK_MAX: u32 = 128 << 10;
+
 fn run(dir: &Path, sql: &str) -> (String, Vec<Value>) {
     let _ = fs::remove_file(dir.join("dead.json"));
     let output = rialto(dir, &["sql", "-c", sql, "-o", "csv", "--dead-letters", "dead.json"]);
@@ -59,6 +80,48 @@ fn what_can_be_unpacked_of_a_broken_file_is_taken_and_the_next_file_too() {
     let failed = rialto(at, &["sql", "-c", &text]);
     assert_eq!(failed.status.code(), Some(1), "{}", stdout(&failed));
     assert!(stderr(&failed).contains("cannot be unpacked"), "{}", stderr(&failed));
+}
+
+#[test]
+fn zstd_that_is_broken_or_a_bomb_costs_itself_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    fs::create_dir(at.join("in")).unwrap();
+    let rows = b"{\"a\":1}\n{\"a\":2}\n{\"a\":";
+    let raw = (RAW, rows.len() as u32, &rows[..]);
+    let file = |name: &str, bytes: &[u8]| fs::write(at.join("in").join(name), bytes).unwrap();
+    // A block that cannot be, behind two rows and a part of one.
+    file("1.json.zst", &zstd(WINDOW, &[raw, (RESERVED, 1, b"")]));
+    file("2.json", b"{\"a\":3}\n");
+    // Nothing behind the promise of a block; half a header; a window of terabytes.
+    file("3.json.zst", &zstd(WINDOW, &[raw, (RAW, 60_000, b"{\"a\"")]));
+    file("4.json.zst", &zstd(WINDOW, &[])[..5]);
+    file("5.json.zst", &zstd(WINDOW_BEYOND, &[raw]));
+    // 64 KiB of file, 2 GiB of lines without anything: they are passed, block by block.
+    let empty = vec![(REPEATED, BLOCK_MAX, &b"\n"[..]); 16 << 10];
+    let last = b"{\"a\":4}\n";
+    let blocks = [empty, vec![(RAW, last.len() as u32, &last[..])]].concat();
+    file("6.json.zst", &zstd(WINDOW, &blocks));
+    file("7.json", b"{\"a\":5}\n");
+    let table = "CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'in',
+        'format' = 'json'); SELECT a, COUNT(*) AS n FROM t GROUP BY a ORDER BY a;";
+    let (rows, dead) = run(at, table);
+    assert_eq!(rows, "a,n\n1,2\n2,2\n3,1\n4,1\n5,1\n");
+    assert_eq!(dead.len(), 4, "{dead:?}");
+    for name in ["1.json.zst:3", "3.json.zst:3", "4.json.zst:1", "5.json.zst:1"] {
+        let letter = dead.iter().find(|d| text(d, "position").ends_with(name));
+        let letter = letter.unwrap_or_else(|| panic!("no letter of {name}: {dead:?}"));
+        assert!(text(letter, "reason").contains("cannot be unpacked"), "{letter}");
+    }
+
+    // A record without end stops the job, before the memory does.
+    let spaces = vec![(REPEATED, BLOCK_MAX, &b" "[..]); 16 << 10];
+    let blocks = [vec![(RAW, 8, &b"{\"a\":1}\n"[..])], spaces].concat();
+    file("8.json.zst", &zstd(WINDOW, &blocks));
+    let failed = rialto(at, &["sql", "-c", table]);
+    assert_eq!(failed.status.code(), Some(1), "{}", stdout(&failed));
+    let said = stderr(&failed);
+    assert!(said.contains("8.json.zst@8") && said.contains("a record is longer than"), "{said}");
 }
 
 #[test]

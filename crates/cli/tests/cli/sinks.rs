@@ -12,8 +12,7 @@ CREATE TABLE left_rows (a BIGINT) WITH ('connector' = 'datagen', 'rows-per-secon
 CREATE TABLE right_rows (a BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '2000',
   'fields.a.kind' = 'sequence', 'fields.a.start' = '1', 'fields.a.end' = '100000000');
 CREATE TABLE topic (a BIGINT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json',
-  'properties.bootstrap.servers' = '127.0.0.1:1', 'sink.delivery-guarantee' = 'exactly-once',
-  'sink.transactional-id-prefix' = 'nobody');
+  'properties.bootstrap.servers' = '127.0.0.1:1', GUARANTEE);
 CREATE TABLE files (a BIGINT) WITH (
   'connector' = 'filesystem', 'path' = 'files', 'format' = 'csv');
 INSERT INTO topic SELECT a FROM left_rows;
@@ -22,8 +21,19 @@ INSERT INTO files SELECT a FROM right_rows;
 
 #[test]
 fn a_sink_that_is_away_holds_back_its_own_pipeline_only() {
+    holds_back_its_own(
+        "'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = 'nobody'",
+    );
+}
+
+#[test]
+fn so_does_one_that_promises_less() {
+    holds_back_its_own("'sink.delivery-guarantee' = 'at-least-once'");
+}
+
+fn holds_back_its_own(guarantee: &str) {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("job.sql"), JOB).unwrap();
+    fs::write(dir.path().join("job.sql"), JOB.replace("GUARANTEE", guarantee)).unwrap();
     let run = ["run", "job.sql", "--state", "state"];
     let files = || {
         let Ok(entries) = fs::read_dir(dir.path().join("files")) else { return 0 };

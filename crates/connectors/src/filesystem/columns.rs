@@ -9,8 +9,10 @@ use arrow::array::{
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef, TimeUnit};
 use rialto_engine::EngineError;
+use serde_json::{Map, Value, json};
 
 use super::paths::{FoundFile, partition_values};
+use crate::beside;
 use crate::error::{ConnectorError, Result};
 use crate::format::ReadColumns;
 use crate::format::column::Slot;
@@ -119,6 +121,19 @@ impl Assembly {
         self.build(decoded, |_, _| {
             Err(EngineError::Internal("a column speaks of a file that is not known".into()))
         })
+    }
+
+    /// What the table reads of a file, and its name does not say, for a record that is refused.
+    pub fn beside(&self, file: &FoundFile) -> Option<Value> {
+        let said = self.parts.iter().filter_map(|part| match part {
+            Part::Metadata(key, _) if key == "file.size" => Some((key.clone(), json!(file.size))),
+            Part::Metadata(key, _) if key == "file.modification-time" => {
+                Some((key.clone(), beside::time(file.modified)))
+            }
+            _ => None,
+        });
+        let said: Map<String, Value> = said.collect();
+        (!said.is_empty()).then_some(Value::Object(said))
     }
 
     fn build(

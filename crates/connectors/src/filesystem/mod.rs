@@ -8,7 +8,8 @@
 //! - `columns.rs`: partition and metadata columns
 //! - `sink.rs`, `part.rs`: rows into rolling part files
 //!
-//! A file is read once. What is appended to it later, or put in its place, is not seen.
+//! A file is read once. What is appended to it later, or put in its place, is not seen. In a folder
+//! that is watched a file of no bytes is none yet: it is read when it has some.
 
 mod columns;
 mod compression;

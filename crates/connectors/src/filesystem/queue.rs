@@ -58,6 +58,10 @@ impl Queue {
     fn list(&mut self) -> rialto_engine::Result<()> {
         self.listed = Some(Instant::now());
         for file in self.location.files()? {
+            // In a folder that is watched it may be about to be written: it is looked at again.
+            if file.size == 0 && self.interval.is_some() {
+                continue;
+            }
             if self.known.insert(file.path.clone()) {
                 self.cut(file);
             }

@@ -300,7 +300,7 @@ impl FileReader {
         if self.on_error == OnError::Fail {
             return Err(EngineError::source(position, reason));
         }
-        self.dead.push(DeadLetter { position, reason, bytes: Vec::new() });
+        self.dead.push(DeadLetter { position, reason, bytes: Vec::new(), beside: None });
         Ok(())
     }
 
@@ -317,7 +317,8 @@ impl FileReader {
                 return Err(EngineError::source(position, record.reason));
             }
             let (reason, bytes) = (record.reason, record.bytes);
-            self.dead.push(DeadLetter { position, reason, bytes });
+            let beside = self.assembly.beside(&at.split.file);
+            self.dead.push(DeadLetter { position, reason, bytes, beside });
         }
         Ok(())
     }

@@ -227,6 +227,31 @@ fn a_watched_folder_shows_new_files() {
 }
 
 #[test]
+fn an_empty_file_in_a_watched_folder_is_read_when_it_has_some_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path();
+    fs::write(base.join("a.json"), "").unwrap();
+    fs::write(base.join("b.json"), objects(0..1)).unwrap();
+    let watched = spec(&[("path", "."), ("format", "json"), ("source.monitor-interval", "1 ms")]);
+    let mut all = readers(&watched, base, 1);
+    let (deltas, _) = drain(&mut all, 10);
+    assert_eq!(ids(&deltas), [0]);
+    // Neither is it noted as read, for a run that goes on from here.
+    let at = all[0].position();
+    fs::write(base.join("a.json"), objects(1..3)).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    assert_eq!(ids(&drain(&mut all, 10).0), [1, 2]);
+    let mut later = readers(&watched, base, 1);
+    later[0].seek(&at).unwrap();
+    assert_eq!(ids(&drain(&mut later, 10).0), [1, 2]);
+    // One that is not watched is what it is.
+    fs::write(base.join("c.json"), "").unwrap();
+    let bounded = spec(&[("path", "c.json"), ("format", "json")]);
+    let (deltas, dead) = drain(&mut readers(&bounded, base, 1), 10);
+    assert_eq!((ids(&deltas).len(), dead.len()), (0, 0));
+}
+
+#[test]
 fn partitions_and_metadata_are_columns() {
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path();

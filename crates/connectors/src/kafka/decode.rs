@@ -1,5 +1,6 @@
 //! Messages into rows: keys and values through their formats, metadata beside them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,9 +13,11 @@ use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef, TimeUnit};
 use rialto_engine::{Delta, EngineError};
+use serde_json::{Map, Value, json};
 
 use super::native::Message;
 use super::options::{Half, KafkaOptions};
+use crate::beside;
 use crate::error::{ConnectorError, Result};
 use crate::format::{Decoder, ReadColumns};
 use crate::options::Options;
@@ -154,6 +157,29 @@ impl RowMaker {
         self.wants_headers
     }
 
+    /// What the table reads of a message, and its position does not say, for one that is refused.
+    pub fn beside(&self, message: Message<'_>) -> Option<Value> {
+        let mut said = Map::new();
+        for part in &self.parts {
+            let Part::Metadata(name, _) = part else { continue };
+            let value = match name.as_str() {
+                "timestamp" => message.timestamp().map(|(ms, _)| beside::time(ms)),
+                "timestamp-type" => Some(json!(kind_of(message.timestamp()))),
+                "leader-epoch" => message.leader_epoch().map(|epoch| json!(epoch)),
+                "headers" => {
+                    let found = message.headers();
+                    let texts = found.iter().map(|(name, _)| String::from_utf8_lossy(name));
+                    let texts: Vec<_> = texts.collect();
+                    let last = last_of_names(&texts).into_iter();
+                    Some(beside::map(last.map(|at| (texts[at].as_ref(), found[at].1))))
+                }
+                _ => None,
+            };
+            said.extend(value.map(|value| (name.clone(), value)));
+        }
+        (!said.is_empty()).then_some(Value::Object(said))
+    }
+
     /// How many rows are waiting.
     pub fn rows(&self) -> usize {
         self.rows.count
@@ -290,6 +316,23 @@ impl RowMaker {
     }
 }
 
+/// The word for who set a timestamp.
+fn kind_of(timestamp: Option<(i64, bool)>) -> &'static str {
+    match timestamp {
+        Some((_, true)) => "LogAppendTime",
+        Some((_, false)) => "CreateTime",
+        None => "NoTimestampType",
+    }
+}
+
+/// Of several headers of one name a map can hold the last, as in Flink: the places of those. Names
+/// that are no UTF-8 may become the same text.
+fn last_of_names(names: &[Cow<'_, str>]) -> Vec<usize> {
+    let last: HashMap<&str, usize> =
+        names.iter().enumerate().map(|(at, name)| (name.as_ref(), at)).collect();
+    (0..names.len()).filter(|at| last.get(names[*at].as_ref()) == Some(at)).collect()
+}
+
 fn is_metadata(part: &Part, name: &str) -> bool {
     matches!(part, Part::Metadata(key, _) if key == name)
 }
@@ -352,11 +395,7 @@ impl Rows {
             "timestamp-type" => {
                 let mut kinds = StringBuilder::new();
                 for row in about() {
-                    kinds.append_value(match row.timestamp {
-                        Some((_, true)) => "LogAppendTime",
-                        Some((_, false)) => "CreateTime",
-                        None => "NoTimestampType",
-                    });
+                    kinds.append_value(kind_of(row.timestamp));
                 }
                 Arc::new(kinds.finish())
             }
@@ -373,17 +412,10 @@ impl Rows {
         let mut ends = Vec::with_capacity(self.headers.len() + 1);
         ends.push(0);
         for row in &self.headers {
-            // Of several headers of one name a map can hold the last, as in Flink. Names that are
-            // no UTF-8 may become the same text.
             let texts: Vec<_> = row.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
-            let last: HashMap<&str, usize> =
-                texts.iter().enumerate().map(|(at, name)| (name.as_ref(), at)).collect();
-            for (at, (_, value)) in row.iter().enumerate() {
-                if last.get(texts[at].as_ref()) != Some(&at) {
-                    continue;
-                }
+            for at in last_of_names(&texts) {
                 names.append_value(&texts[at]);
-                values.append_option(value.as_deref());
+                values.append_option(row[at].1.as_deref());
             }
             ends.push(i32::try_from(names.len()).unwrap_or(i32::MAX));
         }

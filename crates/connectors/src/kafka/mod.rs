@@ -8,6 +8,7 @@
 //! - `upsert.rs`: the last record of every key
 //! - `sink.rs`, `encode.rs`: rows into messages
 //! - `transaction.rs`, `outbox.rs`: epochs of messages, each in the topic once
+//! - `sending.rs`: epochs of messages, each in the topic at least once
 //!
 //! A reader takes messages from librdkafka's queues of its partitions, which are filled in the
 //! background up to a number of bytes: that is the back-pressure, for each partition by itself. A
@@ -22,6 +23,7 @@ mod options;
 mod outbox;
 mod properties;
 mod reader;
+mod sending;
 mod sink;
 mod topics;
 mod transaction;

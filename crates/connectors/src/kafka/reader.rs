@@ -138,7 +138,8 @@ impl KafkaReader {
                         return Err(EngineError::source(position, reason));
                     }
                     let bytes = value.or(key).unwrap_or_default().to_vec();
-                    self.dead.push(DeadLetter { position, reason, bytes });
+                    let beside = self.rows.beside(message);
+                    self.dead.push(DeadLetter { position, reason, bytes, beside });
                 }
             }
         }

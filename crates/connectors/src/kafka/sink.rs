@@ -1,11 +1,12 @@
 //! Rows into topics.
 //!
-//! What is promised depends on `sink.delivery-guarantee`. With `none` and `at-least-once` records
-//! go out as they come; `at-least-once` waits for all of them before an epoch is prepared. With
-//! `exactly-once` the records of an epoch are kept until it is committed and then go out in one
-//! transaction: see `transaction.rs`.
+//! What is promised depends on `sink.delivery-guarantee`. With `none` records go out as they come,
+//! and nobody asks what became of them. With `at-least-once` and `exactly-once` the records of an
+//! epoch are kept until it is committed, and then go out beside the job: as they are, again and
+//! again until all are acknowledged (`sending.rs`), or in one transaction (`transaction.rs`).
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
@@ -16,13 +17,14 @@ use super::client::{KafkaProducer, explain};
 use super::encode::{HalfWriter, MetadataWriter, timestamp_ms};
 use super::options::{Guarantee, KafkaOptions, Partitioner, Topics};
 use super::outbox::{Outbox, Record};
+use super::sending::Sending;
 use super::transaction::{Client, Hold, Seen, Transactions, partitions, send};
 use crate::changelog::{RowKind, changes};
 use crate::error::{ConnectorError, Result};
 use crate::spec::{Environment, TableSpec};
 
-/// How long a record may wait to be delivered, as the Java client has it.
-const DELIVERY_TIMEOUT_MS: &str = "300000";
+/// How long a checkpoint waits for records that nobody promised.
+const FLUSH: Duration = Duration::from_millis(200);
 
 /// Writes a table of a topic.
 pub struct KafkaSink {
@@ -57,20 +59,19 @@ struct Spread {
 
 enum Delivery {
     Direct(Box<Direct>),
-    Transactional(Box<Transactional>),
+    Kept(Box<Kept>),
 }
 
 /// Records that go out as they come.
 struct Direct {
     client: Client,
     producer: Option<KafkaProducer>,
-    waits: bool,
 }
 
 /// Records that go out when their epoch is committed.
-struct Transactional {
+struct Kept {
     /// Who commits them, until it is asked for.
-    transactions: Option<Transactions>,
+    committer: Option<Box<dyn Committer>>,
     /// Names the epochs of this run.
     run: String,
     /// What this run has seen of the mark, if anything.
@@ -108,27 +109,30 @@ impl KafkaSink {
             properties: options.properties.clone(),
             stderr: environment.stderr.clone(),
         };
-        let delivery = match (options.guarantee, options.id_prefix) {
+        let (run, seen, hold) = (unique(), Seen::default(), Hold::default());
+        let committer: Option<Box<dyn Committer>> = match (options.guarantee, options.id_prefix) {
             (Guarantee::ExactlyOnce, Some(prefix)) => {
-                let (run, seen, hold) = (unique(), Seen::default(), Hold::default());
                 let (theirs, held) = (Seen::clone(&seen), Hold::clone(&hold));
-                let transactions =
-                    Transactions::new(client.clone(), prefix, run.clone(), theirs, held);
-                Delivery::Transactional(Box::new(Transactional {
-                    transactions: Some(transactions),
+                let run = run.clone();
+                Some(Box::new(Transactions::new(client.clone(), prefix, run, theirs, held)))
+            }
+            (Guarantee::None, _) => None,
+            _ => Some(Box::new(Sending::new(client.clone()))),
+        };
+        let delivery = match committer {
+            None => Delivery::Direct(Box::new(Direct { client, producer: None })),
+            committer => {
+                let (outbox, asking) = (Outbox::default(), None);
+                Delivery::Kept(Box::new(Kept {
+                    committer,
                     run,
                     seen,
                     hold,
-                    outbox: Outbox::default(),
+                    outbox,
                     client,
-                    asking: None,
+                    asking,
                 }))
             }
-            (guarantee, _) => Delivery::Direct(Box::new(Direct {
-                client,
-                producer: None,
-                waits: guarantee != Guarantee::None,
-            })),
         };
         Ok(Self {
             topic,
@@ -175,14 +179,14 @@ impl KafkaSink {
     fn failed(&self, reason: &str) -> rialto_engine::EngineError {
         match &self.delivery {
             Delivery::Direct(direct) => direct.client.failed(reason),
-            Delivery::Transactional(sink) => sink.client.failed(reason),
+            Delivery::Kept(sink) => sink.client.failed(reason),
         }
     }
 
     /// For tests: lets the next transaction wait before its end, longer than it may last.
     #[doc(hidden)]
-    pub fn hold_next_transaction(&mut self, hold: std::time::Duration) {
-        if let Delivery::Transactional(sink) = &mut self.delivery {
+    pub fn hold_next_transaction(&mut self, hold: Duration) {
+        if let Delivery::Kept(sink) = &mut self.delivery {
             *sink.hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(hold);
         }
     }
@@ -214,7 +218,7 @@ impl Sink for KafkaSink {
             };
             match &mut self.delivery {
                 Delivery::Direct(direct) => direct.send(&record)?,
-                Delivery::Transactional(sink) => sink.outbox.push(&record),
+                Delivery::Kept(sink) => sink.outbox.push(&record),
             }
         }
         Ok(())
@@ -222,8 +226,11 @@ impl Sink for KafkaSink {
 
     fn prepare(&mut self, _: u64) -> rialto_engine::Result<Vec<u8>> {
         match &mut self.delivery {
-            Delivery::Direct(direct) => direct.flush().map(|()| Vec::new()),
-            Delivery::Transactional(sink) => Ok(sink.prepare()),
+            Delivery::Direct(direct) => {
+                direct.flush();
+                Ok(Vec::new())
+            }
+            Delivery::Kept(sink) => Ok(sink.prepare()),
         }
     }
 
@@ -238,9 +245,7 @@ impl Sink for KafkaSink {
     fn committer(&mut self) -> Option<Box<dyn Committer>> {
         match &mut self.delivery {
             Delivery::Direct(_) => None,
-            Delivery::Transactional(sink) => {
-                sink.transactions.take().map(|t| Box::new(t) as Box<dyn Committer>)
-            }
+            Delivery::Kept(sink) => sink.committer.take(),
         }
     }
 }
@@ -256,7 +261,7 @@ impl Spread {
                 Some(producer) => (partitions(producer, topic), &direct.client),
                 None => return Ok(()),
             },
-            Delivery::Transactional(sink) => {
+            Delivery::Kept(sink) => {
                 let producer = match sink.asking.take() {
                     Some(producer) => producer,
                     None => sink.client.producer(&sink.client.producer_config()?)?,
@@ -284,11 +289,7 @@ impl Spread {
 impl Direct {
     fn open(&mut self) -> rialto_engine::Result<()> {
         if self.producer.is_none() {
-            let mut config = self.client.producer_config()?;
-            if config.get("delivery.timeout.ms").is_none() {
-                config.set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS);
-            }
-            let producer = self.client.producer(&config)?;
+            let producer = self.client.producer(&self.client.producer_config()?)?;
             partitions(&producer, &self.client.topic)
                 .map_err(|e| self.client.failed(e.reason()))?;
             self.producer = Some(producer);
@@ -299,39 +300,20 @@ impl Direct {
     fn send(&mut self, record: &Record<'_>) -> rialto_engine::Result<()> {
         let Some(producer) = &self.producer else { return Ok(()) };
         send(producer, &self.client.topic, record)
-            .map_err(|e| self.client.failed(explain(&e, producer.context())))?;
-        self.check()
+            .map_err(|e| self.client.failed(explain(&e, producer.context())))
     }
 
-    /// Fails where a record could not be delivered.
-    fn check(&self) -> rialto_engine::Result<()> {
-        let Some(producer) = &self.producer else { return Ok(()) };
-        match producer.context().take_undelivered() {
-            Some(code) if self.waits => {
-                let trouble = producer.context().trouble().map(|t| format!("; {t}"));
-                let trouble = trouble.unwrap_or_default();
-                Err(self.client.failed(format!("a record was not delivered: {code}{trouble}")))
-            }
-            _ => Ok(()),
+    /// Has what was sent go out, as far as the broker takes it at once.
+    fn flush(&mut self) {
+        if let Some(producer) = self.producer.as_ref().filter(|p| p.in_flight_count() > 0) {
+            // With no guarantee nobody asks what became of it.
+            let _ = producer.flush(FLUSH);
+            producer.context().take_undelivered();
         }
-    }
-
-    /// Waits until every record is delivered.
-    fn flush(&mut self) -> rialto_engine::Result<()> {
-        let Some(producer) = &self.producer else { return Ok(()) };
-        while producer.in_flight_count() > 0 {
-            // A time-out of this call is none of a record's: those have one of their own.
-            let _ = producer.flush(producer.context().patience);
-            self.check()?;
-            if !self.waits {
-                break;
-            }
-        }
-        self.check()
     }
 }
 
-impl Transactional {
+impl Kept {
     fn prepare(&mut self) -> Vec<u8> {
         let outbox = std::mem::take(&mut self.outbox);
         if outbox.is_empty() {

@@ -52,12 +52,12 @@ pub(super) struct Client {
 
 impl Client {
     /// What will not get better by waiting.
-    fn refused(&self, reason: impl Into<String>) -> CommitError {
+    pub fn refused(&self, reason: impl Into<String>) -> CommitError {
         CommitError::Refused(self.failed(reason))
     }
 
     /// What may.
-    fn away(&self, reason: impl Into<String>) -> CommitError {
+    pub fn away(&self, reason: impl Into<String>) -> CommitError {
         CommitError::Away(self.failed(reason))
     }
 
@@ -500,7 +500,7 @@ fn internal(reason: &str) -> CommitError {
 }
 
 /// Whether an error is of a broker that cannot be reached, or not yet.
-fn is_away(error: &KafkaError) -> bool {
+pub(super) fn is_away(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     let code = match error {
         KafkaError::Transaction(error) => Some(error.code()),

@@ -19,6 +19,7 @@ use rialto_storage::log::{Block, LogReader, Topic};
 use serde_json::{Map, Value, json};
 
 use super::options::Offsets;
+use crate::beside;
 use crate::format::{BadRecord, Decoder, ReadColumns};
 use crate::shown::shown_partitions;
 
@@ -201,7 +202,7 @@ impl RecordReader {
         let step = step.map_err(|e| self.failed(e))?;
         for record in bad {
             let offset = open.block.first + open.at as u64 + record.line;
-            self.bury(open.block.partition, offset, record)?;
+            self.bury(open.block.partition, offset, record, None)?;
         }
         open.at = match step.consumed == input.len() {
             true => open.end,
@@ -232,7 +233,9 @@ impl RecordReader {
                 }
                 let (bytes, line) = (value.to_vec(), 0);
                 let record = BadRecord { offset: 0, line, reason, bytes };
-                self.bury(open.block.partition, offset, record)?;
+                let key = keys.get(open.at).and_then(Option::as_deref);
+                let beside = self.beside(open.block.time, key);
+                self.bury(open.block.partition, offset, record, beside)?;
             }
             taken += range.len() + 1;
             let made = self.decoder.rows() - before;
@@ -247,19 +250,32 @@ impl RecordReader {
         self.columns.metadata.iter().any(|(k, _)| k == key)
     }
 
+    /// What the table reads of a record, and its position does not say.
+    fn beside(&self, time: i64, key: Option<&[u8]>) -> Option<Value> {
+        let mut said = Map::new();
+        if self.wants("timestamp") {
+            said.insert("timestamp".into(), beside::time(time));
+        }
+        if let Some(key) = key.filter(|_| self.wants("key")) {
+            said.insert("key".into(), beside::bytes(key));
+        }
+        (!said.is_empty()).then_some(Value::Object(said))
+    }
+
     /// Keeps a record that could not be decoded, or fails, as the table asks for.
     fn bury(
         &mut self,
         partition: u32,
         offset: u64,
         record: BadRecord,
+        beside: Option<Value>,
     ) -> rialto_engine::Result<()> {
         let position = format!("{} partition {partition} offset {offset}", self.table);
         if self.fail_on_error {
             return Err(EngineError::source(position, record.reason));
         }
         let (reason, bytes) = (record.reason, record.bytes);
-        self.dead.push(DeadLetter { position, reason, bytes });
+        self.dead.push(DeadLetter { position, reason, bytes, beside });
         Ok(())
     }
 

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
@@ -46,7 +47,7 @@ impl LogSink {
         let random = || u128::from(RandomState::new().build_hasher().finish());
         let run = format!("{:032x}", random() << 64 | random());
         let keys = Keys::new(spec, options, topic.partitions())?;
-        runs().push((escaped(&spec.name), run.clone()));
+        runs().push((topic.folder().to_owned(), escaped(&spec.name), run.clone()));
         Ok(Self {
             table: spec.name.clone(),
             keys,
@@ -112,22 +113,26 @@ impl LogSink {
         }
         // Another insert of this job into the same table may still need what it has prepared.
         let name = self.name();
-        if runs().iter().any(|(other, run)| *other == name && *run != self.run) {
+        let folder = self.topic.folder();
+        let is_beside = |(of, other, run): &(PathBuf, String, String)| {
+            of == folder && *other == name && *run != self.run
+        };
+        if runs().iter().any(is_beside) {
             return Ok(());
         }
         sweep(&self.topic, &name, &self.run).map_err(|e| self.failed(e))
     }
 }
 
-/// The sinks that this process has, by table and run.
-fn runs() -> std::sync::MutexGuard<'static, Vec<(String, String)>> {
-    static RUNS: std::sync::Mutex<Vec<(String, String)>> = std::sync::Mutex::new(Vec::new());
+/// The sinks that this process has, by folder of the log, table and run.
+fn runs() -> MutexGuard<'static, Vec<(PathBuf, String, String)>> {
+    static RUNS: Mutex<Vec<(PathBuf, String, String)>> = Mutex::new(Vec::new());
     RUNS.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 impl Drop for LogSink {
     fn drop(&mut self) {
-        runs().retain(|(_, run)| *run != self.run);
+        runs().retain(|(.., run)| *run != self.run);
     }
 }
 

@@ -347,7 +347,7 @@ impl Worker {
         if self.options.fail_on_error {
             return Err(Stop::Failed(EngineError::source(position, reason)));
         }
-        Ok(DeadLetter { position, reason, bytes: decoder.shown(row) })
+        Ok(DeadLetter { position, reason, bytes: decoder.shown(row), beside: None })
     }
 
     fn send(

@@ -80,7 +80,7 @@ impl LineReader {
         if self.options.fail_on_error {
             return Err(EngineError::source(position, reason));
         }
-        self.dead.push(DeadLetter { position, reason, bytes });
+        self.dead.push(DeadLetter { position, reason, bytes, beside: None });
         Ok(())
     }
 

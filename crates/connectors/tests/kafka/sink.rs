@@ -166,6 +166,7 @@ fn keys_partitions_and_timestamps_are_written() {
     let topic = broker.topic(1, &[]);
     let mut spec =
         of(broker, "kafka", &topic, &[("s", Utf8), ("n", Int64)]).option_set("format", "json");
+    spec = spec.option_set("sink.delivery-guarantee", "none");
     spec.schema = Arc::new(arrow::datatypes::Schema::new(vec![
         arrow::datatypes::Field::new("s", Utf8, true),
         arrow::datatypes::Field::new("at", TIMESTAMP_LTZ(), true),
@@ -346,7 +347,12 @@ fn a_second_process_shuts_out_the_first() {
 fn a_topic_that_is_not_there_is_named() {
     let Some(broker) = broker() else { return };
     let spec = table(broker, "nowhere", &COLUMNS);
-    let error = Output::open(&spec).try_write(&[("a", 1, 1)]).unwrap_err().to_string();
+    let mut output = Output::open(&spec);
+    output.prepare(1, &["a"]);
+    let error = output.deliver(1).unwrap_err().to_string();
+    assert!(error.contains("the topic 'nowhere' does not exist"), "{error}");
+    let unasked = spec.clone().option_set("sink.delivery-guarantee", "none");
+    let error = Output::open(&unasked).try_write(&[("a", 1, 1)]).unwrap_err().to_string();
     assert!(error.contains("the topic 'nowhere' does not exist"), "{error}");
     let error = Input::try_open(&spec, 1).err().unwrap().to_string();
     assert!(error.contains("the topic 'nowhere' does not exist"), "{error}");

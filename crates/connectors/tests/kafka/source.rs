@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use arrow::array::AsArray;
 use arrow::datatypes::DataType::{Binary, Int32, Int64, Utf8};
 use arrow::datatypes::{DataType, Field, Fields};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -139,6 +140,46 @@ fn metadata_headers_and_keys_stand_beside_the_value() {
         ]
     );
     assert!(read.dead.is_empty());
+}
+
+#[test]
+fn a_record_may_have_65536_headers() {
+    let Some(broker) = broker() else { return };
+    let topic = broker.topic(1, &[]);
+    let producer = broker.producer(&[]);
+    let mut headers = OwnedHeaders::new();
+    for n in 0..65_536 {
+        // Half of them have a name that came before.
+        let key = format!("h{}", n % 32_768);
+        headers = headers.insert(Header { key: &key, value: Some(&n.to_string()) });
+    }
+    for (text, headers) in [("{\"n\": 7}", headers.clone()), ("no row", headers)] {
+        let record = BaseRecord::<str, str>::to(&topic).payload(text).headers(headers);
+        producer.send(record.timestamp(5)).map_err(|(e, _)| e).unwrap();
+    }
+    producer.flush(Duration::from_secs(30)).unwrap();
+    let entries =
+        Fields::from(vec![Field::new("keys", Utf8, false), Field::new("values", Binary, true)]);
+    let entries = Field::new("entries", DataType::Struct(entries), false);
+    let map = DataType::Map(entries.into(), false);
+    let spec =
+        table(broker, &topic, &[("n", Int64)]).bounded().with_metadata("headers", map.clone());
+    let read = Input::open(&spec, 1).to_end();
+    let batch = read.deltas[0].batch();
+    let lengths: Vec<i32> =
+        batch.column(1).as_map().offsets().lengths().map(|n| n as i32).collect();
+    assert_eq!(lengths, [32_768]);
+    // The last of a name counts: also in what is kept of a record that was refused.
+    let values = batch.column(1).as_map().values().as_binary::<i32>().clone();
+    assert_eq!(values.value(0), b"32768");
+    assert_eq!(read.dead.len(), 1);
+    let kept = read.dead[0].beside.as_ref().unwrap();
+    let kept = rialto_connectors::beside::column(&kept["headers"], &map).unwrap();
+    assert_eq!(kept.as_map().values().as_binary::<i32>(), &values);
+    // Where nobody reads them they cost nothing.
+    let spec = table(broker, &topic, &[("n", Int64)]).bounded();
+    let read = Input::open(&spec, 1).to_end();
+    assert_eq!((read.net(), read.dead[0].beside.is_none()), (vec!["7".to_owned()], true));
 }
 
 #[test]

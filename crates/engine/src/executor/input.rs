@@ -351,7 +351,8 @@ fn without_timeless(
         if strategy.null_fails {
             return Err(EngineError::Data(format!("{position}: {reason}")));
         }
-        dead.push(DeadLetter { position, reason: reason.clone(), bytes: json_of(batch, row)? });
+        let (reason, bytes) = (reason.clone(), json_of(batch, row)?);
+        dead.push(DeadLetter { position, reason, bytes, beside: None });
     }
     rows.filter(&is_not_null(times)?)
 }

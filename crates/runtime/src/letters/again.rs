@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
-use arrow::compute::cast;
+use arrow::array::{
+    Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray, UInt32Array, new_null_array,
+};
+use arrow::compute::{cast, take};
 use arrow::datatypes::{Field, SchemaRef};
-use rialto_connectors::{Environment, TableSpec};
+use rialto_connectors::{Environment, TableSpec, beside};
 use rialto_engine::{DeadLetter, Delta, EngineError, Poll, Position, Reader, Result, Source};
 use rialto_storage::log::{Config, LogReader, Topic};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::event::{AgainKey, again_position, of_letters, taken_until};
 use super::keep::{Letters, Taken};
@@ -117,7 +119,8 @@ impl WithAgain {
 fn again_spec(spec: &TableSpec, folder: &Path) -> std::result::Result<TableSpec, String> {
     let connector = spec.option("connector").unwrap_or_default();
     if connector == "upsert-kafka" {
-        return Err("a record of 'upsert-kafka' is one only with its key, which is not kept".into());
+        let reason = "what a later record of the same key has said since would be undone";
+        return Err(reason.into());
     }
     if spec.option("value.fields-include").is_some_and(|v| v.eq_ignore_ascii_case("EXCEPT_KEY")) {
         return Err("some of its columns are in the key of a record, which is not kept".into());
@@ -128,10 +131,6 @@ fn again_spec(spec: &TableSpec, folder: &Path) -> std::result::Result<TableSpec,
         (None, None) if matches!(connector, "log" | "http") => ("json", ""),
         (None, None) => return Err(format!("the connector '{connector}' reads no records")),
     };
-    if let Some((_, field)) = spec.metadata.iter().find(|(_, field)| !field.is_nullable()) {
-        let reason = "is beside a record and is not kept, but the column must not be null";
-        return Err(format!("what its metadata column '{}' says {reason}", field.name()));
-    }
     let path = folder.join("again").display().to_string();
     let mut options: Vec<(String, String)> = vec![
         ("connector".into(), "log".into()),
@@ -209,6 +208,7 @@ impl Again {
             metadata: self.metadata.clone(),
             folder: self.environment.base_dir.clone(),
             position: None,
+            beside: None,
             schema: Arc::clone(&self.schema),
         };
         // A run that goes on from a checkpoint seeks; one that begins anew does not take again what
@@ -238,6 +238,8 @@ struct AgainReader {
     folder: PathBuf,
     /// Where the last record was found first.
     position: Option<String>,
+    /// What stood beside it there.
+    beside: Option<Value>,
     schema: SchemaRef,
 }
 
@@ -291,6 +293,7 @@ impl AgainReader {
             let (key, record) = self.record(offset)?;
             self.place = Some(again_position(&key.id));
             self.position.clone_from(&key.position);
+            self.beside.clone_from(&key.beside);
             if let Some(letter) = refused.get(&offset) {
                 let position = again_position(&key.id);
                 self.dead.push(DeadLetter { position, ..letter.clone() });
@@ -302,25 +305,42 @@ impl AgainReader {
         Ok(())
     }
 
-    /// The rows with the columns that are beside a record: those of the place where it was found
-    /// first, as far as that tells them.
-    fn with_metadata(&self, rows: Delta) -> Result<Delta> {
+    /// The rows with the columns that are beside a record: what stood there where it was found
+    /// first, and what its place says. A column that must not be null and of which nothing is known
+    /// makes it a dead letter again.
+    fn with_metadata(&mut self, rows: Delta) -> Result<Delta> {
         if self.metadata.is_empty() {
             return Ok(rows);
         }
         let mut columns: Vec<ArrayRef> = rows.batch().columns().to_vec();
-        let position = self.position.as_deref().unwrap_or_default();
         for (key, field) in &self.metadata {
-            let known = known_of(position, key, &self.folder);
-            let text = StringArray::from_iter(std::iter::repeat_n(known, rows.num_rows()));
-            columns.push(cast(&text, field.data_type()).or_else(|_| {
-                Ok::<ArrayRef, EngineError>(new_null_array(field.data_type(), rows.num_rows()))
-            })?);
+            let column = self.metadata_column(key, field, rows.num_rows())?;
+            if !field.is_nullable() && column.null_count() > 0 {
+                let name = field.name();
+                let reason = format!("column '{name}': what stood beside the record is not kept");
+                let position = self.place.clone().unwrap_or_default();
+                let (bytes, beside) = (Vec::new(), None);
+                self.dead.push(DeadLetter { position, reason, bytes, beside });
+                return Ok(Delta::insert_only(RecordBatch::new_empty(Arc::clone(&self.schema))));
+            }
+            columns.push(column);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         let schema = Arc::clone(&self.schema);
         let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
         Ok(rows.with_batch(batch))
+    }
+
+    fn metadata_column(&self, key: &str, field: &Field, rows: usize) -> Result<ArrayRef> {
+        let said = self.beside.as_ref().and_then(|beside| beside.get(key));
+        if let Some(column) = said.and_then(|said| beside::column(said, field.data_type())) {
+            return Ok(take(&column, &UInt32Array::from_value(0, rows), None)?);
+        }
+        let position = self.position.as_deref().unwrap_or_default();
+        let known = known_of(position, key, &self.folder);
+        let text = StringArray::from_iter(std::iter::repeat_n(known, rows));
+        Ok(cast(&text, field.data_type())
+            .unwrap_or_else(|_| new_null_array(field.data_type(), rows)))
     }
 }
 
@@ -374,7 +394,7 @@ impl Reader for AgainReader {
                 return self.with_metadata(rows).map(Poll::Rows);
             }
         }
-        Ok(Poll::Rows(self.with_metadata(self.empty()?)?))
+        Ok(Poll::Rows(Delta::insert_only(RecordBatch::new_empty(Arc::clone(&self.schema)))))
     }
 
     fn position(&self) -> Position {
@@ -397,15 +417,6 @@ impl Reader for AgainReader {
 
     fn place(&self) -> Option<String> {
         self.place.clone()
-    }
-}
-
-impl AgainReader {
-    /// No rows, before their metadata.
-    fn empty(&self) -> Result<Delta> {
-        let all: Vec<usize> = (0..self.schema.fields().len() - self.metadata.len()).collect();
-        let schema = Arc::new(self.schema.project(&all)?);
-        Ok(Delta::insert_only(RecordBatch::new_empty(schema)))
     }
 }
 

@@ -162,7 +162,7 @@ impl Book {
     /// The record of a letter as it was refused the last time, and whether it is whole.
     pub fn record(&self, letter: &Letter) -> Result<(Vec<u8>, bool)> {
         let records = self.records(&letter.table, &HashSet::from([letter.id.as_str()]))?;
-        let record = records.into_values().next().unwrap_or_default();
+        let record = records.into_values().next().unwrap_or_default().record;
         let whole = record.len() as u64 == letter.size;
         Ok((record, whole))
     }
@@ -170,17 +170,22 @@ impl Book {
     /// The records of all letters of a table, by id, as far as they are kept.
     pub fn all_records(&self, table: &TableLetters) -> Result<HashMap<String, Vec<u8>>> {
         let ids = table.letters.iter().map(|l| l.id.as_str()).collect();
-        self.records(&table.table, &ids)
+        let records = self.records(&table.table, &ids)?;
+        Ok(records.into_iter().map(|(id, kept)| (id, kept.record)).collect())
     }
 
-    fn records(&self, table: &str, ids: &HashSet<&str>) -> Result<HashMap<String, Vec<u8>>> {
-        let mut records = HashMap::new();
+    fn records(&self, table: &str, ids: &HashSet<&str>) -> Result<HashMap<String, Kept>> {
+        let mut records: HashMap<String, Kept> = HashMap::new();
         let see = &mut |event: Event| {
-            if ids.contains(event.id.as_str())
-                && let Some(bytes) = event.bytes()
-            {
-                records.insert(event.id, bytes);
+            if !ids.contains(event.id.as_str()) {
+                return;
             }
+            let bytes = event.bytes();
+            let kept = records.entry(event.id).or_default();
+            // One that was refused again says nothing new of what stood beside it.
+            let beside = event.beside.and_then(|text| serde_json::from_str(&text).ok());
+            kept.beside = beside.or(kept.beside.take());
+            kept.record = bytes.unwrap_or_else(|| std::mem::take(&mut kept.record));
         };
         let read = each_event(&folder_of(&self.folder, table), see);
         read.map_err(|error| BookError::Log { table: table.to_owned(), error })?;
@@ -201,11 +206,12 @@ impl Book {
             let log = found.open("again")?;
             // Whoever sends at the same time waits for the log, and then sees what we have sent.
             let now = TableLetters::read(&found.folder, None)?;
-            let as_it_was = sends.iter().filter(|s| s.record.is_none());
-            let mut records = self.records(table, &as_it_was.map(|s| s.id.as_str()).collect())?;
+            let ids = sends.iter().map(|s| s.id.as_str()).collect();
+            let mut records = self.records(table, &ids)?;
             let mut batch = Batch::default();
             for send in sends {
                 let letter = now.open_letter(&send.id)?;
+                let Kept { record: kept, beside } = records.remove(&letter.id).unwrap_or_default();
                 let record = match &send.record {
                     Some(record) => record.clone(),
                     None => {
@@ -213,12 +219,13 @@ impl Book {
                             let what = format!("letter {} cannot be sent again", letter.id);
                             return Err(BookError::Refused(format!("{what} as it was: {reason}")));
                         }
-                        records.remove(&letter.id).unwrap_or_default()
+                        kept
                     }
                 };
                 let (id, attempts) = (letter.id.clone(), letter.attempts);
                 let position = Some(letter.position.clone());
-                let key = json!(AgainKey { id, attempts, at: now_ms, position }).to_string();
+                let key = AgainKey { id, attempts, at: now_ms, position, beside };
+                let key = json!(key).to_string();
                 batch.records.entry(0).or_default().push(Some(key.as_bytes()), 0, &record);
             }
             now.append(&log, batch)?;
@@ -256,6 +263,13 @@ impl Book {
         }
         Ok(by_table)
     }
+}
+
+/// A record as it was refused the last time, and what stood beside it.
+#[derive(Debug, Default)]
+struct Kept {
+    record: Vec<u8>,
+    beside: Option<serde_json::Value>,
 }
 
 /// What is known of a letter while its events are read.

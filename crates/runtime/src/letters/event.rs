@@ -12,6 +12,7 @@ use rialto_connectors::TableSpec;
 use rialto_engine::{DeadLetter, EngineError, Result};
 use rialto_storage::log::{Config, LogError, LogReader, Topic, id_of};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How long letters are kept, and how much of them: as the connector `log` takes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub(super) struct Event {
     pub reason: Option<String>,
     /// In base64, as the format writes bytes.
     pub record: Option<String>,
+    /// What stood beside the record, as JSON.
+    pub beside: Option<String>,
     /// How long the record is.
     pub size: Option<i64>,
     pub form: Option<Form>,
@@ -80,6 +83,9 @@ pub(super) struct AgainKey {
     /// Where it was found first.
     #[serde(default)]
     pub position: Option<String>,
+    /// What stood beside it there.
+    #[serde(default)]
+    pub beside: Option<Value>,
 }
 
 /// The id of a letter: the same for the same record in the same place.
@@ -125,6 +131,7 @@ fn schema() -> SchemaRef {
         field("position", DataType::Utf8),
         field("reason", DataType::Utf8),
         field("record", DataType::Binary),
+        field("beside", DataType::Utf8),
         field("size", DataType::Int64),
         field("form", DataType::Utf8),
         field("sent", DataType::Int64),
@@ -165,6 +172,7 @@ pub(super) fn batch(drafts: &[Draft]) -> Result<RecordBatch> {
         texts(events().map(|e| e.position.as_deref())),
         texts(events().map(|e| e.reason.as_deref())),
         Arc::new(drafts.iter().map(|d| d.bytes.as_deref()).collect::<BinaryArray>()),
+        texts(events().map(|e| e.beside.as_deref())),
         longs(events().map(|e| e.size)),
         texts(events().map(|e| e.form.map(Form::name))),
         longs(events().map(|e| e.sent)),
@@ -284,7 +292,8 @@ mod tests {
     use super::*;
 
     fn letter(position: &str, bytes: &[u8]) -> DeadLetter {
-        DeadLetter { position: position.into(), reason: "bad".into(), bytes: bytes.into() }
+        let (position, reason) = (position.into(), "bad".into());
+        DeadLetter { position, reason, bytes: bytes.into(), beside: None }
     }
 
     #[test]
