@@ -12,10 +12,10 @@ RIALTO  = $(CARGO_TARGET_DIR)/debug/rialto
 # rustup puts cargo here; a shell that was open before the installation does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo build test soak examples lint style tidy fmt bench data dist
+.PHONY: help demo build test soak examples lint style tidy fmt bench data dist console test-console
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 build: ## Build the command: $CARGO_TARGET_DIR/debug/rialto
 	@scripts/setup.sh build
@@ -31,6 +31,12 @@ endif
 test: ## All tests: Rust, SQL corpus, examples
 	@scripts/setup.sh build
 	scripts/test.sh
+
+console: ## Build the web console; the next `make build` puts it into the binary
+	scripts/console.sh
+
+test-console: build ## The console's tests, in Chromium against the binary
+	RIALTO=$(RIALTO) scripts/console.sh test
 
 examples: build ## The tests of the examples alone
 	RIALTO=$(RIALTO) $(PYTHON) examples/test.py

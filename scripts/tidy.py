@@ -6,6 +6,8 @@ apart); `dbg!` or `todo!`; a TODO, FIXME, XXX or HACK that gives no reason (`TOD
 a Rust file without module documentation; a Rust file that no module names.
 Holds the invariants of ARCHITECTURE.md that can be seen from outside: who may depend on whom, and
 that the engine reads no clock, file or environment.
+Of the console's sources it asks the same: lines of 100 columns (texts of the languages apart), files
+of 300 lines, a first line that says what lives there, and no markup made from data.
 Reports, without failing: functions of more than 70 lines.
 """
 
@@ -18,6 +20,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLUMNS_MAX = 100
 FILE_LINES_MAX = 1200
 FUNCTION_LINES_MAX = 70
+
+CONSOLE_LINES_MAX = 300
+CONSOLE_ENDINGS = {".ts", ".tsx", ".mjs", ".css"}
+# Data is text: what makes markup or code of a string has no place in the console.
+CONSOLE_FORBIDDEN = re.compile(r"dangerouslySetInnerHTML|\.innerHTML\b|\beval\(|debugger;")
 
 # Whom each crate may use, of ours; and which crates of others are for tests alone.
 MAY_USE = {
@@ -117,6 +124,33 @@ def check(path, problems, long_functions):
                 long_functions.append((length, f"{shown}:{number}: {name}: {length} lines"))
 
 
+def check_console(problems):
+    """The sources of the console, except what is generated."""
+    files = []
+    for folder in ("src", "tests", "scripts"):
+        files += sorted((ROOT / "console" / folder).glob("**/*"))
+    files = [path for path in files if path.suffix in CONSOLE_ENDINGS]
+    for path in files:
+        shown = path.relative_to(ROOT)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if lines and "do not edit" in lines[0]:
+            continue
+        if not lines or not lines[0].startswith(("//", "/*")):
+            problems.append(f"{shown}:1: say in the first line what lives here")
+        if len(lines) > CONSOLE_LINES_MAX:
+            problems.append(f"{shown}: {len(lines)} lines; a file of the console has at most "
+                            f"{CONSOLE_LINES_MAX}. Split it")
+        for number, line in enumerate(lines, 1):
+            if len(line) > COLUMNS_MAX and "i18n" not in shown.parts and "'" not in line:
+                problems.append(f"{shown}:{number}: {len(line)} columns; a line has at most "
+                                f"{COLUMNS_MAX}")
+            if CONSOLE_FORBIDDEN.search(line):
+                problems.append(f"{shown}:{number}: markup or code made of a string")
+            if UNREASONED.search(STRING.sub('""', line)):
+                problems.append(f"{shown}:{number}: a note without a reason")
+    return len(files)
+
+
 def check_layers(problems):
     """Dependencies run downward only."""
     for manifest in sorted(ROOT.glob("crates/*/Cargo.toml")):
@@ -141,6 +175,7 @@ def main():
         sys.exit("tidy: no Rust file found: wrong folder?")
     for path in files:
         check(path, problems, long_functions)
+    console_files = check_console(problems)
     if long_functions:
         print(f"tidy: functions of more than {FUNCTION_LINES_MAX} lines (a hint, no error):")
         for _, line in sorted(long_functions, reverse=True):
@@ -148,8 +183,8 @@ def main():
     for line in problems:
         print(line, file=sys.stderr)
     if problems:
-        sys.exit(f"tidy: {len(problems)} problems in {len(files)} files")
-    print(f"tidy: {len(files)} files are tidy")
+        sys.exit(f"tidy: {len(problems)} problems in {len(files) + console_files} files")
+    print(f"tidy: {len(files) + console_files} files are tidy")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ const sizes = new Map();
 for (const path of [...files(dist)]) {
   if (path.endsWith('.gz')) continue;
   const packed = gzipSync(readFileSync(path), { level: 9 });
-  if (/\.(js|css|html|svg|json)$/.test(path) && packed.length < statSync(path).size) writeFileSync(`${path}.gz`, packed);
+  if (/\.(js|css|html|svg|json)$/.test(path) && packed.length < statSync(path).size)
+    writeFileSync(`${path}.gz`, packed);
   sizes.set(path.slice(dist.length + 1), packed.length);
 }
 
@@ -36,7 +37,10 @@ take('src/components/echarts.ts');
 let total = 0;
 for (const name of first) total += sizes.get(name) ?? 0;
 for (const [name, size] of sizes) if (/inter-latin-wght-normal.*woff2$/.test(name)) total += size;
-console.log(`first screen: ${(total / 1000).toFixed(0)} kB gzip of ${FIRST_SCREEN_MAX / 1000} kB, in ${first.size} files`);
+console.log(
+  `first screen: ${Math.round(total / 1000)} kB gzip of ${FIRST_SCREEN_MAX / 1000} kB, ` +
+    `in ${first.size} files`,
+);
 if (total > FIRST_SCREEN_MAX) {
   console.error('the first screen is too large: load what it does not need with import()');
   process.exit(1);

@@ -6,11 +6,18 @@ import { extname, join, normalize } from 'node:path';
 
 const [port = '8090', target = 'http://127.0.0.1:8080'] = process.argv.slice(2);
 const dist = new URL('../dist', import.meta.url).pathname;
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css',
-  '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.json': 'application/json' };
-const POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-  + "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
-  + "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+  '.json': 'application/json',
+};
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
+  "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; " +
+  "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 function pass(asked, answer) {
   const to = new URL(asked.url, target);
@@ -32,8 +39,11 @@ createServer((asked, answer) => {
   const found = wanted.startsWith(dist) && existsSync(wanted) && statSync(wanted).isFile();
   const file = found ? wanted : join(dist, 'index.html');
   const packed = existsSync(`${file}.gz`);
-  const headers = { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
-    'content-security-policy': POLICY, ...(packed ? { 'content-encoding': 'gzip' } : {}) };
+  const headers = {
+    'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+    'content-security-policy': POLICY,
+    ...(packed ? { 'content-encoding': 'gzip' } : {}),
+  };
   answer.writeHead(200, headers);
   createReadStream(packed ? `${file}.gz` : file).pipe(answer);
 }).listen(Number(port), '127.0.0.1', () => console.log(`serving http://127.0.0.1:${port}`));

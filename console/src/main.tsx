@@ -2,6 +2,9 @@
 import '@mantine/core/styles.css';
 import '@fontsource-variable/inter';
 import './app/console.css';
+import './components/Panel.css';
+import './components/parts.css';
+import './app/shell.css';
 import { MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';

@@ -1,3 +1,4 @@
+// One client for all questions: what is tried again, and when.
 import { QueryClient } from '@tanstack/react-query';
 import { onHealed } from './connection';
 import { LostError } from './problem';

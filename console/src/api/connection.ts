@@ -1,7 +1,11 @@
 // Whether the server answers, and since when it does not. One truth for the whole page.
 import { useSyncExternalStore } from 'react';
 
-export interface Connection { state: 'connecting' | 'live' | 'lost'; since: number; heardAt: number }
+export interface Connection {
+  state: 'connecting' | 'live' | 'lost';
+  since: number;
+  heardAt: number;
+}
 
 let now: Connection = { state: 'connecting', since: Date.now(), heardAt: 0 };
 const listeners = new Set<() => void>();

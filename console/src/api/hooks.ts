@@ -120,7 +120,9 @@ export function useLivesOf(names: string[], params: PageParams): Row[] {
         const info = views?.get(name);
         if (!info) return [];
         const tooLarge = info.rows > FOLLOWED_ROWS_MAX && text === '{}';
-        return [{ view: name, key: info.key, params: JSON.parse(text) as PageParams, asOf, tooLarge }];
+        return [
+          { view: name, key: info.key, params: JSON.parse(text) as PageParams, asOf, tooLarge },
+        ];
       }),
     [views, joined, text, asOf],
   );
@@ -135,7 +137,8 @@ export function useLivesOf(names: string[], params: PageParams): Row[] {
   return useSyncExternalStore(subscribe, () => {
     const parts = wanted.map((one) => seen(one).rows);
     const before = last.current;
-    const same = parts.length === before.parts.length && parts.every((p, at) => p === before.parts[at]);
+    const same =
+      parts.length === before.parts.length && parts.every((p, at) => p === before.parts[at]);
     if (!same) last.current = { parts, rows: parts.flat() };
     return last.current.rows;
   });

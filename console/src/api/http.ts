@@ -12,7 +12,10 @@ export function parseExact(text: string): unknown {
   if (!LONG_DIGITS.test(text)) return JSON.parse(text);
   const quoted = text.replace(TOKENS, (token) => {
     if (token.startsWith('"')) return token;
-    const digits = token.replace(/[eE].*$/, '').replace(/^-?0*|\.0*$|(\.\d*?)0+$/g, '$1').replace('.', '');
+    const digits = token
+      .replace(/[eE].*$/, '')
+      .replace(/^-?0*|\.0*$|(\.\d*?)0+$/g, '$1')
+      .replace('.', '');
     return digits.length > DIGITS_MAX ? `"${token}"` : token;
   });
   return JSON.parse(quoted);

@@ -1,6 +1,11 @@
 // Errors as the server says them (RFC 9457): what is wrong, and what to do about it.
 
-export interface Problem { status: number; title: string; detail: string; hint?: string }
+export interface Problem {
+  status: number;
+  title: string;
+  detail: string;
+  hint?: string;
+}
 
 export class ApiError extends Error {
   constructor(readonly problem: Problem) {

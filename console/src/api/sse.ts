@@ -2,7 +2,11 @@
 // us say where to go on.
 import { parseExact, request } from './http';
 
-export interface ServerEvent { event: string; id: string; data: unknown }
+export interface ServerEvent {
+  event: string;
+  id: string;
+  data: unknown;
+}
 
 /** Cuts a stream of text into events; what is incomplete waits for the next piece. */
 export class EventCutter {

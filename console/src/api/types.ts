@@ -7,17 +7,42 @@ export type Question = components['schemas']['Question'];
 export type Value = string | number | boolean | null | Value[] | { [key: string]: Value };
 export type Row = Record<string, Value>;
 
-export interface Column { name: string; type: string }
-export interface ViewInfo { name: string; columns: Column[]; key: string[]; rows: number }
+export interface Column {
+  name: string;
+  type: string;
+}
+export interface ViewInfo {
+  name: string;
+  columns: Column[];
+  key: string[];
+  rows: number;
+}
 export interface Catalogue {
   step: number;
   steps: { first: number; last: number };
   views: ViewInfo[];
 }
-export interface Page { view: string; step: number; rows: Row[]; next: string | null }
-export interface Change { step: number; remove: Row[]; add: Row[] }
-export interface Snapshot { step: number; rows: Row[]; complete: boolean }
-export interface SqlAnswer { step: number; columns: Column[]; rows: Row[] }
+export interface Page {
+  view: string;
+  step: number;
+  rows: Row[];
+  next: string | null;
+}
+export interface Change {
+  step: number;
+  remove: Row[];
+  add: Row[];
+}
+export interface Snapshot {
+  step: number;
+  rows: Row[];
+  complete: boolean;
+}
+export interface SqlAnswer {
+  step: number;
+  columns: Column[];
+  rows: Row[];
+}
 
 export interface SourceStatus {
   name: string;
@@ -52,7 +77,9 @@ export interface OperatorStatus {
   state_rows: number;
   state_bytes: number;
 }
-export interface CheckpointStatus { [key: string]: Value }
+export interface CheckpointStatus {
+  [key: string]: Value;
+}
 export interface Status {
   at_ms: number;
   started_ms: number;

@@ -17,17 +17,34 @@ export function Moment() {
   const [open, setOpen] = useState(false);
   const isHeld = asOf !== null;
   const tone = connection.state === 'lost' ? 'lost' : isHeld ? 'held' : connection.state;
-  const said = connection.state === 'lost' ? t('connection.lost')
-    : isHeld ? t('moment.held') : t(`connection.${connection.state}`);
+  const said =
+    connection.state === 'lost'
+      ? t('connection.lost')
+      : isHeld
+        ? t('moment.held')
+        : t(`connection.${connection.state}`);
   const step = asOf ?? data?.step;
   const take = (next: number | null) => (hold(next), setOpen(false));
   return (
-    <Popover opened={open} onChange={setOpen} position="bottom-start" width={300} shadow="md" trapFocus>
+    <Popover
+      opened={open}
+      onChange={setOpen}
+      position="bottom-start"
+      width={300}
+      shadow="md"
+      trapFocus
+    >
       <Popover.Target>
         <Button
-          size="xs" variant="subtle" color="gray" px={8} onClick={() => setOpen(!open)}
-          leftSection={<span className={`dot ${tone}`} />} rightSection={<IconChevronDown size={13} />}
-          data-testid="moment" data-state={tone}
+          size="xs"
+          variant="subtle"
+          color="gray"
+          px={8}
+          onClick={() => setOpen(!open)}
+          leftSection={<span className={`dot ${tone}`} />}
+          rightSection={<IconChevronDown size={13} />}
+          data-testid="moment"
+          data-state={tone}
         >
           <span style={{ color: 'var(--ink)', fontWeight: 560 }}>{said}</span>
           {step !== undefined && (
@@ -38,14 +55,26 @@ export function Moment() {
         </Button>
       </Popover.Target>
       <Popover.Dropdown aria-label={t('moment.title')}>
-        <p className="soft" style={{ margin: '0 0 10px' }}>{t('moment.about', { kept: 256 })}</p>
+        <p className="soft" style={{ margin: '0 0 10px' }}>
+          {t('moment.about', { kept: 256 })}
+        </p>
         {isHeld ? (
-          <Button fullWidth size="xs" leftSection={<IconPlayerPlay size={14} />} onClick={() => take(null)}>
+          <Button
+            fullWidth
+            size="xs"
+            leftSection={<IconPlayerPlay size={14} />}
+            onClick={() => take(null)}
+          >
             {t('moment.release')}
           </Button>
         ) : (
-          <Button fullWidth size="xs" leftSection={<IconPlayerPause size={14} />} disabled={!data}
-            onClick={() => data && take(data.step)}>
+          <Button
+            fullWidth
+            size="xs"
+            leftSection={<IconPlayerPause size={14} />}
+            disabled={!data}
+            onClick={() => data && take(data.step)}
+          >
             {t('moment.hold')}
           </Button>
         )}
@@ -56,9 +85,20 @@ export function Moment() {
             if (typeof wanted === 'number') take(wanted);
           }}
         >
-          <NumberInput size="xs" label={t('moment.read')} value={wanted} onChange={setWanted} min={0}
-            allowDecimal={false} thousandSeparator="," hideControls style={{ flex: 1 }} />
-          <Button size="xs" variant="default" type="submit">{t('moment.go')}</Button>
+          <NumberInput
+            size="xs"
+            label={t('moment.read')}
+            value={wanted}
+            onChange={setWanted}
+            min={0}
+            allowDecimal={false}
+            thousandSeparator=","
+            hideControls
+            style={{ flex: 1 }}
+          />
+          <Button size="xs" variant="default" type="submit">
+            {t('moment.go')}
+          </Button>
         </form>
         {data && (
           <p className="soft" style={{ margin: '8px 0 0', fontSize: 12 }}>

@@ -1,5 +1,12 @@
 // The frame around every screen: menu, connection, moment, language, theme.
-import { ActionIcon, Button, Select, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import {
+  ActionIcon,
+  Button,
+  Select,
+  Tooltip,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from '@mantine/core';
 import { IconMenu2, IconMoon, IconSun } from '@tabler/icons-react';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
@@ -16,8 +23,16 @@ import { SHOP, WORK, type Screen } from './screens';
 function Mark() {
   return (
     <svg width="24" height="24" viewBox="0 0 32 32" aria-hidden fill="none" strokeLinecap="round">
-      <path d="M3 23h26M6 23c0-7.500 4.200-12.500 10-12.500S26 15.500 26 23" stroke="var(--accent)" strokeWidth="2.800" />
-      <path d="M11.200 23c0-4.200 1.900-6.800 4.800-6.800s4.800 2.600 4.800 6.800" stroke="#c28e1d" strokeWidth="2.200" />
+      <path
+        d="M3 23h26M6 23c0-7.500 4.200-12.500 10-12.500S26 15.500 26 23"
+        stroke="var(--accent)"
+        strokeWidth="2.800"
+      />
+      <path
+        d="M11.200 23c0-4.200 1.900-6.800 4.800-6.800s4.800 2.600 4.800 6.800"
+        stroke="#c28e1d"
+        strokeWidth="2.200"
+      />
     </svg>
   );
 }
@@ -25,7 +40,12 @@ function Mark() {
 function Items({ screens }: { screens: Screen[] }) {
   const { t } = useTranslation();
   return screens.map(({ path, name, icon: Icon }) => (
-    <Link key={path} to={path} className="item" activeOptions={{ exact: path === '/', includeSearch: false }}>
+    <Link
+      key={path}
+      to={path}
+      className="item"
+      activeOptions={{ exact: path === '/', includeSearch: false }}
+    >
       <Icon size={17} stroke={1.7} aria-hidden />
       {t(`nav.${name}`)}
     </Link>
@@ -39,13 +59,20 @@ function Preferences() {
   return (
     <>
       <Select
-        size="xs" w={96} allowDeselect={false} aria-label={t('prefs.language')}
+        size="xs"
+        w={96}
+        allowDeselect={false}
+        aria-label={t('prefs.language')}
         data={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))}
-        value={i18n.language} onChange={(value) => value && speak(value as Language)}
+        value={i18n.language}
+        onChange={(value) => value && speak(value as Language)}
       />
       <Tooltip label={t('prefs.theme')}>
         <ActionIcon
-          variant="subtle" color="gray" size="md" aria-label={t('prefs.theme')}
+          variant="subtle"
+          color="gray"
+          size="md"
+          aria-label={t('prefs.theme')}
           onClick={() => setColorScheme(scheme === 'dark' ? 'light' : 'dark')}
         >
           {scheme === 'dark' ? <IconSun size={17} /> : <IconMoon size={17} />}
@@ -77,13 +104,18 @@ export function Banners() {
     <>
       {isLost && (
         <div className="notice bad" role="alert" data-testid="lost">
-          {t('connection.banner', { ago: ago(now - connection.since), step: number(data?.step ?? 0) })}
+          {t('connection.banner', {
+            ago: ago(now - connection.since),
+            step: number(data?.step ?? 0),
+          })}
         </div>
       )}
       {asOf !== null && (
         <div className="notice" role="status">
           {t('moment.banner', { step: number(asOf) })}
-          <Button size="compact-xs" variant="default" onClick={() => hold(null)}>{t('moment.release')}</Button>
+          <Button size="compact-xs" variant="default" onClick={() => hold(null)}>
+            {t('moment.release')}
+          </Button>
         </div>
       )}
       <ErrorNotice error={error} />
@@ -98,17 +130,27 @@ export function Shell() {
   useEffect(() => setOpen(false), [path]);
   return (
     <div className="shell">
-      <a className="skip" href="#main">{t('nav.skip')}</a>
+      <a className="skip" href="#main">
+        {t('nav.skip')}
+      </a>
       <nav className={open ? 'rail open' : 'rail'} aria-label={t('nav.label')}>
-        <Link to="/" className="brand"><Mark />Rialto</Link>
+        <Link to="/" className="brand">
+          <Mark />
+          Rialto
+        </Link>
         <Items screens={SHOP} />
         <h2>{t('nav.work')}</h2>
         <Items screens={WORK} />
       </nav>
       <div style={{ minWidth: 0 }}>
         <header className="top">
-          <ActionIcon className="only-small" variant="subtle" color="gray" aria-label={t('nav.menu')}
-            onClick={() => setOpen(!open)}>
+          <ActionIcon
+            className="only-small"
+            variant="subtle"
+            color="gray"
+            aria-label={t('nav.menu')}
+            onClick={() => setOpen(!open)}
+          >
             <IconMenu2 size={18} />
           </ActionIcon>
           <Moment />

@@ -1,10 +1,26 @@
 // The screens, in the order of the menu.
 import {
-  IconAd2, IconChartHistogram, IconDatabaseSearch, IconFilter, IconGavel, IconHome2, IconListSearch,
-  IconPackage, IconPlugConnected, IconSparkles, IconTag, IconTopologyStar3, IconUsers, type Icon,
+  IconAd2,
+  IconChartHistogram,
+  IconDatabaseSearch,
+  IconFilter,
+  IconGavel,
+  IconHome2,
+  IconListSearch,
+  IconPackage,
+  IconPlugConnected,
+  IconSparkles,
+  IconTag,
+  IconTopologyStar3,
+  IconUsers,
+  type Icon,
 } from '@tabler/icons-react';
 
-export interface Screen { path: string; name: string; icon: Icon }
+export interface Screen {
+  path: string;
+  name: string;
+  icon: Icon;
+}
 
 export const SHOP: Screen[] = [
   { path: '/', name: 'overview', icon: IconHome2 },

@@ -9,7 +9,12 @@ import { DataTable, type TableColumn } from './DataTable';
 import { Panel } from './Panel';
 
 export interface Palette {
-  ink: string; soft: string; line: string; panel: string; accent: string; series: string[];
+  ink: string;
+  soft: string;
+  line: string;
+  panel: string;
+  accent: string;
+  series: string[];
 }
 type Option = Record<string, unknown>;
 
@@ -32,8 +37,12 @@ function paletteOf(scheme: 'light' | 'dark'): Palette {
   const style = getComputedStyle(document.documentElement);
   const of = (name: string) => style.getPropertyValue(name).trim();
   return {
-    ink: of('--ink'), soft: of('--soft'), line: of('--line'), panel: of('--panel'),
-    accent: of('--accent'), series: scheme === 'dark' ? DARK : LIGHT,
+    ink: of('--ink'),
+    soft: of('--soft'),
+    line: of('--line'),
+    panel: of('--panel'),
+    accent: of('--accent'),
+    series: scheme === 'dark' ? DARK : LIGHT,
   };
 }
 
@@ -48,16 +57,33 @@ function dressed(option: Option, palette: Palette, title: string): Option {
   const dress = (given: unknown): unknown =>
     Array.isArray(given) ? given.map(dress) : given ? { ...axis, ...(given as Option) } : given;
   return {
-    animationDuration: 250, animationDurationUpdate: 200, color: palette.series,
-    textStyle: { fontFamily: '"Inter Variable", "PingFang SC", "Noto Sans CJK SC", sans-serif', color: palette.ink },
+    animationDuration: 250,
+    animationDurationUpdate: 200,
+    color: palette.series,
+    textStyle: {
+      fontFamily: '"Inter Variable", "PingFang SC", "Noto Sans CJK SC", sans-serif',
+      color: palette.ink,
+    },
     grid: { left: 8, right: 12, top: 34, bottom: 4, containLabel: true },
     tooltip: {
-      trigger: 'axis', backgroundColor: palette.panel, borderColor: palette.line, padding: [6, 10],
-      textStyle: { color: palette.ink, fontSize: 12.5 }, extraCssText: 'box-shadow:none',
-      renderMode: 'richText', confine: true,
+      trigger: 'axis',
+      backgroundColor: palette.panel,
+      borderColor: palette.line,
+      padding: [6, 10],
+      textStyle: { color: palette.ink, fontSize: 12.5 },
+      extraCssText: 'box-shadow:none',
+      renderMode: 'richText',
+      confine: true,
     },
-    legend: { top: 0, left: 0, itemGap: 20, itemWidth: 14, itemHeight: 3, icon: 'rect',
-      textStyle: { color: palette.soft, fontSize: 12 } },
+    legend: {
+      top: 0,
+      left: 0,
+      itemGap: 20,
+      itemWidth: 14,
+      itemHeight: 3,
+      icon: 'rect',
+      textStyle: { color: palette.soft, fontSize: 12 },
+    },
     aria: { enabled: true, label: { general: { withTitle: title } } },
     ...option,
     xAxis: dress(option.xAxis),
@@ -65,7 +91,15 @@ function dressed(option: Option, palette: Palette, title: string): Option {
   };
 }
 
-function Picture({ option, height, title }: { option: Props['option']; height: number; title: string }) {
+function Picture({
+  option,
+  height,
+  title,
+}: {
+  option: Props['option'];
+  height: number;
+  title: string;
+}) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<{ setOption: (o: Option, how: object) => void } | null>(null);
   const scheme = useComputedColorScheme('light');
@@ -103,7 +137,13 @@ export function Chart(props: Props) {
 
   function exportCsv() {
     const values = rows.map((row) => columns.map((column) => column.value(row)));
-    download(`${name}.csv`, toCsv(columns.map((column) => column.header), values));
+    download(
+      `${name}.csv`,
+      toCsv(
+        columns.map((column) => column.header),
+        values,
+      ),
+    );
   }
   function exportSvg() {
     const picture = holder.current?.querySelector('svg');
@@ -116,7 +156,9 @@ export function Chart(props: Props) {
     <>
       {props.end}
       <SegmentedControl
-        size="xs" value={form} onChange={(value) => setForm(value as 'chart' | 'table')}
+        size="xs"
+        value={form}
+        onChange={(value) => setForm(value as 'chart' | 'table')}
         aria-label={t('chart.form', { title })}
         data={[
           { value: 'chart', label: <IconChartBar size={14} aria-label={t('chart.chart')} /> },
@@ -144,7 +186,12 @@ export function Chart(props: Props) {
         </p>
       ) : form === 'table' ? (
         <DataTable
-          bare name={`${name}.table`} label={title} columns={columns} rows={rows} height={height + 14}
+          bare
+          name={`${name}.table`}
+          label={title}
+          columns={columns}
+          rows={rows}
+          height={height + 14}
           rowKey={(row) => JSON.stringify(row)}
         />
       ) : (

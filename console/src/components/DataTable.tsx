@@ -3,8 +3,12 @@
 import { ActionIcon, TextInput, Tooltip } from '@mantine/core';
 import { IconDownload, IconSearch } from '@tabler/icons-react';
 import {
-  getCoreRowModel, getFilteredRowModel, getSortedRowModel, useReactTable,
-  type ColumnDef, type SortingState,
+  getCoreRowModel,
+  getFilteredRowModel,
+  getSortedRowModel,
+  useReactTable,
+  type ColumnDef,
+  type SortingState,
 } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
@@ -106,14 +110,21 @@ export function DataTable(props: Props) {
   });
   const [active, setActive] = useState(-1);
   // One width for all rows: each is a grid of its own, and they must agree.
-  const least = columns.reduce((total, { width }) => total + Number(/\d+/.exec(width ?? '90')?.[0] ?? 90), 0);
+  const least = columns.reduce(
+    (total, { width }) => total + Number(/\d+/.exec(width ?? '90')?.[0] ?? 90),
+    0,
+  );
   const template = columns.map((column) => column.width ?? 'minmax(90px, 1fr)').join(' ');
 
   function onKey(event: KeyboardEvent) {
     const page = Math.max(1, Math.floor((box.current?.clientHeight ?? 300) / ROW_PX) - 2);
     const moves: Record<string, number> = {
-      ArrowDown: active + 1, ArrowUp: active - 1, PageDown: active + page, PageUp: active - page,
-      Home: 0, End: shown.length - 1,
+      ArrowDown: active + 1,
+      ArrowUp: active - 1,
+      PageDown: active + page,
+      PageUp: active - page,
+      Home: 0,
+      End: shown.length - 1,
     };
     const to = moves[event.key];
     if (to !== undefined && shown.length > 0) {
@@ -129,7 +140,13 @@ export function DataTable(props: Props) {
 
   function exportCsv() {
     const values = shown.map((row) => columns.map((column) => column.value(row.original)));
-    download(`${name}.csv`, toCsv(columns.map((column) => column.header), values));
+    download(
+      `${name}.csv`,
+      toCsv(
+        columns.map((column) => column.header),
+        values,
+      ),
+    );
   }
 
   const toggle = (id: string, numeric: boolean) =>
@@ -140,8 +157,12 @@ export function DataTable(props: Props) {
       {!bare && (
         <div className="table-tools">
           <TextInput
-            size="xs" w={220} leftSection={<IconSearch size={14} />} value={search}
-            aria-label={t('table.search', { label })} placeholder={t('table.find')}
+            size="xs"
+            w={220}
+            leftSection={<IconSearch size={14} />}
+            value={search}
+            aria-label={t('table.search', { label })}
+            placeholder={t('table.find')}
             onChange={(event) => setSearch(event.currentTarget.value)}
           />
           {props.tools}
@@ -151,25 +172,43 @@ export function DataTable(props: Props) {
               : t('table.rows', { count: rows.length, rows: number(rows.length) })}
           </span>
           <Tooltip label={t('table.export')}>
-            <ActionIcon variant="subtle" color="gray" onClick={exportCsv} aria-label={t('table.export')}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              onClick={exportCsv}
+              aria-label={t('table.export')}
+            >
               <IconDownload size={16} />
             </ActionIcon>
           </Tooltip>
         </div>
       )}
       <div
-        ref={box} className="table-box" role="grid" tabIndex={0} aria-label={label} onKeyDown={onKey}
-        aria-rowcount={shown.length + 1} aria-colcount={columns.length}
+        ref={box}
+        className="table-box"
+        role="grid"
+        tabIndex={0}
+        aria-label={label}
+        onKeyDown={onKey}
+        aria-rowcount={shown.length + 1}
+        aria-colcount={columns.length}
         aria-activedescendant={active >= 0 && shown[active] ? `${name}-row-${active}` : undefined}
         style={{ maxHeight: props.height ?? 'calc(100vh - 260px)' }}
       >
         <div className="table-head" role="rowgroup" style={{ minWidth: least }}>
-          <div className="table-row" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
+          <div
+            className="table-row"
+            role="row"
+            aria-rowindex={1}
+            style={{ gridTemplateColumns: template }}
+          >
             {columns.map((column) => {
               const sort = sorting[0]?.id === column.id ? sorting[0] : null;
               return (
                 <div
-                  key={column.id} role="columnheader" className={column.numeric ? 'num' : ''}
+                  key={column.id}
+                  role="columnheader"
+                  className={column.numeric ? 'num' : ''}
                   aria-sort={sort ? (sort.desc ? 'descending' : 'ascending') : 'none'}
                 >
                   <button type="button" onClick={() => toggle(column.id, column.numeric ?? false)}>
@@ -181,16 +220,23 @@ export function DataTable(props: Props) {
             })}
           </div>
         </div>
-        <div role="rowgroup" style={{ height: virtual.getTotalSize(), position: 'relative', minWidth: least }}>
+        <div
+          role="rowgroup"
+          style={{ height: virtual.getTotalSize(), position: 'relative', minWidth: least }}
+        >
           {virtual.getVirtualItems().map((item) => {
             const row = shown[item.index]!.original;
             const open = props.openKey !== undefined && props.openKey === rowKey(row);
             return (
               <div
-                key={rowKey(row)} id={`${name}-row-${item.index}`} role="row"
-                aria-rowindex={item.index + 2} aria-selected={open}
+                key={rowKey(row)}
+                id={`${name}-row-${item.index}`}
+                role="row"
+                aria-rowindex={item.index + 2}
+                aria-selected={open}
                 className={`table-row body-row${onOpen ? ' opens' : ''}`}
-                data-active={item.index === active} data-open={open}
+                data-active={item.index === active}
+                data-open={open}
                 style={{ gridTemplateColumns: template, transform: `translateY(${item.start}px)` }}
                 onClick={() => (setActive(item.index), onOpen?.(row))}
               >
@@ -206,7 +252,11 @@ export function DataTable(props: Props) {
         {shown.length === 0 && (
           <div role="row" className="table-none soft">
             <span role="gridcell">
-              {props.loading ? t('table.loading') : search ? t('table.none') : (props.empty ?? t('table.empty'))}
+              {props.loading
+                ? t('table.loading')
+                : search
+                  ? t('table.none')
+                  : (props.empty ?? t('table.empty'))}
             </span>
           </div>
         )}

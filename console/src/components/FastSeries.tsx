@@ -4,7 +4,12 @@ import { useEffect, useRef } from 'react';
 import type uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 
-interface Props { label: string; times: number[]; values: (number | null)[]; height?: number }
+interface Props {
+  label: string;
+  times: number[];
+  values: (number | null)[];
+  height?: number;
+}
 
 export function FastSeries({ label, times, values, height = 150 }: Props) {
   const box = useRef<HTMLDivElement>(null);
@@ -20,19 +25,38 @@ export function FastSeries({ label, times, values, height = 150 }: Props) {
       if (gone || !element) return;
       const style = getComputedStyle(document.documentElement);
       const of = (name: string) => style.getPropertyValue(name).trim();
-      const axis = { stroke: of('--soft'), grid: { stroke: of('--line'), width: 1 },
-        ticks: { show: false }, font: '11.5px Inter Variable, sans-serif' };
+      const axis = {
+        stroke: of('--soft'),
+        grid: { stroke: of('--line'), width: 1 },
+        ticks: { show: false },
+        font: '11.5px Inter Variable, sans-serif',
+      };
       const options: uPlot.Options = {
-        width: element.clientWidth, height, legend: { show: false }, padding: [8, 4, 0, 0],
+        width: element.clientWidth,
+        height,
+        legend: { show: false },
+        padding: [8, 4, 0, 0],
         cursor: { show: true, drag: { setScale: false } },
-        axes: [{ ...axis, size: 34 }, { ...axis, size: 56 }],
+        axes: [
+          { ...axis, size: 34 },
+          { ...axis, size: 56 },
+        ],
         scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
-        series: [{}, { label, stroke: of('--accent'), width: 1.5,
-          fill: `color-mix(in srgb, ${of('--accent')} 12%, transparent)`, points: { show: false } }],
+        series: [
+          {},
+          {
+            label,
+            stroke: of('--accent'),
+            width: 1.5,
+            fill: `color-mix(in srgb, ${of('--accent')} 12%, transparent)`,
+            points: { show: false },
+          },
+        ],
       };
       plot.current = new Plot(options, data.current as uPlot.AlignedData, element);
       watcher = new ResizeObserver(() =>
-        plot.current?.setSize({ width: element.clientWidth, height }));
+        plot.current?.setSize({ width: element.clientWidth, height }),
+      );
       watcher.observe(element);
     });
     return () => {

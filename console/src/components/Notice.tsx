@@ -15,7 +15,9 @@ export function ProblemNotice({ problem }: { problem: Problem }) {
         {problem.hint && <div>{clipped(problem.hint, 600)}</div>}
       </div>
       {problem.status === 410 && held && (
-        <Button size="xs" variant="default" onClick={() => hold(null)}>{t('moment.release')}</Button>
+        <Button size="xs" variant="default" onClick={() => hold(null)}>
+          {t('moment.release')}
+        </Button>
       )}
     </div>
   );
@@ -47,5 +49,9 @@ export function NeedsPack({ pack, what }: { pack: string; what: string }) {
 }
 
 export function Nothing({ children }: { children: string }) {
-  return <p className="soft" style={{ padding: '4px 14px 14px', margin: 0 }}>{children}</p>;
+  return (
+    <p className="soft" style={{ padding: '4px 14px 14px', margin: 0 }}>
+      {children}
+    </p>
+  );
 }

@@ -7,7 +7,11 @@ import { Badge } from './Panel';
 import { clipped, money, NONE, number, percent, text, timeOf, toNumber } from './format';
 
 export const STATUS_TONES: Record<string, string> = {
-  proposed: 'accent', approved: 'good', applied: 'good', rejected: 'bad', expired: 'care',
+  proposed: 'accent',
+  approved: 'good',
+  applied: 'good',
+  rejected: 'bad',
+  expired: 'care',
 };
 
 export function StatusBadge({ status }: { status: string }) {
@@ -27,7 +31,8 @@ export function parsed(value: unknown): unknown {
 }
 
 /** `23.0000 pieces` is 23 pieces: the policies write decimals with all their digits. */
-const tidied = (reason: string) => reason.replace(/\b(\d+\.\d{4})\b/g, (digits) => String(Number(digits)));
+const tidied = (reason: string) =>
+  reason.replace(/\b(\d+\.\d{4})\b/g, (digits) => String(Number(digits)));
 
 export function reasonsOf(row: Row): string[] {
   const found = parsed(row.reasons);
@@ -42,9 +47,12 @@ export function useWanted(): (row: Row) => string {
     const type = text(row.decision_type);
     const action = parsed(row.action) as Record<string, string> | null;
     const values = {
-      quantity: number(row.quantity), location: text(row.location_id),
-      from: text(action?.from_location_id), amount: money(row.amount, row.currency),
-      was: money(action?.was ?? null, row.currency), share: percent((toNumber(row.amount) ?? 0) * 100, 0),
+      quantity: number(row.quantity),
+      location: text(row.location_id),
+      from: text(action?.from_location_id),
+      amount: money(row.amount, row.currency),
+      was: money(action?.was ?? null, row.currency),
+      share: percent((toNumber(row.amount) ?? 0) * 100, 0),
       template: text(action?.template),
     };
     return t(`wanted.${type}`, { ...values, defaultValue: type });
@@ -55,7 +63,11 @@ export function subjectLink(row: Row) {
   const said = clipped(text(row.subject_id), 60);
   if (row.subject_type !== 'customer') return said;
   return (
-    <Link to="/customers/$id" params={{ id: text(row.subject_id) }} onClick={(e) => e.stopPropagation()}>
+    <Link
+      to="/customers/$id"
+      params={{ id: text(row.subject_id) }}
+      onClick={(e) => e.stopPropagation()}
+    >
       {said}
     </Link>
   );
@@ -66,16 +78,28 @@ export function DecisionWhy({ row }: { row: Row }) {
   const wanted = useWanted();
   const action = parsed(row.action);
   const age = toNumber(row.data_age_ms);
+  const odds = percent((toNumber(row.propensity) ?? 0) * 100, 0);
   const pairs: [string, React.ReactNode][] = [
     [t('why.subject'), subjectLink(row)],
     [t('why.decided'), timeOf(row.decided_at)],
-    [t('why.policy'), `${text(row.policy)} · ${t('why.version', { version: text(row.policy_version) })}`],
+    [
+      t('why.policy'),
+      `${text(row.policy)} · ${t('why.version', { version: text(row.policy_version) })}`,
+    ],
     [t('why.age'), age === null ? NONE : t('why.minutes', { minutes: number(age / 60_000) })],
-    [t('why.experiment'), row.experiment
-      ? `${text(row.experiment)} · ${text(row.variant)} · ${percent((toNumber(row.propensity) ?? 0) * 100, 0)}`
-      : NONE],
+    [
+      t('why.experiment'),
+      row.experiment
+        ? `${text(row.experiment)} · ${text(row.variant)} · ${odds}`
+        : NONE,
+    ],
     [t('why.actor'), text(row.actor)],
-    [t('why.id'), <span className="mono" key="id">{clipped(text(row.decision_id))}</span>],
+    [
+      t('why.id'),
+      <span className="mono" key="id">
+        {clipped(text(row.decision_id))}
+      </span>,
+    ],
   ];
   return (
     <>
@@ -85,25 +109,48 @@ export function DecisionWhy({ row }: { row: Row }) {
       </p>
       <h3 className="why-head">{t('why.reasons')}</h3>
       <ul className="reasons">
-        {reasonsOf(row).map((reason, at) => <li key={at}>{clipped(reason, 2000)}</li>)}
+        {reasonsOf(row).map((reason, at) => (
+          <li key={at}>{clipped(reason, 2000)}</li>
+        ))}
       </ul>
       <h3 className="why-head">{t('why.from')}</h3>
       <dl className="pairs">
-        {pairs.map(([label, value]) => <div key={label} style={{ display: 'contents' }}><dt>{label}</dt><dd>{value}</dd></div>)}
+        {pairs.map(([label, value]) => (
+          <div key={label} style={{ display: 'contents' }}>
+            <dt>{label}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
       </dl>
       <h3 className="why-head">{t('why.action')}</h3>
-      <Code block>{clipped(typeof action === 'string' ? action : JSON.stringify(action, null, 2), 4000)}</Code>
+      <Code block>
+        {clipped(typeof action === 'string' ? action : JSON.stringify(action, null, 2), 4000)}
+      </Code>
     </>
   );
 }
 
-export function WhyDrawer(props: { title: string; open: boolean; onClose: () => void; children: React.ReactNode }) {
+export function WhyDrawer(props: {
+  title: string;
+  open: boolean;
+  onClose: () => void;
+  children: React.ReactNode;
+}) {
   const { t } = useTranslation();
   return (
     <Drawer
-      opened={props.open} onClose={props.onClose} position="right" size={460} padding="lg"
-      title={<strong style={{ fontSize: 16, overflowWrap: 'anywhere' }}>{clipped(props.title, 120)}</strong>}
-      closeButtonProps={{ 'aria-label': t('why.close') }} overlayProps={{ backgroundOpacity: 0.18 }}
+      opened={props.open}
+      onClose={props.onClose}
+      position="right"
+      size={460}
+      padding="lg"
+      title={
+        <strong style={{ fontSize: 16, overflowWrap: 'anywhere' }}>
+          {clipped(props.title, 120)}
+        </strong>
+      }
+      closeButtonProps={{ 'aria-label': t('why.close') }}
+      overlayProps={{ backgroundOpacity: 0.18 }}
       transitionProps={{ duration: 120 }}
     >
       {props.children}

@@ -15,9 +15,10 @@ export function toCsv(headers: string[], rows: (Value | undefined)[][]): string 
 
 export function download(name: string, content: string | Blob) {
   // The mark tells Excel that this is UTF-8.
-  const blob = typeof content === 'string'
-    ? new Blob(['\ufeff', content], { type: 'text/csv;charset=utf-8' })
-    : content;
+  const blob =
+    typeof content === 'string'
+      ? new Blob(['\ufeff', content], { type: 'text/csv;charset=utf-8' })
+      : content;
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = name;

@@ -85,7 +85,10 @@ export function dayName(value: Value | undefined): string {
   const date = new Date(`${value.slice(0, 10)}T00:00:00Z`);
   if (Number.isNaN(date.getTime())) return value;
   const format = new Intl.DateTimeFormat(i18n.language, {
-    weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC',
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    timeZone: 'UTC',
   });
   return format.format(date);
 }

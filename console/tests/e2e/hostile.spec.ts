@@ -1,7 +1,7 @@
-// Data is text, whatever it says: markup, a megabyte, emoji, right-to-left. And SQL is asked safely.
+// Data is text, whatever it says: markup, a megabyte, emoji, right-to-left.
 import { expect, test } from '@playwright/test';
 import { HOSTILE } from './setup';
-import { complaints } from './screens.spec';
+import { complaints } from './page';
 
 test('a product name with markup is shown as it is written', async ({ page }) => {
   const said = complaints(page);
@@ -10,7 +10,9 @@ test('a product name with markup is shown as it is written', async ({ page }) =>
   await expect(cell).toHaveText(HOSTILE);
   await page.goto(process.env.TEST_PAGE!);
   await expect(page.getByText('<b>bold</b>').first()).toBeVisible();
-  expect(await page.evaluate(() => (window as unknown as { hacked?: number }).hacked)).toBeUndefined();
+  expect(
+    await page.evaluate(() => (window as unknown as { hacked?: number }).hacked),
+  ).toBeUndefined();
   expect(await page.locator('main img').count()).toBe(0);
   expect(said).toEqual([]);
 });
@@ -26,7 +28,9 @@ test('a megabyte in a cell neither breaks the table nor slows it', async ({ page
   expect(height).toBeLessThan(4000);
 });
 
-test('a question is completed, run by keyboard, answered, drawn, and kept in the address', async ({ page }) => {
+test('a question is completed, run by keyboard, answered, drawn, and kept in the address', async ({
+  page,
+}) => {
   await page.goto(`${process.env.TEST_PAGE}/sql`);
   await page.getByTestId('editor').locator('.cm-content').click();
   await page.keyboard.type('select sku, on_hand from inventory_pos');

@@ -10,10 +10,16 @@ test('a sale is seen within a second of its event', async ({ page }) => {
   const took: number[] = [];
   for (let time = 0; time < 3; time += 1) {
     const before = Number(await orders.textContent());
-    const seen = page.waitForFunction((expected) => {
-      const figure = [...document.querySelectorAll('.figure')].find((one) => one.textContent?.startsWith('Orders'));
-      return figure?.querySelector('.value')?.textContent === String(expected);
-    }, before + 1, { polling: 'raf' });
+    const seen = page.waitForFunction(
+      (expected) => {
+        const figure = [...document.querySelectorAll('.figure')].find((one) =>
+          one.textContent?.startsWith('Orders'),
+        );
+        return figure?.querySelector('.value')?.textContent === String(expected);
+      },
+      before + 1,
+      { polling: 'raf' },
+    );
     const began = Date.now();
     await send(rialto, 'sale_line', [sale('2026-03-03 17:00:00', 'sku-2', 1, 10)]);
     await seen;
@@ -27,15 +33,21 @@ test('a lost connection is said, the last rows stay, and it heals by itself', as
   const rialto = process.env.TEST_RIALTO!;
   const own = await startPage(rialto);
   await page.goto(`${own.url}/catalogue?view=sales_by_day`);
-  await expect(page.getByRole('grid', { name: 'sales_by_day' }).getByText('GBP').first()).toBeVisible();
+  await expect(
+    page.getByRole('grid', { name: 'sales_by_day' }).getByText('GBP').first(),
+  ).toBeVisible();
   await own.stop();
   await expect(page.getByTestId('lost')).toBeVisible();
   await expect(page.getByTestId('moment')).toHaveAttribute('data-state', 'lost');
-  await expect(page.getByRole('grid', { name: 'sales_by_day' }).getByText('GBP').first()).toBeVisible();
+  await expect(
+    page.getByRole('grid', { name: 'sales_by_day' }).getByText('GBP').first(),
+  ).toBeVisible();
   await send(rialto, 'sale_line', [sale('2026-03-04 09:00:00', 'sku-2', 1, 10)]);
   const again = await startPage(rialto, own.port);
   await expect(page.getByTestId('lost')).toBeHidden();
-  await expect(page.getByRole('grid', { name: 'sales_by_day' }).getByText('2026-03-04')).toBeVisible();
+  await expect(
+    page.getByRole('grid', { name: 'sales_by_day' }).getByText('2026-03-04'),
+  ).toBeVisible();
   await again.stop();
 });
 

@@ -1,13 +1,26 @@
 // A real Rialto over all ten packs, whose tables are filled by events of the tests.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-const PACKS = ['sales', 'inventory', 'replenishment', 'pricing', 'customers', 'recommend', 'behavior', 'ads', 'loyalty', 'market'];
+const PACKS = [
+  'sales',
+  'inventory',
+  'replenishment',
+  'pricing',
+  'customers',
+  'recommend',
+  'behavior',
+  'ads',
+  'loyalty',
+  'market',
+];
 const ROOT = resolve(import.meta.dirname, '../../..');
-const binary = () => process.env.RIALTO ?? `${process.env.CARGO_TARGET_DIR ?? `${process.env.HOME}/.cache/rialto/target`}/debug/rialto`;
+const binary = () =>
+  process.env.RIALTO ??
+  `${process.env.CARGO_TARGET_DIR ?? `${process.env.HOME}/.cache/rialto/target`}/debug/rialto`;
 
 export function freePort(): Promise<number> {
   return new Promise((done) => {
@@ -29,35 +42,62 @@ export async function until(what: string, ms: number, is: () => Promise<boolean>
 
 const alive = (url: string) => until(url, 180_000, async () => (await fetch(url)).ok);
 
-export interface Running { url: string; stop: () => Promise<void> }
+export interface Running {
+  url: string;
+  stop: () => Promise<void>;
+}
 
 function stopper(child: ChildProcess, after = () => {}): () => Promise<void> {
-  return () => new Promise((done) => {
-    if (child.exitCode !== null) return done();
-    child.once('exit', () => (after(), done()));
-    child.kill('SIGTERM');
-  });
+  return () =>
+    new Promise((done) => {
+      if (child.exitCode !== null) return done();
+      child.once('exit', () => (after(), done()));
+      child.kill('SIGTERM');
+    });
 }
 
 export async function startRialto(packs = PACKS): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'rialto-console-'));
-  const includes = [`${ROOT}/packs/model/sql`, `${ROOT}/packs/model/from_http.sql`, 'decision.sql',
-    ...packs.map((pack) => `${ROOT}/packs/${pack}/sql`)];
+  // A project with a folder `sql` reads no other file by itself: this one comes before the packs.
+  mkdirSync(join(folder, 'sql'));
+  writeFileSync(join(folder, 'sql/own.sql'), '-- Nothing of its own.\n');
+  writeFileSync(
+    join(folder, 'decision.sql'),
+    "CREATE TABLE decision WITH ('connector' = 'http') LIKE model.decision;\n",
+  );
+  const includes = [
+    `${ROOT}/packs/model/sql`,
+    `${ROOT}/packs/model/from_http.sql`,
+    'decision.sql',
+    ...packs.map((pack) => `${ROOT}/packs/${pack}/sql`),
+  ];
   writeFileSync(join(folder, 'rialto.toml'), `include = ${JSON.stringify(includes)}\n`);
-  writeFileSync(join(folder, 'decision.sql'), "CREATE TABLE decision WITH ('connector' = 'http') LIKE model.decision;\n");
   const port = await freePort();
-  const child = spawn(binary(), ['run', folder, '--serve', `127.0.0.1:${port}`], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(binary(), ['run', folder, '--serve', `127.0.0.1:${port}`], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const stop = stopper(child, () => rmSync(folder, { recursive: true, force: true }));
   const url = `http://127.0.0.1:${port}`;
-  await Promise.race([alive(`${url}/readyz`), new Promise((_, fail) =>
-    child.once('exit', (code) => fail(new Error(`${binary()} ended with ${code}`))))]);
+  await Promise.race([
+    alive(`${url}/readyz`),
+    new Promise((_, fail) =>
+      child.once('exit', (code) => fail(new Error(`${binary()} ended with ${code}`))),
+    ),
+  ]);
   return { url, stop };
 }
 
 /** The built page on a port of its own, the API behind it. */
-export async function startPage(rialto: string, port?: number): Promise<Running & { port: number }> {
+export async function startPage(
+  rialto: string,
+  port?: number,
+): Promise<Running & { port: number }> {
   const chosen = port ?? (await freePort());
-  const child = spawn(process.execPath, [join(ROOT, 'console/scripts/serve.mjs'), String(chosen), rialto], { stdio: 'ignore' });
+  const child = spawn(
+    process.execPath,
+    [join(ROOT, 'console/scripts/serve.mjs'), String(chosen), rialto],
+    { stdio: 'ignore' },
+  );
   const url = `http://127.0.0.1:${chosen}`;
   await alive(`${url}/livez`);
   return { url, port: chosen, stop: stopper(child) };
@@ -65,24 +105,50 @@ export async function startPage(rialto: string, port?: number): Promise<Running 
 
 export async function send(rialto: string, table: string, rows: object[]) {
   const answer = await fetch(`${rialto}/v1/events/${table}`, {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(rows) });
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(rows),
+  });
   if (!answer.ok) throw new Error(`${table}: ${answer.status} ${await answer.text()}`);
 }
 
 export async function ask(rialto: string, query: string): Promise<Record<string, unknown>[]> {
   const answer = await fetch(`${rialto}/v1/sql`, {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ query }) });
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
   if (!answer.ok) throw new Error(await answer.text());
   return ((await answer.json()) as { rows: Record<string, unknown>[] }).rows;
 }
 
 let lines = 0;
 /** A line of a receipt. */
-export function sale(at: string, sku: string, quantity: number, price: number, more: object = {}): object {
+export function sale(
+  at: string,
+  sku: string,
+  quantity: number,
+  price: number,
+  more: object = {},
+): object {
   lines += 1;
   return {
-    event_id: `line-${lines}`, event_time: `${at}Z`, transaction_id: `t-${lines}`, line_no: 1, txn_type: 'sale',
-    line_type: 'item', business_date: at.slice(0, 10), store_id: 'store-1', channel: 'pos', sku, description: `article ${sku}`,
-    quantity, unit_price: price, line_total: quantity * price, currency: 'GBP', customer_id: `c-${lines % 5}`, ...more,
+    event_id: `line-${lines}`,
+    event_time: `${at}Z`,
+    transaction_id: `t-${lines}`,
+    line_no: 1,
+    txn_type: 'sale',
+    line_type: 'item',
+    business_date: at.slice(0, 10),
+    store_id: 'store-1',
+    channel: 'pos',
+    sku,
+    description: `article ${sku}`,
+    quantity,
+    unit_price: price,
+    line_total: quantity * price,
+    currency: 'GBP',
+    customer_id: `c-${lines % 5}`,
+    ...more,
   };
 }

@@ -1,6 +1,7 @@
 // Every screen, in both languages, light and dark: no error, nothing serious for axe, a picture.
 import AxeBuilder from '@axe-core/playwright';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, test } from '@playwright/test';
+import { complaints } from './page';
 
 const page$ = () => process.env.TEST_PAGE!;
 const SHOTS = process.env.CONSOLE_SHOTS ?? 'shots';
@@ -21,30 +22,30 @@ const SCREENS: [string, string, RegExp][] = [
   ['wall', '/wall', /Best sellers|今日畅销/],
 ];
 
-/** What a browser complains about; nothing may. */
-export function complaints(page: Page): string[] {
-  const said: string[] = [];
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) said.push(message.text());
-  });
-  page.on('pageerror', (error) => said.push(error.message));
-  return said;
-}
 
-for (const [language, scheme] of [['en', 'light'], ['zh-CN', 'dark']] as const) {
+for (const [language, scheme] of [
+  ['en', 'light'],
+  ['zh-CN', 'dark'],
+] as const) {
   for (const [name, path, shows] of SCREENS) {
     test(`${name} in ${language}, ${scheme}`, async ({ browser }) => {
-      const viewport = name === 'wall' ? { width: 1920, height: 1080 } : { width: 1440, height: 900 };
+      const viewport =
+        name === 'wall' ? { width: 1920, height: 1080 } : { width: 1440, height: 900 };
       const page = await browser.newPage({ viewport, colorScheme: scheme, locale: language });
       const said = complaints(page);
       await page.goto(page$() + path);
       await expect(page.getByText(shows).first()).toBeVisible();
       await expect(page.locator('html')).toHaveAttribute('lang', language);
-      if (name !== 'wall') await expect(page.getByTestId('moment')).toHaveAttribute('data-state', 'live');
+      if (name !== 'wall')
+        await expect(page.getByTestId('moment')).toHaveAttribute('data-state', 'live');
       await page.waitForLoadState('load');
       const found = await new AxeBuilder({ page }).analyze();
-      const serious = found.violations.filter((one) => ['serious', 'critical'].includes(one.impact ?? ''));
-      expect(serious.map((one) => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary}`)).toEqual([]);
+      const serious = found.violations.filter((one) =>
+        ['serious', 'critical'].includes(one.impact ?? ''),
+      );
+      expect(
+        serious.map((one) => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary}`),
+      ).toEqual([]);
       await page.screenshot({ path: `${SHOTS}/${name}-${language}-${scheme}.png` });
       expect(said).toEqual([]);
       await page.close();

@@ -9,7 +9,14 @@ async function fill(url: string) {
   for (const day of ['2026-03-02', '2026-03-03']) {
     for (let hour = 9; hour <= 16; hour += 1) {
       for (let at = 0; at < 4; at += 1) {
-        sales.push(sale(`${day} ${String(hour).padStart(2, '0')}:1${at}:00`, `sku-${(hour + at) % 7}`, 1 + at, 4.5 + hour));
+        sales.push(
+          sale(
+            `${day} ${String(hour).padStart(2, '0')}:1${at}:00`,
+            `sku-${(hour + at) % 7}`,
+            1 + at,
+            4.5 + hour,
+          ),
+        );
       }
     }
   }
@@ -17,21 +24,67 @@ async function fill(url: string) {
   sales.push(sale('2026-03-03 12:01:00', 'sku-large', 80, 9, { description: MEGABYTE }));
   await send(url, 'sale_line', sales);
   const moved = (sku: string, quantity: number, day: string, action = 'add') => ({
-    event_id: `m-${sku}-${day}-${action}`, event_time: `${day} 08:00:00Z`, action, sku, location_id: 'dc-1', quantity, ref_id: `r-${sku}` });
+    event_id: `m-${sku}-${day}-${action}`,
+    event_time: `${day} 08:00:00Z`,
+    action,
+    sku,
+    location_id: 'dc-1',
+    quantity,
+    ref_id: `r-${sku}`,
+  });
   await send(url, 'stock_movement', [
     ...Array.from({ length: 7 }, (_, at) => moved(`sku-${at}`, at * 10, '2026-03-01')),
-    moved('sku-hostile', 3, '2026-03-01'), moved('sku-1', -4, '2026-03-03', 'delete'), moved('<b>sku</b>', 4, '2026-03-01'),
+    moved('sku-hostile', 3, '2026-03-01'),
+    moved('sku-1', -4, '2026-03-03', 'delete'),
+    moved('<b>sku</b>', 4, '2026-03-01'),
   ]);
   const seen = (at: number, action: string, more: object = {}) => ({
-    event_id: `b-${at}-${action}`, event_time: `2026-03-03 1${at % 6}:00:0${at % 9}Z`, action, session_id: `s-${at}`, customer_id: `c-${at % 5}`,
-    sku: `sku-${at % 7}`, product_id: `p-${at % 7}`, channel: 'web', quantity: 1, unit_price: 5, currency: 'GBP', ...more });
-  await send(url, 'behavior_event', Array.from({ length: 12 }, (_, at) => [seen(at, 'product_viewed'), ...(at % 2 ? [seen(at, 'cart_added')] : [])]).flat());
+    event_id: `b-${at}-${action}`,
+    event_time: `2026-03-03 1${at % 6}:00:0${at % 9}Z`,
+    action,
+    session_id: `s-${at}`,
+    customer_id: `c-${at % 5}`,
+    sku: `sku-${at % 7}`,
+    product_id: `p-${at % 7}`,
+    channel: 'web',
+    quantity: 1,
+    unit_price: 5,
+    currency: 'GBP',
+    ...more,
+  });
+  await send(
+    url,
+    'behavior_event',
+    Array.from({ length: 12 }, (_, at) => [
+      seen(at, 'product_viewed'),
+      ...(at % 2 ? [seen(at, 'cart_added')] : []),
+    ]).flat(),
+  );
   await send(url, 'ad_event', [
-    { event_id: 'a-1', event_time: '2026-03-03 10:00:00Z', kind: 'impression', campaign_id: 'ad-1', imp_id: 'i-1', price_micros: 900000, currency: 'GBP' },
-    { event_id: 'a-2', event_time: '2026-03-03 10:00:05Z', kind: 'click', campaign_id: 'ad-1', imp_id: 'i-1', click_id: 'k-1' },
+    {
+      event_id: 'a-1',
+      event_time: '2026-03-03 10:00:00Z',
+      kind: 'impression',
+      campaign_id: 'ad-1',
+      imp_id: 'i-1',
+      price_micros: 900000,
+      currency: 'GBP',
+    },
+    {
+      event_id: 'a-2',
+      event_time: '2026-03-03 10:00:05Z',
+      kind: 'click',
+      campaign_id: 'ad-1',
+      imp_id: 'i-1',
+      click_id: 'k-1',
+    },
   ]);
-  await until('the sales are in', 60_000, async () =>
-    Number((await ask(url, 'SELECT SUM(orders) AS n FROM sales_by_day'))[0]?.n) === sales.length);
+  await until(
+    'the sales are in',
+    60_000,
+    async () =>
+      Number((await ask(url, 'SELECT SUM(orders) AS n FROM sales_by_day'))[0]?.n) === sales.length,
+  );
 }
 
 export default async function setup() {

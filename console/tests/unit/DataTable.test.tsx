@@ -1,6 +1,11 @@
 // The table: thousands of rows, sorted, found, by keyboard; what is in a row is text.
 import { MantineProvider } from '@mantine/core';
-import { createMemoryHistory, createRootRoute, createRouter, RouterProvider } from '@tanstack/react-router';
+import {
+  createMemoryHistory,
+  createRootRoute,
+  createRouter,
+  RouterProvider,
+} from '@tanstack/react-router';
 import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { DataTable, type TableColumn } from '@/components/DataTable';
@@ -14,8 +19,8 @@ beforeAll(() => {
     disconnect() {}
   };
   // There is no layout here; the table must believe that it can be seen.
-  Object.defineProperty(HTMLElement.prototype, 'offsetHeight', { value: 400 });
-  Object.defineProperty(HTMLElement.prototype, 'offsetWidth', { value: 800 });
+  Object.defineProperty(HTMLElement.prototype, 'clientHeight', { value: 400 });
+  Object.defineProperty(HTMLElement.prototype, 'clientWidth', { value: 800 });
 });
 afterEach(cleanup);
 
@@ -25,14 +30,35 @@ const columns: TableColumn[] = [
 ];
 
 function show(rows: Row[], onOpen = vi.fn()) {
-  const table = () => <DataTable name="t" label="Stock" columns={columns} rows={rows} rowKey={(row) => String(row.sku)} onOpen={onOpen} order="sku" />;
+  const table = () => (
+    <DataTable
+      name="t"
+      label="Stock"
+      columns={columns}
+      rows={rows}
+      rowKey={(row) => String(row.sku)}
+      onOpen={onOpen}
+      order="sku"
+    />
+  );
   const history = createMemoryHistory({ initialEntries: ['/'] });
   const router = createRouter({ routeTree: createRootRoute({ component: table }), history });
-  render(<MantineProvider><RouterProvider router={router as never} /></MantineProvider>);
+  render(
+    <MantineProvider>
+      <RouterProvider router={router as never} />
+    </MantineProvider>,
+  );
   return { onOpen, router };
 }
-const cells = () => screen.getAllByRole('row').slice(1).map((row) => row.querySelector('[role=gridcell]')?.textContent);
-const many = Array.from({ length: 10_000 }, (_, at): Row => ({ sku: `sku-${at}`, units: (at * 7919) % 10_000 }));
+const cells = () =>
+  screen
+    .getAllByRole('row')
+    .slice(1)
+    .map((row) => row.querySelector('[role=gridcell]')?.textContent);
+const many = Array.from({ length: 10_000 }, (_, at): Row => ({
+  sku: `sku-${at}`,
+  units: (at * 7919) % 10_000,
+}));
 
 test('of ten thousand rows only those in sight are drawn, sorted as people sort', async () => {
   show(many);
@@ -71,7 +97,10 @@ test('arrows move, Enter opens', async () => {
 
 test('markup is text, and a megabyte is clipped', async () => {
   const hostile = '<img src=x onerror="alert(1)">';
-  show([{ sku: hostile, units: 1 }, { sku: 'm'.repeat(1_000_000), units: 2 }]);
+  show([
+    { sku: hostile, units: 1 },
+    { sku: 'm'.repeat(1_000_000), units: 2 },
+  ]);
   await waitFor(() => expect(screen.getByText(hostile)).toBeTruthy());
   expect(document.querySelector('.table-box img')).toBeNull();
   expect(Math.max(...cells().map((text) => text?.length ?? 0))).toBeLessThan(300);

@@ -8,7 +8,8 @@ import { clipped, money, number, percent, signedPercent, timeOf } from '@/compon
 import '@/i18n';
 
 test('events are cut wherever the pieces end', () => {
-  const text = 'event: snapshot\ndata: {"step":1,\ndata: "rows":[]}\nid: 1\n\n: still here\n\nevent: change\ndata: {"step":2}\n\n';
+  const text =
+    'event: snapshot\ndata: {"step":1,\ndata: "rows":[]}\nid: 1\n\n: still here\n\nevent: change\ndata: {"step":2}\n\n';
   const whole = new EventCutter().cut(text);
   expect(whole).toEqual([
     { event: 'snapshot', id: '1', data: { step: 1, rows: [] } },
@@ -20,19 +21,35 @@ test('events are cut wherever the pieces end', () => {
 });
 
 test('a number that a double cannot hold stays the text that was sent', () => {
-  expect(parseExact('{"a":12.5000,"b":9007199254740993,"c":1234567890123456.7891,"d":0.1000000000000000}'))
-    .toEqual({ a: 12.5, b: '9007199254740993', c: '1234567890123456.7891', d: 0.1 });
+  expect(
+    parseExact(
+      '{"a":12.5000,"b":9007199254740993,"c":1234567890123456.7891,"d":0.1000000000000000}',
+    ),
+  ).toEqual({ a: 12.5, b: '9007199254740993', c: '1234567890123456.7891', d: 0.1 });
 });
 
 test('CSV quotes what must be quoted, and no cell is a formula', () => {
-  expect(toCsv(['a', 'b'], [['x,"y"', null], ['=1+1', -5], ['two\nlines', { k: 1 }]]))
-    .toBe('a,b\r\n"x,""y""",\r\n\'=1+1,-5\r\n"two\nlines","{""k"":1}"');
+  expect(
+    toCsv(
+      ['a', 'b'],
+      [
+        ['x,"y"', null],
+        ['=1+1', -5],
+        ['two\nlines', { k: 1 }],
+      ],
+    ),
+  ).toBe('a,b\r\n"x,""y""",\r\n\'=1+1,-5\r\n"two\nlines","{""k"":1}"');
 });
 
 test('a refusal keeps what to do; an answer of something else is told as it is', async () => {
   const body = JSON.stringify({ title: 'Gone', detail: 'step 3 is gone', hint: 'ask for 7' });
   const said = await problemOf(new Response(body, { status: 410 }));
-  expect(said.problem).toEqual({ status: 410, title: 'Gone', detail: 'step 3 is gone', hint: 'ask for 7' });
+  expect(said.problem).toEqual({
+    status: 410,
+    title: 'Gone',
+    detail: 'step 3 is gone',
+    hint: 'ask for 7',
+  });
   const foreign = await problemOf(new Response('<html>', { status: 500, statusText: 'Broken' }));
   expect(foreign.problem.detail).toBe('500 Broken');
 });

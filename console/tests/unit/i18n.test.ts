@@ -8,7 +8,8 @@ import { zh } from '@/i18n/zh';
 type Tree = { [key: string]: string | Tree };
 function keys(tree: Tree, before = ''): string[] {
   return Object.entries(tree).flatMap(([name, value]) =>
-    typeof value === 'string' ? [before + name] : keys(value, `${before}${name}.`));
+    typeof value === 'string' ? [before + name] : keys(value, `${before}${name}.`),
+  );
 }
 const at = (tree: Tree, key: string): unknown =>
   key.split('.').reduce<unknown>((found, name) => (found as Tree | undefined)?.[name], tree);
@@ -26,7 +27,8 @@ test('both languages have the same keys', () => {
 });
 
 test('a text has the same variables in both languages', () => {
-  const variables = (text: unknown) => [...String(text).matchAll(/\{\{(\w+)\}\}/g)].map((m) => m[1]).sort();
+  const variables = (text: unknown) =>
+    [...String(text).matchAll(/\{\{(\w+)\}\}/g)].map((m) => m[1]).sort();
   for (const key of keys(en)) expect(variables(at(zh, key)), key).toEqual(variables(at(en, key)));
 });
 

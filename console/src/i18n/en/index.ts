@@ -1,3 +1,4 @@
+// English: all texts of the page.
 import { people } from './people';
 import { shell } from './shell';
 import { shop } from './shop';

@@ -1,3 +1,4 @@
+// 中文：页面的全部文字。
 import { people } from './people';
 import { shell } from './shell';
 import { shop } from './shop';

@@ -25,18 +25,40 @@ function Rows({ view }: { view: ViewInfo }) {
   const columns = useMemo(() => columnsOf(view.columns), [view]);
   const [open, setOpen] = useState<Row | null>(null);
   const keys = useMemo(() => new Map(rows.map((row, at) => [row, String(at)])), [rows]);
-  const keyOf = (row: Row) => (view.key.length > 0 ? JSON.stringify(view.key.map((name) => row[name])) : (keys.get(row) ?? ''));
+  const keyOf = (row: Row) =>
+    view.key.length > 0 ? JSON.stringify(view.key.map((name) => row[name])) : (keys.get(row) ?? '');
   return (
     <>
       {live.problem && <ProblemNotice problem={live.problem} />}
       <ErrorNotice error={page.error} />
-      <Panel title={view.name} flush end={<>
-        {!follows && <span className="soft">{t('table.cut', { rows: number(PAGE_ROWS) })}</span>}
-        <Badge>{t('catalogue.key', { key: view.key.length > 0 ? view.key.join(', ') : '–' })}</Badge>
-        <Link to="/sql" search={{ q: `SELECT * FROM ${view.name} LIMIT 100` } as never}>{t('catalogue.ask')}</Link>
-      </>}>
-        <DataTable key={view.name} name="rows" label={view.name} columns={columns} rows={rows} rowKey={keyOf} height="calc(100vh - 290px)"
-          loading={follows ? live.state === 'loading' : page.isLoading} onOpen={setOpen} />
+      <Panel
+        title={view.name}
+        flush
+        end={
+          <>
+            {!follows && (
+              <span className="soft">{t('table.cut', { rows: number(PAGE_ROWS) })}</span>
+            )}
+            <Badge>
+              {t('catalogue.key', { key: view.key.length > 0 ? view.key.join(', ') : '–' })}
+            </Badge>
+            <Link to="/sql" search={{ q: `SELECT * FROM ${view.name} LIMIT 100` } as never}>
+              {t('catalogue.ask')}
+            </Link>
+          </>
+        }
+      >
+        <DataTable
+          key={view.name}
+          name="rows"
+          label={view.name}
+          columns={columns}
+          rows={rows}
+          rowKey={keyOf}
+          height="calc(100vh - 290px)"
+          loading={follows ? live.state === 'loading' : page.isLoading}
+          onOpen={setOpen}
+        />
       </Panel>
       <WhyDrawer open={open !== null} onClose={() => setOpen(null)} title={view.name}>
         {open && <RowDetail row={open} columns={view.columns} />}
@@ -50,12 +72,35 @@ export function CatalogueScreen() {
   const { data } = useCatalogue();
   const views = useViews();
   const [chosen, choose] = useUrlState('view');
-  const rows = useMemo(() => (data?.views ?? []).map((view): Row => ({
-    name: view.name, rows: view.rows, columns: view.columns.length, key: view.key.join(', ') })), [data]);
-  const columns = useMemo<TableColumn[]>(() => [
-    { id: 'name', header: t('catalogue.view'), value: (row) => row.name, width: 'minmax(210px, 1fr)' },
-    { id: 'rows', header: t('catalogue.rows'), numeric: true, width: '84px', value: (row) => toNumber(row.rows), cell: (row) => number(row.rows) },
-  ], [t]);
+  const rows = useMemo(
+    () =>
+      (data?.views ?? []).map((view): Row => ({
+        name: view.name,
+        rows: view.rows,
+        columns: view.columns.length,
+        key: view.key.join(', '),
+      })),
+    [data],
+  );
+  const columns = useMemo<TableColumn[]>(
+    () => [
+      {
+        id: 'name',
+        header: t('catalogue.view'),
+        value: (row) => row.name,
+        width: 'minmax(210px, 1fr)',
+      },
+      {
+        id: 'rows',
+        header: t('catalogue.rows'),
+        numeric: true,
+        width: '84px',
+        value: (row) => toNumber(row.rows),
+        cell: (row) => number(row.rows),
+      },
+    ],
+    [t],
+  );
   const view = views?.get(chosen);
   const now = data?.views.find((one) => one.name === chosen);
   return (
@@ -63,12 +108,32 @@ export function CatalogueScreen() {
       <PageHead title={t('nav.catalogue')} note={t('catalogue.note')} />
       <div className="grid">
         <div className="panel span-4">
-          <DataTable name="views" label={t('nav.catalogue')} columns={columns} rows={rows} rowKey={(row) => text(row.name)}
-            onOpen={(row) => choose(text(row.name))} openKey={chosen} height="calc(100vh - 240px)" />
+          <DataTable
+            name="views"
+            label={t('nav.catalogue')}
+            columns={columns}
+            rows={rows}
+            rowKey={(row) => text(row.name)}
+            onOpen={(row) => choose(text(row.name))}
+            openKey={chosen}
+            height="calc(100vh - 240px)"
+          />
         </div>
         <div className="span-8 stack">
-          {view && now ? <Rows view={{ ...view, rows: Math.max(view.rows, now.rows > FOLLOWED_ROWS_MAX ? now.rows : 0) }} /> : (
-            <div className="panel"><div className="empty"><strong>{t('catalogue.choose')}</strong>{t('catalogue.chooseMore')}</div></div>
+          {view && now ? (
+            <Rows
+              view={{
+                ...view,
+                rows: Math.max(view.rows, now.rows > FOLLOWED_ROWS_MAX ? now.rows : 0),
+              }}
+            />
+          ) : (
+            <div className="panel">
+              <div className="empty">
+                <strong>{t('catalogue.choose')}</strong>
+                {t('catalogue.chooseMore')}
+              </div>
+            </div>
           )}
         </div>
       </div>

@@ -34,19 +34,35 @@ export function StockLine({ row }: { row: Row }) {
   }
   return (
     <div style={{ marginBottom: 22 }}>
-      <Badge tone={STATE_TONES[row.state as StockState]}>{t(`inventory.is.${text(row.state)}`)}</Badge>
+      <Badge tone={STATE_TONES[row.state as StockState]}>
+        {t(`inventory.is.${text(row.state)}`)}
+      </Badge>
       {policy && level > 0 && (
         <div style={{ margin: '12px 0' }}>
-          <Meter share={have / level} mark={reorder / level}
-            label={t('inventory.meter', { have: number(have), reorder: number(reorder), level: number(level) })} />
+          <Meter
+            share={have / level}
+            mark={reorder / level}
+            label={t('inventory.meter', {
+              have: number(have),
+              reorder: number(reorder),
+              level: number(level),
+            })}
+          />
           <span className="soft" style={{ fontSize: 12.5 }}>
-            {t('inventory.meter', { have: number(have), reorder: number(reorder), level: number(level) })}
+            {t('inventory.meter', {
+              have: number(have),
+              reorder: number(reorder),
+              level: number(level),
+            })}
           </span>
         </div>
       )}
       <dl className="pairs" style={{ marginTop: 12 }}>
         {pairs.map(([label, value]) => (
-          <div key={label} style={{ display: 'contents' }}><dt>{label}</dt><dd>{value}</dd></div>
+          <div key={label} style={{ display: 'contents' }}>
+            <dt>{label}</dt>
+            <dd>{value}</dd>
+          </div>
         ))}
       </dl>
     </div>

@@ -7,13 +7,25 @@ import { text, toNumber } from '@/components/format';
 export const STATES = ['oversold', 'out', 'risk', 'low', 'slow', 'over', 'good', 'idle'] as const;
 export type StockState = (typeof STATES)[number];
 export const STATE_TONES: Record<StockState, string> = {
-  oversold: 'bad', out: 'bad', risk: 'care', low: '', slow: '', over: 'accent', good: 'good', idle: '',
+  oversold: 'bad',
+  out: 'bad',
+  risk: 'care',
+  low: '',
+  slow: '',
+  over: 'accent',
+  good: 'good',
+  idle: '',
 };
 
 const at = (row: Row) => `${text(row.sku)}\u0000${text(row.location_id)}`;
 const indexed = (rows: Row[]) => new Map(rows.map((row) => [at(row), row]));
 
-function stateOf(key: string, available: number, speed: number, sets: Record<string, Set<string>>): StockState {
+function stateOf(
+  key: string,
+  available: number,
+  speed: number,
+  sets: Record<string, Set<string>>,
+): StockState {
   if (sets.oversold!.has(key)) return 'oversold';
   if (available <= 0) return speed > 0 ? 'out' : 'idle';
   if (sets.risk!.has(key)) return 'risk';
@@ -50,7 +62,9 @@ export function useBoard() {
       const speed = toNumber(sold?.units_a_day) ?? 0;
       const available = toNumber(row.available) ?? 0;
       return {
-        ...row, units_a_day: speed, last_sold_on: sold?.last_sold_on ?? null,
+        ...row,
+        units_a_day: speed,
+        last_sold_on: sold?.last_sold_on ?? null,
         days_left: speed > 0 ? Math.max(0, available) / speed : null,
         state: stateOf(key, available, speed, sets),
         decision: (newest.get(key) as never) ?? null,

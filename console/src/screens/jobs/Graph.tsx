@@ -1,6 +1,15 @@
 // Where a view's rows come from, and what it costs on the way. The server does not tell yet which
 // operator feeds which, so that all operators of the view are one box.
-import { Background, Controls, Handle, Position, ReactFlow, type Edge, type Node, type NodeProps } from '@xyflow/react';
+import {
+  Background,
+  Controls,
+  Handle,
+  Position,
+  ReactFlow,
+  type Edge,
+  type Node,
+  type NodeProps,
+} from '@xyflow/react';
 import '@xyflow/react/dist/style.css';
 import { useComputedColorScheme } from '@mantine/core';
 import ELK from 'elkjs/lib/elk.bundled.js';
@@ -17,35 +26,59 @@ type BoxNode = Node<{ box: Box }, 'box'>;
 
 function BoxView({ data: { box } }: NodeProps<BoxNode>) {
   const { t } = useTranslation();
-  const values = { rows: number(box.rows), share: percent(box.share * 100, 1), state: bytes(box.state), operators: number(box.operators) };
+  const values = {
+    rows: number(box.rows),
+    share: percent(box.share * 100, 1),
+    state: bytes(box.state),
+    operators: number(box.operators),
+  };
   return (
     <div className={`box ${box.kind}`} title={box.note === null ? undefined : clipped(box.note)}>
-      {box.kind !== 'source' && <Handle type="target" position={Position.Left} isConnectable={false} />}
-      <strong className="clip">{box.kind === 'work' ? t('jobs.work', { ...values, count: box.operators }) : box.name}</strong>
+      {box.kind !== 'source' && (
+        <Handle type="target" position={Position.Left} isConnectable={false} />
+      )}
+      <strong className="clip">
+        {box.kind === 'work' ? t('jobs.work', { ...values, count: box.operators }) : box.name}
+      </strong>
       <span className="soft">{t(`jobs.box.${box.kind}`, values)}</span>
-      {box.kind !== 'output' && <Handle type="source" position={Position.Right} isConnectable={false} />}
+      {box.kind !== 'output' && (
+        <Handle type="source" position={Position.Right} isConnectable={false} />
+      )}
     </div>
   );
 }
 
 // Said beforehand: lines are then drawn with the boxes, not after the boxes were measured.
 const handlesOf = (box: Box) => [
-  ...(box.kind === 'source' ? [] : [{ type: 'target' as const, position: Position.Left, x: 0, y: HEIGHT / 2 }]),
-  ...(box.kind === 'output' ? [] : [{ type: 'source' as const, position: Position.Right, x: WIDTH, y: HEIGHT / 2 }]),
+  ...(box.kind === 'source'
+    ? []
+    : [{ type: 'target' as const, position: Position.Left, x: 0, y: HEIGHT / 2 }]),
+  ...(box.kind === 'output'
+    ? []
+    : [{ type: 'source' as const, position: Position.Right, x: WIDTH, y: HEIGHT / 2 }]),
 ];
 
 const types = { box: BoxView };
 const elk = new ELK();
 
-async function placed(ids: string[], edges: [string, string][]): Promise<Map<string, { x: number; y: number }>> {
+async function placed(
+  ids: string[],
+  edges: [string, string][],
+): Promise<Map<string, { x: number; y: number }>> {
   const made = await elk.layout({
     id: 'root',
-    layoutOptions: { 'elk.algorithm': 'layered', 'elk.direction': 'RIGHT', 'elk.spacing.nodeNode': '14',
-      'elk.layered.spacing.nodeNodeBetweenLayers': '90' },
+    layoutOptions: {
+      'elk.algorithm': 'layered',
+      'elk.direction': 'RIGHT',
+      'elk.spacing.nodeNode': '14',
+      'elk.layered.spacing.nodeNodeBetweenLayers': '90',
+    },
     children: ids.map((id) => ({ id, width: WIDTH, height: HEIGHT })),
     edges: edges.map(([from, to]) => ({ id: `${from}>${to}`, sources: [from], targets: [to] })),
   });
-  return new Map((made.children ?? []).map((node) => [node.id, { x: node.x ?? 0, y: node.y ?? 0 }]));
+  return new Map(
+    (made.children ?? []).map((node) => [node.id, { x: node.x ?? 0, y: node.y ?? 0 }]),
+  );
 }
 
 export function Graph({ status, view }: { status: Status; view: string }) {
@@ -53,7 +86,10 @@ export function Graph({ status, view }: { status: Status; view: string }) {
   const scheme = useComputedColorScheme('light');
   const { boxes, edges } = useMemo(() => lineageOf(status, view), [status, view]);
   const shape = JSON.stringify([boxes.map((box) => box.id), edges]);
-  const [places, setPlaces] = useState<{ shape: string; at: Map<string, { x: number; y: number }> } | null>(null);
+  const [places, setPlaces] = useState<{
+    shape: string;
+    at: Map<string, { x: number; y: number }>;
+  } | null>(null);
   useEffect(() => {
     let gone = false;
     const [ids, lines] = JSON.parse(shape) as [string[], [string, string][]];
@@ -64,15 +100,43 @@ export function Graph({ status, view }: { status: Status; view: string }) {
   }, [shape]);
   if (!places || places.shape !== shape) return <p className="soft">{t('table.loading')}</p>;
   const nodes = boxes.map((box): BoxNode => ({
-    id: box.id, type: 'box', data: { box }, position: places.at.get(box.id) ?? { x: 0, y: 0 }, draggable: false,
-    width: WIDTH, height: HEIGHT, handles: handlesOf(box),
+    id: box.id,
+    type: 'box',
+    data: { box },
+    position: places.at.get(box.id) ?? { x: 0, y: 0 },
+    draggable: false,
+    width: WIDTH,
+    height: HEIGHT,
+    handles: handlesOf(box),
   }));
-  const lines = edges.map(([source, target]): Edge => ({ id: `${source}>${target}`, source, target, style: { stroke: 'var(--line-strong)' } }));
+  const lines = edges.map(([source, target]): Edge => ({
+    id: `${source}>${target}`,
+    source,
+    target,
+    style: { stroke: 'var(--line-strong)' },
+  }));
   return (
-    <div className="graph" style={{ height: Math.min(460, Math.max(220, (boxes.length - 2) * (HEIGHT + 14) + 40)) }}>
-      <ReactFlow key={shape} nodes={nodes} edges={lines} nodeTypes={types} colorMode={scheme} fitView
-        fitViewOptions={{ maxZoom: 1, padding: 0.06 }} minZoom={0.2} nodesConnectable={false} nodesFocusable edgesFocusable={false} preventScrolling={false}
-        zoomOnScroll={false} aria-label={t('jobs.graph')} proOptions={{ hideAttribution: true }}>
+    <div
+      className="graph"
+      style={{ height: Math.min(460, Math.max(220, (boxes.length - 2) * (HEIGHT + 14) + 40)) }}
+    >
+      <ReactFlow
+        key={shape}
+        nodes={nodes}
+        edges={lines}
+        nodeTypes={types}
+        colorMode={scheme}
+        fitView
+        fitViewOptions={{ maxZoom: 1, padding: 0.06 }}
+        minZoom={0.2}
+        nodesConnectable={false}
+        nodesFocusable
+        edgesFocusable={false}
+        preventScrolling={false}
+        zoomOnScroll={false}
+        aria-label={t('jobs.graph')}
+        proOptions={{ hideAttribution: true }}
+      >
         <Background gap={22} size={1} color="var(--line)" />
         <Controls showInteractive={false} />
       </ReactFlow>

@@ -3,7 +3,17 @@ import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useRows, useViews } from '@/api/hooks';
-import { dayName, money, number, percent, short, signedPercent, text, timeOf, toNumber } from '@/components/format';
+import {
+  dayName,
+  money,
+  number,
+  percent,
+  short,
+  signedPercent,
+  text,
+  timeOf,
+  toNumber,
+} from '@/components/format';
 import { Badge, Figures, Meter, PageHead, Panel } from '@/components/Panel';
 import { NeedsPack, Nothing } from '@/components/Notice';
 import { Chart } from '@/components/Chart';
@@ -22,20 +32,46 @@ function Today({ sales }: { sales: Sales }) {
   const share = sales.target > 0 ? (sales.reached / sales.target) * 100 : null;
   const onCourse = sales.reached >= sales.expected;
   return (
-    <Figures figures={[
-      { label: t('overview.sold'), value: money(day?.gmv, currency),
-        under: change === null ? t('overview.noYesterday') : (
-          <span className={toneOf(change)}>{t('overview.againstYesterday', { change: signedPercent(change) })}</span>) },
-      { label: t('overview.orders'), value: number(day?.orders),
-        under: t('overview.wholeYesterday', { value: number(before?.orders) }) },
-      { label: t('overview.basket'), value: money(day?.basket_value, currency),
-        under: t('overview.wholeYesterday', { value: money(before?.basket_value, currency) }) },
-      { label: t('overview.returns'), value: percent(day?.return_rate),
-        under: t('overview.returned', { value: money(day?.returned, currency) }) },
-      { label: t('overview.target'), value: share === null ? '–' : percent(share, 0),
-        tone: share === null ? '' : onCourse ? 'good' : 'bad',
-        under: share === null ? '' : t('overview.expected', { value: money(sales.expected, currency, 0) }) },
-    ]} />
+    <Figures
+      figures={[
+        {
+          label: t('overview.sold'),
+          value: money(day?.gmv, currency),
+          under:
+            change === null ? (
+              t('overview.noYesterday')
+            ) : (
+              <span className={toneOf(change)}>
+                {t('overview.againstYesterday', { change: signedPercent(change) })}
+              </span>
+            ),
+        },
+        {
+          label: t('overview.orders'),
+          value: number(day?.orders),
+          under: t('overview.wholeYesterday', { value: number(before?.orders) }),
+        },
+        {
+          label: t('overview.basket'),
+          value: money(day?.basket_value, currency),
+          under: t('overview.wholeYesterday', { value: money(before?.basket_value, currency) }),
+        },
+        {
+          label: t('overview.returns'),
+          value: percent(day?.return_rate),
+          under: t('overview.returned', { value: money(day?.returned, currency) }),
+        },
+        {
+          label: t('overview.target'),
+          value: share === null ? '–' : percent(share, 0),
+          tone: share === null ? '' : onCourse ? 'good' : 'bad',
+          under:
+            share === null
+              ? ''
+              : t('overview.expected', { value: money(sales.expected, currency, 0) }),
+        },
+      ]}
+    />
   );
 }
 
@@ -49,20 +85,34 @@ function Stores({ sales }: { sales: Sales }) {
           const target = toNumber(row.target) ?? 0;
           const share = target > 0 ? (toNumber(row.net_sales) ?? 0) / target : 0;
           const mark = target > 0 ? (toNumber(row.expected_by_now) ?? 0) / target : null;
-          const said = t('overview.store', { store: text(row.store_id), share: percent(share * 100, 0) });
+          const said = t('overview.store', {
+            store: text(row.store_id),
+            share: percent(share * 100, 0),
+          });
           return (
             <li key={text(row.store_id)} style={{ alignItems: 'center' }}>
-              <span style={{ width: 76 }} className="clip">{text(row.store_id)}</span>
-              <span className="grow"><Meter share={share} mark={mark} label={said} /></span>
-              <span className="num" style={{ width: 78 }}>{money(row.net_sales, row.currency, 0)}</span>
-              <span className={`num ${row.on_course === true ? 'good' : 'soft'}`} style={{ width: 44 }}>
+              <span style={{ width: 76 }} className="clip">
+                {text(row.store_id)}
+              </span>
+              <span className="grow">
+                <Meter share={share} mark={mark} label={said} />
+              </span>
+              <span className="num" style={{ width: 78 }}>
+                {money(row.net_sales, row.currency, 0)}
+              </span>
+              <span
+                className={`num ${row.on_course === true ? 'good' : 'soft'}`}
+                style={{ width: 44 }}
+              >
                 {percent(share * 100, 0)}
               </span>
             </li>
           );
         })}
       </ul>
-      <p className="soft" style={{ margin: 0, padding: '6px 14px 12px', fontSize: 12.5 }}>{t('overview.mark')}</p>
+      <p className="soft" style={{ margin: 0, padding: '6px 14px 12px', fontSize: 12.5 }}>
+        {t('overview.mark')}
+      </p>
     </Panel>
   );
 }
@@ -70,19 +120,31 @@ function Stores({ sales }: { sales: Sales }) {
 function TopProducts({ sales }: { sales: Sales }) {
   const { t } = useTranslation();
   const rows = useRows(sales.today ? 'sales_top_products' : null, { business_date: sales.today });
-  const top = rows.filter((row) => row.currency === sales.currency)
-    .sort((a, b) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0)).slice(0, 8);
+  const top = rows
+    .filter((row) => row.currency === sales.currency)
+    .sort((a, b) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0))
+    .slice(0, 8);
   const most = Math.max(1, ...top.map((row) => toNumber(row.gmv) ?? 0));
   return (
     <Panel title={t('overview.top')} span={5} flush>
       {top.length === 0 && <Nothing>{t('table.empty')}</Nothing>}
       <ul className="list">
         {top.map((row) => (
-          <li key={text(row.place)} style={{ backgroundSize: `${((toNumber(row.gmv) ?? 0) / most) * 100}% 100%` }} className="barred">
-            <span className="soft num" style={{ width: 18 }}>{text(row.place)}</span>
-            <span className="grow clip">{text(row.description)} <span className="soft">{text(row.sku)}</span></span>
+          <li
+            key={text(row.place)}
+            style={{ backgroundSize: `${((toNumber(row.gmv) ?? 0) / most) * 100}% 100%` }}
+            className="barred"
+          >
+            <span className="soft num" style={{ width: 18 }}>
+              {text(row.place)}
+            </span>
+            <span className="grow clip">
+              {text(row.description)} <span className="soft">{text(row.sku)}</span>
+            </span>
             <span className="num soft">{t('overview.pieces', { units: number(row.units) })}</span>
-            <span className="num" style={{ width: 84 }}>{money(row.gmv, row.currency)}</span>
+            <span className="num" style={{ width: 84 }}>
+              {money(row.gmv, row.currency)}
+            </span>
           </li>
         ))}
       </ul>
@@ -93,19 +155,51 @@ function TopProducts({ sales }: { sales: Sales }) {
 function Days({ sales }: { sales: Sales }) {
   const { t } = useTranslation();
   const rows = sales.days.slice(-28);
-  const option = useMemo(() => () => ({
-    legend: { show: false },
-    xAxis: { type: 'category', data: rows.map((row) => dayName(row.business_date)) },
-    yAxis: { type: 'value', axisLabel: { formatter: (value: number) => short(value) } },
-    series: [{ type: 'bar', name: t('overview.sold'), barMaxWidth: 30,
-      data: rows.map((row) => ({ value: toNumber(row.gmv), itemStyle: { opacity: row.business_date === sales.today ? 1 : 0.55 } })) }],
-  }), [rows, sales.today, t]);
+  const option = useMemo(
+    () => () => ({
+      legend: { show: false },
+      xAxis: { type: 'category', data: rows.map((row) => dayName(row.business_date)) },
+      yAxis: { type: 'value', axisLabel: { formatter: (value: number) => short(value) } },
+      series: [
+        {
+          type: 'bar',
+          name: t('overview.sold'),
+          barMaxWidth: 30,
+          data: rows.map((row) => ({
+            value: toNumber(row.gmv),
+            itemStyle: { opacity: row.business_date === sales.today ? 1 : 0.55 },
+          })),
+        },
+      ],
+    }),
+    [rows, sales.today, t],
+  );
   return (
-    <Chart name="days" title={t('overview.days')} span={3} height={236} rows={rows} option={option} columns={[
-      { id: 'day', header: t('overview.day'), value: (row) => row.business_date },
-      { id: 'gmv', header: t('overview.sold'), numeric: true, value: (row) => row.gmv, cell: (row) => money(row.gmv, row.currency) },
-      { id: 'change', header: t('overview.change'), numeric: true, value: (row) => row.change_percent, cell: (row) => signedPercent(row.change_percent) },
-    ]} />
+    <Chart
+      name="days"
+      title={t('overview.days')}
+      span={3}
+      height={236}
+      rows={rows}
+      option={option}
+      columns={[
+        { id: 'day', header: t('overview.day'), value: (row) => row.business_date },
+        {
+          id: 'gmv',
+          header: t('overview.sold'),
+          numeric: true,
+          value: (row) => row.gmv,
+          cell: (row) => money(row.gmv, row.currency),
+        },
+        {
+          id: 'change',
+          header: t('overview.change'),
+          numeric: true,
+          value: (row) => row.change_percent,
+          cell: (row) => signedPercent(row.change_percent),
+        },
+      ]}
+    />
   );
 }
 
@@ -114,21 +208,32 @@ function DecisionsToday() {
   const rows = useRows('decisions_today');
   const types = [...new Set(rows.map((row) => text(row.decision_type)))].sort();
   const count = (type: string, status: string) =>
-    rows.filter((row) => row.decision_type === type && row.status === status)
+    rows
+      .filter((row) => row.decision_type === type && row.status === status)
       .reduce((total, row) => total + (toNumber(row.decisions) ?? 0), 0);
   return (
-    <Panel title={t('overview.decisions')} span={4} flush
-      end={<Link to="/decisions">{t('overview.all')}</Link>}>
+    <Panel
+      title={t('overview.decisions')}
+      span={4}
+      flush
+      end={<Link to="/decisions">{t('overview.all')}</Link>}
+    >
       {types.length === 0 && <Nothing>{t('table.empty')}</Nothing>}
       <ul className="list">
         {types.map((type) => (
           <li key={type}>
             <span className="grow">{t(`type.${type}`, { defaultValue: type })}</span>
-            {['proposed', 'approved', 'applied', 'rejected'].map((status) => count(type, status) > 0 && (
-              <Badge key={status} tone={status === 'rejected' ? 'bad' : status === 'proposed' ? 'accent' : 'good'}>
-                {number(count(type, status))} {t(`status.${status}`)}
-              </Badge>
-            ))}
+            {['proposed', 'approved', 'applied', 'rejected'].map(
+              (status) =>
+                count(type, status) > 0 && (
+                  <Badge
+                    key={status}
+                    tone={status === 'rejected' ? 'bad' : status === 'proposed' ? 'accent' : 'good'}
+                  >
+                    {number(count(type, status))} {t(`status.${status}`)}
+                  </Badge>
+                ),
+            )}
           </li>
         ))}
       </ul>
@@ -140,7 +245,8 @@ export function Overview() {
   const { t } = useTranslation();
   const views = useViews();
   const sales = useSales();
-  if (views && !views.has('sales_by_day')) return <NeedsPack pack="sales" what={t('nav.overview')} />;
+  if (views && !views.has('sales_by_day'))
+    return <NeedsPack pack="sales" what={t('nav.overview')} />;
   const upTo = sales.hour ? timeOf(sales.hour.sale_hour) : '';
   return (
     <>
@@ -165,17 +271,25 @@ export function Overview() {
 function Categories({ sales }: { sales: Sales }) {
   const { t } = useTranslation();
   const rows = useRows(sales.today ? 'sales_top_categories' : null, { business_date: sales.today });
-  const top = rows.filter((row) => row.currency === sales.currency)
-    .sort((a, b) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0)).slice(0, 8);
+  const top = rows
+    .filter((row) => row.currency === sales.currency)
+    .sort((a, b) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0))
+    .slice(0, 8);
   return (
     <Panel title={t('overview.categories')} span={4} flush>
       {top.length === 0 && <Nothing>{t('table.empty')}</Nothing>}
       <ul className="list">
         {top.map((row) => (
-          <li key={text(row.place)} className="barred" style={{ backgroundSize: `${toNumber(row.share_percent) ?? 0}% 100%` }}>
+          <li
+            key={text(row.place)}
+            className="barred"
+            style={{ backgroundSize: `${toNumber(row.share_percent) ?? 0}% 100%` }}
+          >
             <span className="grow clip">{text(row.category_id)}</span>
             <span className="num soft">{percent(row.share_percent)}</span>
-            <span className="num" style={{ width: 84 }}>{money(row.gmv, row.currency)}</span>
+            <span className="num" style={{ width: 84 }}>
+              {money(row.gmv, row.currency)}
+            </span>
           </li>
         ))}
       </ul>

@@ -37,18 +37,35 @@ export function useSales(): Sales {
     const ours = (row: Row) => row.currency === currency;
     const of = (rows: Row[], column: string) =>
       rows.filter(ours).sort((a, b) => text(a[column]).localeCompare(text(b[column])));
-    const todaysHours = of(hours, 'sale_hour').filter((row) => text(row.sale_hour).startsWith(today));
-    const stores = targets.filter((row) => row.business_date === today && ours(row))
-      .sort((a, b) => text(a.store_id).localeCompare(text(b.store_id), undefined, { numeric: true }));
+    const todaysHours = of(hours, 'sale_hour').filter((row) =>
+      text(row.sale_hour).startsWith(today),
+    );
+    const stores = targets
+      .filter((row) => row.business_date === today && ours(row))
+      .sort((a, b) =>
+        text(a.store_id).localeCompare(text(b.store_id), undefined, { numeric: true }),
+      );
     return {
-      today, currency, day, days: of(days, 'business_date'), hours: of(hours, 'sale_hour'),
-      hour: todaysHours.at(-1), stores, target: sum(stores, 'target'),
-      reached: sum(stores, 'net_sales'), expected: sum(stores, 'expected_by_now'),
+      today,
+      currency,
+      day,
+      days: of(days, 'business_date'),
+      hours: of(hours, 'sale_hour'),
+      hour: todaysHours.at(-1),
+      stores,
+      target: sum(stores, 'target'),
+      reached: sum(stores, 'net_sales'),
+      expected: sum(stores, 'expected_by_now'),
     };
   }, [days, hours, targets]);
 }
 
-export interface DayCurve { hour: number; today: number | null; yesterday: number | null; sold: number }
+export interface DayCurve {
+  hour: number;
+  today: number | null;
+  yesterday: number | null;
+  sold: number;
+}
 
 /** Sums so far by the hour, today and the day before. */
 export function curveOf(sales: Sales): DayCurve[] {
@@ -65,8 +82,12 @@ export function curveOf(sales: Sales): DayCurve[] {
     const now = toNumber(at(sales.today, hour)?.gmv);
     today += now ?? 0;
     yesterday += before ? (toNumber(at(before, hour)?.gmv) ?? 0) : 0;
-    curve.push({ hour, today: hour <= nowHour ? today : null,
-      yesterday: before ? yesterday : null, sold: now ?? 0 });
+    curve.push({
+      hour,
+      today: hour <= nowHour ? today : null,
+      yesterday: before ? yesterday : null,
+      sold: now ?? 0,
+    });
   }
   return curve;
 }

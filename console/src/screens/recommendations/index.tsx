@@ -11,7 +11,17 @@ import { useUrlState } from '@/components/urlState';
 
 const byPlace = (a: Row, b: Row) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0);
 
-function Ranked({ title, rows, why, open }: { title: string; rows: Row[]; why: (row: Row) => string; open: (sku: string) => void }) {
+function Ranked({
+  title,
+  rows,
+  why,
+  open,
+}: {
+  title: string;
+  rows: Row[];
+  why: (row: Row) => string;
+  open: (sku: string) => void;
+}) {
   const { t } = useTranslation();
   return (
     <Panel title={title} span={6} flush end={<span className="soft">{number(rows.length)}</span>}>
@@ -21,9 +31,15 @@ function Ranked({ title, rows, why, open }: { title: string; rows: Row[]; why: (
           const sku = text(row.with_sku ?? row.sku);
           return (
             <li key={`${text(row.place)} ${sku}`}>
-              <span className="num soft" style={{ width: 20 }}>{text(row.place)}</span>
-              <button type="button" className="plain" onClick={() => open(sku)}>{sku}</button>
-              <span className="grow soft" style={{ textAlign: 'right' }}>{why(row)}</span>
+              <span className="num soft" style={{ width: 20 }}>
+                {text(row.place)}
+              </span>
+              <button type="button" className="plain" onClick={() => open(sku)}>
+                {sku}
+              </button>
+              <span className="grow soft" style={{ textAlign: 'right' }}>
+                {why(row)}
+              </span>
             </li>
           );
         })}
@@ -32,16 +48,35 @@ function Ranked({ title, rows, why, open }: { title: string; rows: Row[]; why: (
   );
 }
 
-function Lists({ view, params, fallback, open }: { view: string; params: Record<string, string>; fallback: string; open: (sku: string) => void }) {
+function Lists({
+  view,
+  params,
+  fallback,
+  open,
+}: {
+  view: string;
+  params: Record<string, string>;
+  fallback: string;
+  open: (sku: string) => void;
+}) {
   const { t } = useTranslation();
   const found = useLive(view, params);
   const lists = [...new Set(found.rows.map((row) => text(row.list_id ?? fallback)))].sort();
   if (lists.length === 0) {
-    return <div className="panel span-12"><Nothing>{found.state === 'loading' ? t('table.loading') : t('recommend.nobody')}</Nothing></div>;
+    return (
+      <div className="panel span-12">
+        <Nothing>{found.state === 'loading' ? t('table.loading') : t('recommend.nobody')}</Nothing>
+      </div>
+    );
   }
   return lists.map((list) => (
-    <Ranked key={list} title={t(`recommend.list.${list}`, { defaultValue: list })} open={open}
-      rows={found.rows.filter((row) => text(row.list_id ?? fallback) === list)} why={(row) => text(row.reason)} />
+    <Ranked
+      key={list}
+      title={t(`recommend.list.${list}`, { defaultValue: list })}
+      open={open}
+      rows={found.rows.filter((row) => text(row.list_id ?? fallback) === list)}
+      why={(row) => text(row.reason)}
+    />
   ));
 }
 
@@ -55,13 +90,33 @@ function Article({ sku, open }: { sku: string; open: (sku: string) => void }) {
     <>
       <p className="span-12" style={{ margin: 0, display: 'flex', gap: 8, alignItems: 'center' }}>
         <strong style={{ fontSize: 16 }}>{sku}</strong>
-        {popular && <Badge tone="accent">{t('recommend.popular', { place: number(popular.place) })}</Badge>}
+        {popular && (
+          <Badge tone="accent">{t('recommend.popular', { place: number(popular.place) })}</Badge>
+        )}
         {out && <Badge tone="bad">{t('recommend.out')}</Badge>}
       </p>
-      <Ranked title={t('recommend.boughtWith')} rows={bought} open={open}
-        why={(row) => t('recommend.baskets', { count: toNumber(row.baskets) ?? 0, baskets: number(row.baskets) })} />
-      <Ranked title={t('recommend.viewedWith')} rows={viewed} open={open}
-        why={(row) => t('recommend.sessions', { count: toNumber(row.sessions) ?? 0, sessions: number(row.sessions) })} />
+      <Ranked
+        title={t('recommend.boughtWith')}
+        rows={bought}
+        open={open}
+        why={(row) =>
+          t('recommend.baskets', {
+            count: toNumber(row.baskets) ?? 0,
+            baskets: number(row.baskets),
+          })
+        }
+      />
+      <Ranked
+        title={t('recommend.viewedWith')}
+        rows={viewed}
+        open={open}
+        why={(row) =>
+          t('recommend.sessions', {
+            count: toNumber(row.sessions) ?? 0,
+            sessions: number(row.sessions),
+          })
+        }
+      />
     </>
   );
 }
@@ -82,30 +137,68 @@ export function Recommendations() {
   const [typed, setTyped] = useState<string | null>(null);
   const { view, column } = KINDS[kind];
   const first = usePage(view, { limit: 1000 }, 10_000);
-  const known = useMemo(() =>
-    [...new Set((first.data?.rows ?? []).map((row) => text(row[column])))].slice(0, 200), [first.data, column]);
+  const known = useMemo(
+    () => [...new Set((first.data?.rows ?? []).map((row) => text(row[column])))].slice(0, 200),
+    [first.data, column],
+  );
   const chosen = subject || known[0] || '';
   const openSku = (sku: string) => {
     setKind('sku');
     setTimeout(() => setSubject(sku));
   };
-  if (views && !views.has('recommend_customer_list')) return <NeedsPack pack="recommend" what={t('nav.recommendations')} />;
+  if (views && !views.has('recommend_customer_list'))
+    return <NeedsPack pack="recommend" what={t('nav.recommendations')} />;
   return (
     <>
       <PageHead title={t('nav.recommendations')} note={t('recommend.note')} />
       <div style={{ display: 'flex', gap: 12, marginBottom: 16, flexWrap: 'wrap' }}>
-        <SegmentedControl size="sm" value={kind} aria-label={t('recommend.by')}
-          onChange={(value) => { setSubject(''); setTyped(null); setTimeout(() => setKind(value)); }}
-          data={(Object.keys(KINDS) as Kind[]).map((value) => ({ value, label: t(`recommend.kind.${value}`) }))} />
-        <Autocomplete w={280} data={known} value={typed ?? chosen} aria-label={t('recommend.subject')} limit={12} maxDropdownHeight={320}
-          onChange={setTyped} onOptionSubmit={(value) => { setTyped(null); setSubject(value); }}
-          onKeyDown={(event) => { if (event.key === 'Enter' && typed) { setSubject(typed); setTyped(null); } }} />
+        <SegmentedControl
+          size="sm"
+          value={kind}
+          aria-label={t('recommend.by')}
+          onChange={(value) => {
+            setSubject('');
+            setTyped(null);
+            setTimeout(() => setKind(value));
+          }}
+          data={(Object.keys(KINDS) as Kind[]).map((value) => ({
+            value,
+            label: t(`recommend.kind.${value}`),
+          }))}
+        />
+        <Autocomplete
+          w={280}
+          data={known}
+          value={typed ?? chosen}
+          aria-label={t('recommend.subject')}
+          limit={12}
+          maxDropdownHeight={320}
+          onChange={setTyped}
+          onOptionSubmit={(value) => {
+            setTyped(null);
+            setSubject(value);
+          }}
+          onKeyDown={(event) => {
+            if (event.key === 'Enter' && typed) {
+              setSubject(typed);
+              setTyped(null);
+            }
+          }}
+        />
       </div>
       <div className="grid">
-        {chosen && kind === 'customer' && <Lists view={view} params={{ customer_id: chosen }} fallback="discover" open={openSku} />}
-        {chosen && kind === 'session' && <Lists view={view} params={{ session_id: chosen }} fallback="session" open={openSku} />}
+        {chosen && kind === 'customer' && (
+          <Lists view={view} params={{ customer_id: chosen }} fallback="discover" open={openSku} />
+        )}
+        {chosen && kind === 'session' && (
+          <Lists view={view} params={{ session_id: chosen }} fallback="session" open={openSku} />
+        )}
         {chosen && kind === 'sku' && <Article sku={chosen} open={openSku} />}
-        {!chosen && <div className="panel span-12"><Nothing>{t('recommend.empty')}</Nothing></div>}
+        {!chosen && (
+          <div className="panel span-12">
+            <Nothing>{t('recommend.empty')}</Nothing>
+          </div>
+        )}
       </div>
     </>
   );

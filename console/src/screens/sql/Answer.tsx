@@ -15,8 +15,14 @@ export function columnsOf(columns: { name: string; type: string }[]): TableColum
   return columns.map(({ name, type }) => {
     const numeric = isNumeric(type);
     return {
-      id: name, header: name, numeric,
-      width: numeric ? 'minmax(112px, 1fr)' : /^TIMESTAMP/.test(type) ? '190px' : 'minmax(130px, 1.600fr)',
+      id: name,
+      header: name,
+      numeric,
+      width: numeric
+        ? 'minmax(112px, 1fr)'
+        : /^TIMESTAMP/.test(type)
+          ? '190px'
+          : 'minmax(130px, 1.600fr)',
       value: (row) => row[name],
       cell: (row) => {
         const value = row[name];
@@ -29,7 +35,13 @@ export function columnsOf(columns: { name: string; type: string }[]): TableColum
   });
 }
 
-export function RowDetail({ row, columns }: { row: Row; columns: { name: string; type: string }[] }) {
+export function RowDetail({
+  row,
+  columns,
+}: {
+  row: Row;
+  columns: { name: string; type: string }[];
+}) {
   return (
     <dl className="pairs">
       {columns.map(({ name, type }) => (
@@ -54,22 +66,47 @@ export function Answer({ answer, form }: { answer: SqlAnswer; form: 'table' | 'c
   const label = answer.columns.find((column) => !isNumeric(column.type));
   const numbers = answer.columns.filter((column) => isNumeric(column.type)).slice(0, SERIES_MAX);
   const rows = useMemo(() => answer.rows.slice(0, POINTS_MAX), [answer.rows]);
-  const option = useMemo(() => (_: Palette) => ({
-    xAxis: { type: 'category', data: rows.map((row, at) => (label ? clipped(text(row[label.name]), 40) : String(at + 1))) },
-    yAxis: { type: 'value', axisLabel: { formatter: (value: number) => short(value) } },
-    series: numbers.map((column) => ({
-      name: column.name, type: label && /TIME|DATE/.test(label.type) ? 'line' : 'bar', barMaxWidth: 28, showSymbol: false,
-      data: rows.map((row) => toNumber(row[column.name])),
-    })),
-  }), [rows, label, numbers]);
+  const option = useMemo(
+    () => (_: Palette) => ({
+      xAxis: {
+        type: 'category',
+        data: rows.map((row, at) => (label ? clipped(text(row[label.name]), 40) : String(at + 1))),
+      },
+      yAxis: { type: 'value', axisLabel: { formatter: (value: number) => short(value) } },
+      series: numbers.map((column) => ({
+        name: column.name,
+        type: label && /TIME|DATE/.test(label.type) ? 'line' : 'bar',
+        barMaxWidth: 28,
+        showSymbol: false,
+        data: rows.map((row) => toNumber(row[column.name])),
+      })),
+    }),
+    [rows, label, numbers],
+  );
   if (form === 'chart') {
-    return <Chart name="answer" title={t('sql.answer')} height={380} option={option} rows={numbers.length > 0 ? rows : []} columns={columns}
-      empty={t('sql.noNumbers')} />;
+    return (
+      <Chart
+        name="answer"
+        title={t('sql.answer')}
+        height={380}
+        option={option}
+        rows={numbers.length > 0 ? rows : []}
+        columns={columns}
+        empty={t('sql.noNumbers')}
+      />
+    );
   }
   return (
     <div className="panel">
-      <DataTable name="answer" label={t('sql.answer')} columns={columns} rows={answer.rows} rowKey={(row) => numbered.get(row) ?? ''}
-        height="calc(100vh - 430px)" onOpen={setOpen} />
+      <DataTable
+        name="answer"
+        label={t('sql.answer')}
+        columns={columns}
+        rows={answer.rows}
+        rowKey={(row) => numbered.get(row) ?? ''}
+        height="calc(100vh - 430px)"
+        onOpen={setOpen}
+      />
       <WhyDrawer open={open !== null} onClose={() => setOpen(null)} title={t('sql.row')}>
         {open && <RowDetail row={open} columns={answer.columns} />}
       </WhyDrawer>

@@ -22,34 +22,63 @@ function Tree({ pick }: { pick: (text: string) => void }) {
   const { data } = useCatalogue();
   const [find, setFind] = useState('');
   const [open, setOpen] = useState<string | null>(null);
-  const shown = (data?.views ?? []).filter((view) => view.name.includes(find.toLowerCase())
-    || view.columns.some((column) => column.name.includes(find.toLowerCase())));
+  const shown = (data?.views ?? []).filter(
+    (view) =>
+      view.name.includes(find.toLowerCase()) ||
+      view.columns.some((column) => column.name.includes(find.toLowerCase())),
+  );
   return (
     <Panel title={t('sql.views')} span={3} flush>
       <div style={{ padding: '0 10px 8px' }}>
-        <TextInput size="xs" value={find} onChange={(event) => setFind(event.currentTarget.value)} leftSection={<IconSearch size={14} />}
-          placeholder={t('table.find')} aria-label={t('table.search', { label: t('sql.views') })} />
+        <TextInput
+          size="xs"
+          value={find}
+          onChange={(event) => setFind(event.currentTarget.value)}
+          leftSection={<IconSearch size={14} />}
+          placeholder={t('table.find')}
+          aria-label={t('table.search', { label: t('sql.views') })}
+        />
       </div>
       <ul className="list tree" tabIndex={0} aria-label={t('sql.views')}>
         {shown.map((view) => (
           <li key={view.name} style={{ display: 'block', padding: '4px 14px' }}>
             <div style={{ display: 'flex', gap: 8 }}>
-              <button type="button" className="plain grow clip" aria-expanded={open === view.name} title={view.name}
-                onClick={() => setOpen(open === view.name ? null : view.name)}>{view.name}</button>
-              <span className="soft num" style={{ fontSize: 12 }}>{number(view.rows)}</span>
+              <button
+                type="button"
+                className="plain grow clip"
+                aria-expanded={open === view.name}
+                title={view.name}
+                onClick={() => setOpen(open === view.name ? null : view.name)}
+              >
+                {view.name}
+              </button>
+              <span className="soft num" style={{ fontSize: 12 }}>
+                {number(view.rows)}
+              </span>
             </div>
             {open === view.name && (
               <div style={{ padding: '4px 0 6px 10px' }}>
                 {view.columns.map((column) => (
                   <div key={column.name} style={{ display: 'flex', gap: 8 }}>
-                    <button type="button" className="plain grow mono clip" onClick={() => pick(column.name)}>
-                      {column.name}{view.key.includes(column.name) ? ' *' : ''}
+                    <button
+                      type="button"
+                      className="plain grow mono clip"
+                      onClick={() => pick(column.name)}
+                    >
+                      {column.name}
+                      {view.key.includes(column.name) ? ' *' : ''}
                     </button>
                     <span className="soft mono">{column.type}</span>
                   </div>
                 ))}
-                <button type="button" className="plain" style={{ color: 'var(--accent)', marginTop: 4 }}
-                  onClick={() => pick(`\nSELECT * FROM ${view.name} LIMIT 100`)}>{t('sql.insert')}</button>
+                <button
+                  type="button"
+                  className="plain"
+                  style={{ color: 'var(--accent)', marginTop: 4 }}
+                  onClick={() => pick(`\nSELECT * FROM ${view.name} LIMIT 100`)}
+                >
+                  {t('sql.insert')}
+                </button>
               </div>
             )}
           </li>
@@ -74,7 +103,11 @@ export function Sql() {
       const began = performance.now();
       const query = text.current.trim().replace(/;\s*$/, '');
       keep(query);
-      const answer = await ask({ query, as_of: moment(), rows_max: Math.min(Number(limit) || 1000, ROWS_MAX) });
+      const answer = await ask({
+        query,
+        as_of: moment(),
+        rows_max: Math.min(Number(limit) || 1000, ROWS_MAX),
+      });
       setTook(performance.now() - began);
       return answer;
     },
@@ -84,7 +117,8 @@ export function Sql() {
   useEffect(() => {
     if (!box.current) return;
     const made = openEditor(box.current, text.current, t('sql.question'), t('sql.hint'), {
-      run: () => run.current(), change: (now) => (text.current = now),
+      run: () => run.current(),
+      change: (now) => (text.current = now),
     });
     editor.current = made;
     return () => made.view.destroy();
@@ -97,7 +131,9 @@ export function Sql() {
   const pick = (piece: string) => {
     const view = editor.current?.view;
     if (!view) return;
-    view.dispatch(view.state.replaceSelection(view.state.doc.length === 0 ? piece.trimStart() : piece));
+    view.dispatch(
+      view.state.replaceSelection(view.state.doc.length === 0 ? piece.trimStart() : piece),
+    );
     view.focus();
   };
   const answer = question.data;
@@ -109,19 +145,69 @@ export function Sql() {
         <div className="span-9 stack">
           <div className="panel">
             <div ref={box} className="editor" data-testid="editor" />
-            <div style={{ display: 'flex', gap: 10, alignItems: 'center', padding: '8px 14px', borderTop: '1px solid var(--line)', flexWrap: 'wrap' }}>
-              <Button size="xs" leftSection={<IconPlayerPlay size={14} />} loading={question.isPending} onClick={() => question.mutate()}>{t('sql.run')}</Button>
+            <div
+              style={{
+                display: 'flex',
+                gap: 10,
+                alignItems: 'center',
+                padding: '8px 14px',
+                borderTop: '1px solid var(--line)',
+                flexWrap: 'wrap',
+              }}
+            >
+              <Button
+                size="xs"
+                leftSection={<IconPlayerPlay size={14} />}
+                loading={question.isPending}
+                onClick={() => question.mutate()}
+              >
+                {t('sql.run')}
+              </Button>
               <span className="soft">Ctrl ↵</span>
-              <NumberInput size="xs" w={160} min={1} max={ROWS_MAX} value={limit} onChange={setLimit} aria-label={t('sql.most')} prefix={`${t('sql.most')} `} hideControls />
-              {answer && <SegmentedControl size="xs" value={form} onChange={setForm} aria-label={t('sql.form')}
-                data={[{ value: 'table', label: t('chart.table') }, { value: 'chart', label: t('chart.chart') }]} />}
-              {answer && !question.isPending && <span className="soft" style={{ marginLeft: 'auto' }} data-testid="answered">
-                {t('sql.answered', { rows: number(answer.rows.length), step: number(answer.step), ms: number(took) })}</span>}
+              <NumberInput
+                size="xs"
+                w={160}
+                min={1}
+                max={ROWS_MAX}
+                value={limit}
+                onChange={setLimit}
+                aria-label={t('sql.most')}
+                prefix={`${t('sql.most')} `}
+                hideControls
+              />
+              {answer && (
+                <SegmentedControl
+                  size="xs"
+                  value={form}
+                  onChange={setForm}
+                  aria-label={t('sql.form')}
+                  data={[
+                    { value: 'table', label: t('chart.table') },
+                    { value: 'chart', label: t('chart.chart') },
+                  ]}
+                />
+              )}
+              {answer && !question.isPending && (
+                <span className="soft" style={{ marginLeft: 'auto' }} data-testid="answered">
+                  {t('sql.answered', {
+                    rows: number(answer.rows.length),
+                    step: number(answer.step),
+                    ms: number(took),
+                  })}
+                </span>
+              )}
             </div>
           </div>
           <ErrorNotice error={question.error} />
           {answer && <Answer answer={answer} form={form === 'chart' ? 'chart' : 'table'} />}
-          {!answer && !question.error && <div className="panel"><div className="empty"><strong>{t('sql.teach')}</strong>{t('sql.teachMore')}</div></div>}
+          {!answer && !question.error && (
+            <div className="panel">
+              <div className="empty">
+                <strong>{t('sql.teach')}</strong>
+                {t('sql.teachMore')}
+              </div>
+            </div>
+          )}
         </div>
       </div>
     </>
