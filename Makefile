@@ -19,16 +19,17 @@ help: ## List the targets
 
 build: ## Build the command: $CARGO_TARGET_DIR/debug/rialto
 	@scripts/setup.sh build
+	@scripts/console.sh || echo "build: SKIPPED: the console is not in the command (see above)" >&2
 	$(CARGO) build --workspace --bins --test parser
 
-demo: build ## A shop's live figures; DATA=<dir> replays real files of the Online Retail set
+demo: build ## A simulated shop with all packs, console and API; DATA=<dir>: the Online Retail set
 ifdef DATA
-	$(RIALTO) run examples/online-retail -D DATA=$(abspath $(DATA))
+	$(RIALTO) demo --data $(abspath $(DATA))
 else
-	$(RIALTO) run examples/demo
+	$(RIALTO) demo
 endif
 
-test: ## All tests: Rust, SQL corpus, examples
+test: ## All tests: Rust, SQL corpus, examples, console
 	@scripts/setup.sh build
 	scripts/test.sh
 

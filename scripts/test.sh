@@ -8,9 +8,17 @@ target="${CARGO_TARGET_DIR:-$HOME/.cache/rialto/target}"
 export CARGO_TARGET_DIR="$target"
 cargo="${CARGO:-cargo}"
 
+failed=0
+# The console is part of the command, so that it is built first.
+console=yes
+scripts/console.sh || console=no
 "$cargo" build --workspace --bins --tests
 
-failed=0
+if [ "$console" = yes ]; then
+  RIALTO="$target/debug/rialto" scripts/console.sh test || failed=1
+else
+  echo "test: SKIPPED: the console cannot be built here (see above)" >&2
+fi
 RIALTO="$target/debug/rialto" python3 examples/test.py || failed=1
 # Nexmark's answers against DuckDB's: half a minute. Then some over files of more than 32 MiB, which
 # are read in parts by several readers: a quarter of a minute.

@@ -73,6 +73,11 @@ pub enum Command {
     /// A run with --state keeps them. A record that is sent again, as it was or repaired, is taken
     /// by the running job or by its next run, once.
     DeadLetters(DeadLetters),
+    /// Show it: a simulated shop with all packs, its console, API and PostgreSQL port
+    ///
+    /// Makes the project at the first time, and goes on where it was at the next. With --data it
+    /// is the real data set Online Retail instead, replayed once.
+    Demo(Demo),
     /// Begin a project: packs of a shop, as files of your own
     ///
     /// Writes the event model, the packs and what they need, where their rows come from, and a
@@ -626,6 +631,23 @@ pub struct Bench {
     /// Run one project in this process and print what it took; what a measurement consists of
     #[arg(long, hide = true)]
     pub once: bool,
+}
+
+/// `rialto demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The folder of the project
+    #[arg(value_name = "DIR", default_value = "rialto-demo")]
+    pub project: PathBuf,
+    /// The folder with the CSV files of Online Retail
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The console and the API
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub serve: SocketAddr,
+    /// The port for psql and BI tools
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5433")]
+    pub postgres: SocketAddr,
 }
 
 /// `rialto init`.

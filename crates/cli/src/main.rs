@@ -6,6 +6,7 @@
 
 mod args;
 mod bench;
+mod demo;
 mod doctor;
 mod explain;
 mod failure;
@@ -89,6 +90,7 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
         Command::Doctor(command) => doctor::doctor(command, stdout),
         Command::Token(command) => token::token(&command.command, stdout),
         Command::DeadLetters(command) => letters::dead_letters(command, stdout),
+        Command::Demo(command) => demo::demo(command, stdout),
         Command::Init(command) => init::init(command, stdout),
         Command::Check(command) => project::check(command, stdout),
         Command::Test(command) => test::test(command, stdout),

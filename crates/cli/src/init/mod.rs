@@ -23,7 +23,32 @@ SHOP_SEED = \"1\"
 SHOP_SPEED = \"600\"
 SHOP_DAYS = \"0\"
 SHOP_CUSTOMERS = \"2000\"
+# Days that have passed when it begins, so that there is something to see.
+SHOP_HISTORY = \"14\"
+# The shop reads here what is decided.
+SHOP_DECISIONS = \".rialto/log/shop_inbox\"
 ";
+
+/// What the packs decide goes to the simulated shop.
+const LOOP: &str = "\
+-- What is applied goes to the simulated shop, which carries it out. It knows no transfers between
+-- places: an order for a store is one of the warehouse.
+CREATE TABLE shop_inbox WITH ('connector' = 'log', 'path' = '.rialto/log/shop_inbox')
+LIKE model.decision;
+INSERT INTO shop_inbox (
+  decision_id, decided_at, decision_type, sku, location_id, customer_id, campaign_id, quantity,
+  amount, status)
+SELECT decision_id, decided_at,
+  CASE decision_type WHEN 'allocate' THEN 'replenish' ELSE decision_type END,
+  sku, location_id, customer_id, campaign_id, quantity, amount, status
+FROM decision
+WHERE status = 'applied';
+";
+
+/// The packs of a project that has all of them.
+pub fn all_packs() -> Vec<String> {
+    packs::names()
+}
 
 /// Writes a new project into a folder that is not there yet.
 pub fn init(command: &Init, stdout: &Stdout) -> Result<()> {
@@ -54,6 +79,10 @@ pub fn init(command: &Init, stdout: &Stdout) -> Result<()> {
     write(folder, "rialto.toml", config(&packs, command.from).as_bytes())?;
     write(folder, "README.md", readme(folder, &packs, command.from).as_bytes())?;
     write(folder, ".gitignore", b"/.rialto/\n")?;
+    let hears = command.from == SourceOfRows::Shop && packs.iter().any(|p| p == "decisions");
+    if hears {
+        write(folder, "sql/10_loop.sql", LOOP.as_bytes())?;
+    }
     let tables = tables(command.from, &mine)?;
     write(folder, "sources/10_tables.sql", tables.as_bytes())?;
     for (mapping, sql) in &mapped {
@@ -116,6 +145,8 @@ fn with_needed(asked: &[String]) -> Result<Vec<String>> {
         }
         add(pack, &mut all);
     }
+    // Those that hear of others come last.
+    all.sort_by_key(|pack| packs::is_behind(pack));
     Ok(all)
 }
 
@@ -125,8 +156,14 @@ fn config(packs: &[String], from: SourceOfRows) -> String {
         "# What this shop runs, in this order: the event model, where its rows come from, packs.\n\
          include = [\n  \"packs/model/sql\", \"sources\",\n",
     );
-    for pack in packs {
+    for (at, pack) in packs.iter().enumerate() {
+        for file in packs::in_front(pack, &packs[..at]) {
+            let _ = writeln!(text, "  \"packs/{pack}/{file}\",");
+        }
         let _ = writeln!(text, "  \"packs/{pack}/sql\",");
+    }
+    if from == SourceOfRows::Shop && packs.iter().any(|pack| pack == "delivery") {
+        text.push_str("  \"packs/delivery/to_decision.sql\",\n");
     }
     text.push_str(
         "]\n\n# Rules of the packs with their defaults: take the mark away to set one.\n",
@@ -199,7 +236,8 @@ fn readme(folder: &Path, packs: &[String], from: SourceOfRows) -> String {
     text
 }
 
-fn write(folder: &Path, path: &str, bytes: &[u8]) -> Result<()> {
+/// Writes a file of a project, and the folders around it.
+pub fn write(folder: &Path, path: &str, bytes: &[u8]) -> Result<()> {
     let path = folder.join(path);
     let parent = path.parent().unwrap_or(folder);
     std::fs::create_dir_all(parent).map_err(|e| unwritten(parent, &e))?;

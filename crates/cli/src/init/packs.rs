@@ -75,6 +75,23 @@ pub fn needs(pack: &str) -> Vec<String> {
     packs.filter(|name| *name != MODEL).map(str::to_string).collect()
 }
 
+/// Whether a pack hears of others, and so stands behind them.
+pub fn is_behind(pack: &str) -> bool {
+    !in_front(pack, &names()).is_empty()
+}
+
+/// Files of a pack beside its `sql/` that go in front of it: those of its own project, and
+/// `from_OTHER.sql` for the other packs that it hears of.
+pub fn in_front(pack: &str, others: &[String]) -> Vec<String> {
+    let project = Packs::get(&format!("{pack}/rialto.toml")).and_then(|f| text(f.data));
+    let project = project.unwrap_or_default();
+    let own = project.split('"').skip(1).step_by(2);
+    let own = own.filter(|place| !place.contains('/') && place.ends_with(".sql"));
+    let from = others.iter().map(|other| format!("from_{other}.sql"));
+    let from = from.filter(|file| Packs::get(&format!("{pack}/{file}")).is_some());
+    own.map(str::to_string).chain(from).collect()
+}
+
 /// All files of a pack, and its page as its README.
 pub fn files(pack: &str) -> Vec<PackFile> {
     let mut files = below(pack);
@@ -138,6 +155,9 @@ mod tests {
             assert!(needs(pack).iter().all(|needed| all.contains(needed)), "{pack}");
         }
         assert_eq!(needs("pricing"), ["inventory"]);
+        let others = ["sales".to_string(), "pricing".to_string()];
+        assert_eq!(in_front("decisions", &others), ["journal.sql", "from_pricing.sql"]);
+        assert!(is_behind("decisions") && is_behind("delivery") && !is_behind("pricing"));
     }
 
     #[test]
