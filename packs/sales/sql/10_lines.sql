@@ -40,12 +40,13 @@ SELECT
 FROM (SELECT *, line_type IN ('item', 'gift', 'discount') AS is_goods FROM sales_line_once);
 
 -- A receipt or web order, as one row: an order is counted as long as pieces of it are left after
--- voids. A return is a transaction of its own, and no order.
+-- voids. A return is a transaction of its own, and no order. Its minute is that of its first line:
+-- a long receipt is rung up over more than one, and is still one order.
 CREATE VIEW sales_receipt AS
 SELECT
   transaction_id,
   business_date,
-  sale_minute,
+  MIN(sale_minute) AS sale_minute,
   store_id,
   channel,
   currency,
@@ -57,4 +58,4 @@ SELECT
   SUM(units_returned) AS units_returned,
   CASE WHEN SUM(units) > 0 THEN 1 ELSE 0 END AS orders
 FROM sales_line
-GROUP BY transaction_id, business_date, sale_minute, store_id, channel, currency;
+GROUP BY transaction_id, business_date, store_id, channel, currency;
