@@ -89,9 +89,7 @@ export function DecisionWhy({ row }: { row: Row }) {
     [t('why.age'), age === null ? NONE : t('why.minutes', { minutes: number(age / 60_000) })],
     [
       t('why.experiment'),
-      row.experiment
-        ? `${text(row.experiment)} · ${text(row.variant)} · ${odds}`
-        : NONE,
+      row.experiment ? `${text(row.experiment)} · ${text(row.variant)} · ${odds}` : NONE,
     ],
     [t('why.actor'), text(row.actor)],
     [

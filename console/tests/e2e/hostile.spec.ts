@@ -34,8 +34,7 @@ test('a question is completed, run by keyboard, answered, drawn, and kept in the
   await page.goto(`${process.env.TEST_PAGE}/sql`);
   await page.getByTestId('editor').locator('.cm-content').click();
   await page.keyboard.type('select sku, on_hand from inventory_pos');
-  await expect(page.getByRole('option', { name: 'inventory_position' })).toBeVisible();
-  await page.keyboard.press('Enter');
+  await page.getByRole('option', { name: 'inventory_position' }).click();
   await page.keyboard.press('Control+Enter');
   await expect(page.getByTestId('answered')).toContainText('rows of step');
   await expect(page.getByRole('gridcell', { name: '<b>sku</b>' })).toBeVisible();

@@ -133,9 +133,9 @@ export function sale(
 ): object {
   lines += 1;
   return {
-    event_id: `line-${lines}`,
+    event_id: `line-${process.pid}-${lines}`,
     event_time: `${at}Z`,
-    transaction_id: `t-${lines}`,
+    transaction_id: `t-${process.pid}-${lines}`,
     line_no: 1,
     txn_type: 'sale',
     line_type: 'item',

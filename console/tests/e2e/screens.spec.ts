@@ -22,7 +22,6 @@ const SCREENS: [string, string, RegExp][] = [
   ['wall', '/wall', /Best sellers|今日畅销/],
 ];
 
-
 for (const [language, scheme] of [
   ['en', 'light'],
   ['zh-CN', 'dark'],
@@ -31,7 +30,8 @@ for (const [language, scheme] of [
     test(`${name} in ${language}, ${scheme}`, async ({ browser }) => {
       const viewport =
         name === 'wall' ? { width: 1920, height: 1080 } : { width: 1440, height: 900 };
-      const page = await browser.newPage({ viewport, colorScheme: scheme, locale: language });
+      const context = await browser.newContext({ viewport, colorScheme: scheme, locale: language });
+      const page = await context.newPage();
       const said = complaints(page);
       await page.goto(page$() + path);
       await expect(page.getByText(shows).first()).toBeVisible();
@@ -48,7 +48,7 @@ for (const [language, scheme] of [
       ).toEqual([]);
       await page.screenshot({ path: `${SHOTS}/${name}-${language}-${scheme}.png` });
       expect(said).toEqual([]);
-      await page.close();
+      await context.close();
     });
   }
 }
