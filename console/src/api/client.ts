@@ -13,6 +13,8 @@ export const queryClient = new QueryClient({
       networkMode: 'always',
       gcTime: 60_000,
     },
+    // What one asks is asked of this machine: whether there is an internet does not matter.
+    mutations: { networkMode: 'always' },
   },
 });
 

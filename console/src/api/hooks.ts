@@ -46,17 +46,21 @@ const MISSING: Live = { rows: [], step: 0, state: 'live', cut: false };
 const NO_PARAMS: PageParams = {};
 
 /** A view that moves by itself. A view that the project does not have has no rows. */
-export function useLive(view: string | null, params: PageParams = NO_PARAMS): Live {
+export function useLive(
+  view: string | null,
+  params: PageParams = NO_PARAMS,
+  pace: 'stream' | 'calm' = 'stream',
+): Live {
   const views = useViews();
   const asOf = useMoment();
   const info = view === null ? undefined : views?.get(view);
   const text = JSON.stringify(params);
   const wanted = useMemo<Wanted | null>(() => {
     if (!info) return null;
-    const tooLarge = info.rows > FOLLOWED_ROWS_MAX && text === '{}';
+    const tooLarge = pace === 'calm' || (info.rows > FOLLOWED_ROWS_MAX && text === '{}');
     const parsed = JSON.parse(text) as PageParams;
     return { view: info.name, key: info.key, params: parsed, asOf, tooLarge };
-  }, [info, text, asOf]);
+  }, [info, text, asOf, pace]);
   const empty = views ? MISSING : NOTHING;
   const subscribe = useCallback(
     (listener: () => void) => (wanted ? look(wanted, listener) : () => undefined),
@@ -73,6 +77,10 @@ export function useLive(view: string | null, params: PageParams = NO_PARAMS): Li
 
 export const useRows = (view: string | null, params?: PageParams): Row[] =>
   useLive(view, params).rows;
+
+/** A view that may be a second old: it leaves the streams to what people look at first. */
+export const useCalmRows = (view: string | null, params?: PageParams): Row[] =>
+  useLive(view, params, 'calm').rows;
 
 /** The first rows in an order, asked for again and again: for views that grow without end. */
 export function usePage(view: string, params: PageParams, everyMs = 2000) {

@@ -54,8 +54,13 @@ function dressed(option: Option, palette: Palette, title: string): Option {
     axisLabel: { color: palette.soft, fontSize: 11.5, hideOverlap: true },
     splitLine: { lineStyle: { color: palette.line } },
   };
+  const merged = (given: Option): Option => ({
+    ...axis,
+    ...given,
+    axisLabel: { ...axis.axisLabel, ...(given.axisLabel as Option | undefined) },
+  });
   const dress = (given: unknown): unknown =>
-    Array.isArray(given) ? given.map(dress) : given ? { ...axis, ...(given as Option) } : given;
+    Array.isArray(given) ? given.map(dress) : given ? merged(given as Option) : given;
   return {
     animationDuration: 250,
     animationDurationUpdate: 200,

@@ -66,7 +66,7 @@ function Orders({ id }: { id: string }) {
       {
         id: 'at',
         header: t('customer.at'),
-        width: '136px',
+        width: '150px',
         value: (row) => row.order_at,
         cell: (row) => timeOf(row.order_at),
       },

@@ -36,7 +36,7 @@ export function useDecisionColumns(): TableColumn[] {
       {
         id: 'at',
         header: t('why.decided'),
-        width: '136px',
+        width: '150px',
         value: (row) => row.decided_at,
         cell: (row) => <span className="soft">{timeOf(row.decided_at)}</span>,
       },

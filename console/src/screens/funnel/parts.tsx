@@ -126,7 +126,7 @@ export function Carts() {
       {
         id: 'at',
         header: t('funnel.left'),
-        width: '136px',
+        width: '150px',
         value: (row) => row.abandoned_at,
         cell: (row) => timeOf(row.abandoned_at),
       },

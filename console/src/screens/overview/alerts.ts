@@ -1,7 +1,7 @@
 // Everything that somebody should know of now, of all packs that raise alarms.
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useLive, useRows } from '@/api/hooks';
+import { useCalmRows } from '@/api/hooks';
 import type { Row } from '@/api/types';
 import { money, number, percent, text, toNumber } from '@/components/format';
 
@@ -16,13 +16,13 @@ export interface Alert {
 
 export function useAlerts(): Alert[] {
   const { t } = useTranslation();
-  const sales = useRows('sales_anomaly_alert');
-  const oversold = useRows('inventory_oversold');
-  const risk = useLive('inventory_stock_out_risk').rows;
-  const prices = useRows('market_price_alert');
-  const trends = useRows('market_trend_alert');
-  const ads = useRows('ads_pacing_alert');
-  const ledger = useRows('loyalty_unbalanced');
+  const sales = useCalmRows('sales_anomaly_alert');
+  const oversold = useCalmRows('inventory_oversold');
+  const risk = useCalmRows('inventory_stock_out_risk');
+  const prices = useCalmRows('market_price_alert');
+  const trends = useCalmRows('market_trend_alert');
+  const ads = useCalmRows('ads_pacing_alert');
+  const ledger = useCalmRows('loyalty_unbalanced');
   return useMemo(() => {
     const alerts: Alert[] = [];
     const add = (

@@ -2,7 +2,7 @@
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useRows, useViews } from '@/api/hooks';
+import { useCalmRows, useViews } from '@/api/hooks';
 import {
   dayName,
   money,
@@ -119,7 +119,7 @@ function Stores({ sales }: { sales: Sales }) {
 
 function TopProducts({ sales }: { sales: Sales }) {
   const { t } = useTranslation();
-  const rows = useRows(sales.today ? 'sales_top_products' : null, { business_date: sales.today });
+  const rows = useCalmRows(sales.today ? 'sales_top_products' : null, { business_date: sales.today });
   const top = rows
     .filter((row) => row.currency === sales.currency)
     .sort((a, b) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0))
@@ -205,7 +205,7 @@ function Days({ sales }: { sales: Sales }) {
 
 function DecisionsToday() {
   const { t } = useTranslation();
-  const rows = useRows('decisions_today');
+  const rows = useCalmRows('decisions_today');
   const types = [...new Set(rows.map((row) => text(row.decision_type)))].sort();
   const count = (type: string, status: string) =>
     rows
@@ -270,7 +270,7 @@ export function Overview() {
 
 function Categories({ sales }: { sales: Sales }) {
   const { t } = useTranslation();
-  const rows = useRows(sales.today ? 'sales_top_categories' : null, { business_date: sales.today });
+  const rows = useCalmRows(sales.today ? 'sales_top_categories' : null, { business_date: sales.today });
   const top = rows
     .filter((row) => row.currency === sales.currency)
     .sort((a, b) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0))

@@ -2,7 +2,7 @@
 import { Link } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useCatalogue, useRows, useViews } from '@/api/hooks';
+import { useCatalogue, useCalmRows, useViews } from '@/api/hooks';
 import { useConnection } from '@/api/connection';
 import {
   dayName,
@@ -59,7 +59,7 @@ export function Wall() {
   const sales = useSales();
   const alerts = useAlerts();
   const now = useNow();
-  const top = useRows(sales.today ? 'sales_top_products' : null, { business_date: sales.today })
+  const top = useCalmRows(sales.today ? 'sales_top_products' : null, { business_date: sales.today })
     .filter((row) => row.currency === sales.currency)
     .sort((a, b) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0))
     .slice(0, 8);
