@@ -14,8 +14,12 @@ use crate::restart::{Dice, kills};
 use crate::running::{Running, wait_for_checkpoints};
 use crate::{rialto, stderr, stdout};
 
-/// So many rows come in a second, until the last kill.
-const RATE: u64 = 5_000;
+/// So many rows come in a second, until the last kill. More kills need more time, not more rows:
+/// each run reads back the state of all rows.
+fn rate() -> u64 {
+    100_000 / kills().max(20)
+}
+
 /// What happens in turn: so many kills at a place of a checkpoint's or a delivery's way, and at any
 /// moment.
 const ROUND: usize = 20;
@@ -147,9 +151,10 @@ impl Ground {
 
     /// Has rows come into the topic, until it is stopped.
     fn feed(&self) -> Running {
+        let rate = rate();
         let made = format!(
             "CREATE TABLE made ({SALE}) WITH ('connector' = 'datagen', \
-             'rows-per-second' = '{RATE}', 'fields.id.kind' = 'sequence', 'fields.id.start' = '2', \
+             'rows-per-second' = '{rate}', 'fields.id.kind' = 'sequence', 'fields.id.start' = '2', \
              'fields.id.end' = '9000000000', 'fields.shop.min' = '1', 'fields.shop.max' = '40', \
              'fields.price.min' = '1', 'fields.price.max' = '100');\n"
         );
