@@ -20,7 +20,7 @@ pub fn demo(command: &Demo, stdout: &Stdout) -> Result<()> {
     let folder = command.project.display().to_string();
     let Some(data) = &command.data else {
         if !command.project.join("rialto.toml").is_file() {
-            make(&command.project, stdout)?;
+            make(&command.project)?;
         }
         let (serve, postgres) = (command.serve.to_string(), command.postgres.to_string());
         let state = command.project.join(".rialto/state").display().to_string();
@@ -49,7 +49,7 @@ pub fn demo(command: &Demo, stdout: &Stdout) -> Result<()> {
     run(&folder, &["-D", &format!("DATA={}", data.display())], stdout)
 }
 
-fn make(folder: &Path, stdout: &Stdout) -> Result<()> {
+fn make(folder: &Path) -> Result<()> {
     let command = Init {
         project: Some(folder.to_path_buf()),
         packs: init::all_packs(),
@@ -57,12 +57,12 @@ fn make(folder: &Path, stdout: &Stdout) -> Result<()> {
         map: Vec::new(),
         list: false,
     };
-    init::init(&command, stdout)
+    init::write_project(folder, &command).map(|_| ())
 }
 
 /// As if `rialto run FOLDER …` had been typed.
 fn run(folder: &str, options: &[&str], stdout: &Stdout) -> Result<()> {
-    let line = ["rialto", "run", folder].iter().chain(options);
+    let line = ["rialto", "run", folder].into_iter().chain(options.iter().copied());
     let arguments = Arguments::try_parse_from(line).map_err(|e| Failure::request(e, None))?;
     match &arguments.command {
         Command::Run(command) => project::run(command, stdout),

@@ -16,15 +16,15 @@ use crate::output::Stdout;
 pub use mapping::Mapping;
 use packs::PackFile;
 
-/// How the simulated shop of a new project trades: without end, ten minutes in a second.
+/// How the simulated shop of a new project trades: without end, two minutes in a second.
 const SIMULATED: &str = "\
 # The simulated shop: a number makes another one; how fast, how long (0: for ever), how large.
 SHOP_SEED = \"1\"
-SHOP_SPEED = \"600\"
+SHOP_SPEED = \"120\"
 SHOP_DAYS = \"0\"
-SHOP_CUSTOMERS = \"2000\"
+SHOP_CUSTOMERS = \"500\"
 # Days that have passed when it begins, so that there is something to see.
-SHOP_HISTORY = \"14\"
+SHOP_HISTORY = \"7\"
 # The shop reads here what is decided.
 SHOP_DECISIONS = \".rialto/log/shop_inbox\"
 ";
@@ -62,6 +62,21 @@ pub fn init(command: &Init, stdout: &Stdout) -> Result<()> {
         let hint = "rialto init my-shop --pack inventory,pricing; --list shows the packs";
         return Err(Failure::request("which folder is the project to be in?", Some(hint)));
     };
+    let Written { packs, mine, files } = write_project(folder, command)?;
+    tell(folder, &packs, &mine, files, stdout)?;
+    Ok(())
+}
+
+/// What a new project was made of.
+pub struct Written {
+    packs: Vec<String>,
+    /// The tables that the user maps.
+    mine: Vec<String>,
+    files: usize,
+}
+
+/// Writes the files of a new project.
+pub fn write_project(folder: &Path, command: &Init) -> Result<Written> {
     let packs = with_needed(&command.packs)?;
     let mapped: Vec<(&Mapping, String)> =
         command.map.iter().map(|mapping| Ok((mapping, mapping.sql()?))).collect::<Result<_>>()?;
@@ -94,8 +109,7 @@ pub fn init(command: &Init, stdout: &Stdout) -> Result<()> {
         write(folder, &format!("packs/{path}"), &bytes)?;
         files += 1;
     }
-    tell(folder, &packs, &mine, files, stdout)?;
-    Ok(())
+    Ok(Written { packs, mine, files })
 }
 
 fn tell(
