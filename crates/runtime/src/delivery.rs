@@ -526,23 +526,30 @@ mod tests {
         assert!(outside.seen.lock().unwrap().is_empty());
     }
 
-    /// Its outside does not answer before it is told to.
-    struct Silent(Receiver<()>);
+    /// Its outside says that it is asked, and does not answer before it is told to.
+    struct Silent {
+        asked: Sender<()>,
+        answer: Receiver<()>,
+    }
 
     impl Committer for Silent {
         fn commit(&mut self, _: u64, _: &[u8]) -> Result<(), CommitError> {
-            self.0.recv().map_err(|_| CommitError::Away(EngineError::sink("there", "silence")))
+            self.asked.send(()).expect("the test waits for it");
+            self.answer.recv().map_err(|_| CommitError::Away(EngineError::sink("there", "silence")))
         }
     }
 
     #[test]
     fn the_end_of_a_job_does_not_wait_for_one_who_does_not_answer() {
         let (answer, silence) = channel();
-        let mut delivery = Delivery::start("t", Box::new(Silent(silence))).unwrap();
+        let (asked, is_asked) = channel();
+        let silent = Silent { asked, answer: silence };
+        let mut delivery = Delivery::start("t", Box::new(silent)).unwrap();
         delivery.begun = true;
         delivery.push(1, Arc::new(vec![1]));
         delivery.promise(1).unwrap();
         let shared = Arc::clone(&delivery.shared);
+        is_asked.recv().unwrap();
         // Would wait for ever if it waited for the answer, which comes behind it.
         drop(delivery);
         assert!(!shared.state().ended);

@@ -154,6 +154,13 @@ impl Access {
         seen.known.clone()
     }
 
+    /// The same, where a token may just have been made.
+    fn known_by_now(&self) -> Known {
+        let mut seen = self.seen();
+        self.look(&mut seen);
+        seen.known.clone()
+    }
+
     /// Whether a token is needed also where there is none yet.
     pub fn is_required(&self) -> bool {
         self.is_required
@@ -173,23 +180,25 @@ impl Access {
 
     /// Who has a token.
     pub fn caller(self: &Arc<Self>, secret: &str, from: IpAddr) -> Result<Caller, Refused> {
-        let tokens = match self.known() {
-            Known::Open => Arc::default(),
-            Known::Tokens(tokens) => tokens,
-            Known::Broken(why) => return Err(Refused::Broken(why.to_string())),
-        };
         let hash = tokens::hash_of(secret);
-        // All are looked at, whichever it is.
-        let mut found = None;
-        for token in tokens.iter() {
-            if same(&token.hash, &hash) {
-                found = Some(token);
+        for known in [Self::known, Self::known_by_now] {
+            let tokens = match known(self) {
+                Known::Open => Arc::default(),
+                Known::Tokens(tokens) => tokens,
+                Known::Broken(why) => return Err(Refused::Broken(why.to_string())),
+            };
+            // All are looked at, whichever it is.
+            let mut found = None;
+            for token in tokens.iter() {
+                if same(&token.hash, &hash) {
+                    found = Some(token);
+                }
+            }
+            if let Some(token) = found.filter(|token| token.holds(now_ms())) {
+                return Ok(self.holder(token));
             }
         }
-        match found.filter(|token| token.holds(now_ms())) {
-            Some(token) => Ok(self.holder(token)),
-            None => Err(self.failed(from)),
-        }
+        Err(self.failed(from))
     }
 
     fn holder(self: &Arc<Self>, token: &Token) -> Caller {
