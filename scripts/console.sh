@@ -2,6 +2,7 @@
 # Builds the web console into console/dist, from where the next build of the command takes it.
 #
 #   scripts/console.sh          build, unless nothing changed since the last time
+#   scripts/console.sh unit     build, and component tests
 #   scripts/console.sh test     build, component tests, and browser tests against $RIALTO
 #
 # Node: the one that is there, if it is new enough; else a pinned one from the Python package that
@@ -71,13 +72,14 @@ if [ "$(cat node_modules/.built 2>/dev/null)" != "$made" ] || [ ! -f dist/index.
   npm run build >&2
   echo "$made" > node_modules/.built
 fi
-[ "$purpose" = test ] || exit 0
+[ "$purpose" = build ] && exit 0
 
 # --- tests ------------------------------------------------------------------------------------
+npm test
+[ "$purpose" = unit ] && exit 0
 export CHROMIUM="${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}"
 if [ -z "$CHROMIUM" ]; then
   apt_install chromium fonts-noto-cjk || fail "no Chromium" "on Debian: apt-get install chromium"
   CHROMIUM="$(command -v chromium)"
 fi
-npm test
 npm run e2e

@@ -21,8 +21,8 @@ const POLICY =
 
 function pass(asked, answer) {
   const to = new URL(asked.url, target);
-  const headers = { ...asked.headers, host: to.host };
-  const on = request(to, { method: asked.method, headers }, (got) => {
+  // The host stays the page's: the server compares it with the page's origin.
+  const on = request(to, { method: asked.method, headers: asked.headers }, (got) => {
     answer.writeHead(got.statusCode ?? 502, got.headers);
     got.pipe(answer);
     got.on('error', () => answer.destroy());

@@ -50,6 +50,7 @@ test('an error says what is wrong', async ({ page }) => {
 
 test('why a proposal was made: by keyboard from the row to its reasons', async ({ page }) => {
   await page.goto(`${process.env.TEST_PAGE}/inventory?stock.q=sku-0`);
+  await expect(page.getByRole('gridcell', { name: 'sku-0' })).toBeVisible();
   await page.getByRole('grid').focus();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');

@@ -22,6 +22,15 @@ use crate::output::{JobOutput, Target};
 
 /// How long a step without news waits before the next.
 const IDLE_WAIT: Duration = Duration::from_millis(1);
+/// A job that has waited for long waits so many times as long.
+const IDLE_WAITS_MAX: f64 = 5.0;
+/// And comes to that by one for so many steps without news.
+const RESTS_A_WAIT: f64 = 250.0;
+/// Operators of a job without news see the clock pass after so many times as long as their last
+/// step took, so that an idle job with a thousand of them costs a few percent of a core...
+const REST_FACTOR: u32 = 30;
+/// ...but at least so often.
+const REST_MAX: Duration = Duration::from_millis(500);
 /// How often a job without checkpoints has its sinks deliver what they took.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(1);
 /// Said of a job that is beyond its limit though all that can lies in a file.
@@ -125,6 +134,10 @@ pub struct Job {
     delivered: (Instant, u64),
     /// When the last step began, by the wall clock and by one that only goes on.
     begun: (i64, Instant),
+    /// When operators ran last, and how long that step took.
+    ran: (Instant, Duration),
+    /// How many steps came to nothing since something came.
+    rests: u32,
     letters: Option<Letters>,
     figures: Arc<Figures>,
 }
@@ -151,6 +164,8 @@ impl Job {
             identity: Some(identity),
             keeper: None,
             delivered: (Instant::now(), 0),
+            ran: (Instant::now(), Duration::ZERO),
+            rests: 0,
             begun: (0, Instant::now()),
             letters: None,
             figures,
@@ -238,6 +253,8 @@ impl Job {
     fn begin(&mut self) -> Result<()> {
         self.begun = (now_ms(), Instant::now());
         self.clock.set(self.begun.0);
+        let rest = (self.ran.1 * REST_FACTOR).min(REST_MAX);
+        self.executor.let_rest(self.ran.0.elapsed() < rest);
         self.executor.begin_step(self.begun.0, self.rows_max)
     }
 
@@ -246,6 +263,10 @@ impl Job {
         let report = self.executor.finish_step()?;
         let taken = self.letters.as_ref().map(Letters::take_taken).unwrap_or_default();
         let (began_ms, began) = self.begun;
+        if !report.rested {
+            self.ran = (Instant::now(), began.elapsed());
+        }
+        self.rests = if report.rows > 0 { 0 } else { self.rests.saturating_add(1) };
         Ok(Ended { report, taken, began_ms, took: began.elapsed() })
     }
 
@@ -317,11 +338,16 @@ impl Job {
                 return Err(EngineError::Resources(TOO_MUCH_MEMORY.into()));
             }
             if !is_busy && more {
-                std::thread::sleep(IDLE_WAIT);
+                std::thread::sleep(IDLE_WAIT.mul_f64(self.idle_waits()));
             }
         }
         self.finish(!more, control)?;
         Ok(self.summary)
+    }
+
+    /// How many times as long as at first to wait for news: more, the longer none came.
+    fn idle_waits(&self) -> f64 {
+        (1.0 + f64::from(self.rests) / RESTS_A_WAIT).min(IDLE_WAITS_MAX)
     }
 
     /// Whether the next step may begin before the last one's outputs are handed on.

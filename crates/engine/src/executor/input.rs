@@ -7,6 +7,7 @@
 //! not make those late that come in order, so it moves no watermark, and is judged against the
 //! table's.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
@@ -69,6 +70,8 @@ pub(super) struct ReaderCount {
 pub(super) struct InputTable {
     times: Vec<Mutex<Vec<ReaderTime>>>,
     declared: Vec<bool>,
+    /// The last step in which a shard had something to do.
+    news: AtomicU64,
 }
 
 impl InputTable {
@@ -81,7 +84,17 @@ impl InputTable {
         };
         let times = readers.iter().map(times).collect();
         let declared = circuit.sources.iter().map(|s| s.input.watermark.is_some()).collect();
-        Self { times, declared }
+        Self { times, declared, news: AtomicU64::new(0) }
+    }
+
+    /// A shard has something to do in this step. To be said before the shards meet.
+    pub fn note_news(&self, step: u64) {
+        self.news.store(step, Ordering::Release);
+    }
+
+    /// Whether any shard has something to do in this step: the same for all, behind their meeting.
+    pub fn has_news(&self, step: u64) -> bool {
+        self.news.load(Ordering::Acquire) == step
     }
 
     /// How many readers a source has.

@@ -46,6 +46,8 @@ pub struct StepReport {
     pub dead_letters: Vec<(String, DeadLetter)>,
     /// Whether all sources have ended: no further step will change anything.
     pub ended: bool,
+    /// Whether no operator ran, because nothing came: see [`Executor::let_rest`].
+    pub rested: bool,
 }
 
 impl StepReport {
@@ -69,6 +71,8 @@ pub struct Executor {
     feeding: Vec<Vec<usize>>,
     /// Which sources are not polled for now.
     held: Arc<[bool]>,
+    /// Whether operators may be left alone in a step in which nothing comes.
+    may_rest: bool,
     /// The step that has begun.
     begun: Option<StepCommand>,
     gauges: Arc<Gauges>,
@@ -142,6 +146,7 @@ impl Executor {
             failed: false,
             feeding: circuit.sources_of_outputs(),
             held: circuit.sources.iter().map(|_| false).collect(),
+            may_rest: false,
             begun: None,
             gauges,
         })
@@ -172,7 +177,8 @@ impl Executor {
         }
         self.step += 1;
         let held = Arc::clone(&self.held);
-        let command = StepCommand { step: self.step, clock_ms, rows_max, held };
+        let may_rest = self.may_rest;
+        let command = StepCommand { step: self.step, clock_ms, rows_max, held, may_rest };
         self.send(|| Command::Step(command.clone()))?;
         self.begun = Some(command);
         Ok(())
@@ -206,6 +212,13 @@ impl Executor {
             reports.push(report);
         }
         self.merge(reports)
+    }
+
+    /// Whether in steps from here on operators may be left alone where no row comes and no
+    /// watermark moves. Those that look at the clock (processing time, the TTL of state) see it pass
+    /// in steps in which they may not.
+    pub fn let_rest(&mut self, may_rest: bool) {
+        self.may_rest = may_rest;
     }
 
     /// From here on the sources that have a part in these outputs are not read, all others are.
@@ -308,6 +321,7 @@ impl Executor {
                 *all += rows;
             }
             merged.ended &= report.ended;
+            merged.rested = report.rested;
             merged.watermarks = report.watermarks;
             merged.outputs.resize_with(report.outputs.len(), Vec::new);
             for (all, mut deltas) in merged.outputs.iter_mut().zip(report.outputs) {

@@ -21,6 +21,8 @@ pub(super) struct StepCommand {
     pub rows_max: usize,
     /// Which sources are not polled.
     pub held: Arc<[bool]>,
+    /// Whether operators may be left alone where nothing came.
+    pub may_rest: bool,
 }
 
 /// One worker's part of a [`super::StepReport`].
@@ -32,6 +34,7 @@ pub(super) struct WorkerReport {
     pub late: Vec<(usize, Deltas)>,
     pub dead_letters: Vec<(usize, DeadLetter)>,
     pub ended: bool,
+    pub rested: bool,
     pub error: Option<EngineError>,
 }
 
@@ -61,6 +64,8 @@ pub(super) struct Worker {
     watch: Watch,
     /// The node of each source.
     source_nodes: Vec<usize>,
+    /// Operators have not run yet, or had something to say when they ran last: they may have more.
+    is_restless: bool,
 }
 
 struct WorkerNode {
@@ -125,6 +130,7 @@ impl Worker {
             watermarks_before,
             watch,
             source_nodes,
+            is_restless: true,
         })
     }
 
@@ -141,9 +147,13 @@ impl Worker {
         self.watch.begin();
         self.watermarks_before.copy_from_slice(&self.watermarks);
         let polled = self.poll(command, &mut report);
+        if command.may_rest && self.is_quiet(command.step) {
+            return self.rest(report);
+        }
         let mut values: Vec<Option<Deltas>> = vec![None; self.nodes.len()];
         let mut unread: Vec<usize> = self.nodes.iter().map(|n| n.readers).collect();
         let mut source_rows = polled;
+        let mut said = 0;
         for id in 0..self.nodes.len() {
             let inputs: Vec<Deltas> = self.nodes[id]
                 .inputs
@@ -156,13 +166,38 @@ impl Worker {
                 })
                 .collect();
             let value = self.run_node(id, inputs, &mut source_rows, command, &mut report);
-            self.watch.node(id, value.iter().map(Delta::num_rows).sum());
+            let rows = value.iter().map(Delta::num_rows).sum();
+            self.watch.node(id, rows);
+            said += rows;
             values[id] = Some(value);
         }
+        self.is_restless = said > 0;
         if self.watch.end() {
             self.look();
         }
         report.ended = self.table.ended();
+        report
+    }
+
+    /// Whether no shard has rows, and no source's watermark has moved. All shards answer the same.
+    fn is_quiet(&self, step: u64) -> bool {
+        let mut sources = self.source_nodes.iter().enumerate();
+        !self.table.has_news(step)
+            && sources.all(|(source, &node)| {
+                self.table.watermark(source, self.watermarks[node]) == self.watermarks[node]
+            })
+    }
+
+    /// A step in which no operator runs: nothing came, and no time has passed for them.
+    fn rest(&mut self, mut report: WorkerReport) -> WorkerReport {
+        let sources = self.nodes.iter().enumerate();
+        let sources = sources.filter(|(_, node)| matches!(node.work, Work::Source(_)));
+        report.watermarks = sources.map(|(id, _)| self.watermarks[id]).collect();
+        if self.watch.end() {
+            self.look();
+        }
+        report.ended = self.table.ended();
+        report.rested = true;
         report
     }
 
@@ -245,6 +280,10 @@ impl Worker {
                 report.dead_letters.extend(letters.into_iter().map(|l| (source, l)));
             }
             self.watch.node(self.source_nodes[source], 0);
+        }
+        let is_news = report.source_rows.iter().any(|&rows| rows > 0);
+        if self.is_restless || is_news || report.error.is_some() {
+            self.table.note_news(command.step);
         }
         self.meet();
         for (source, readers) in self.readers.iter().enumerate() {
