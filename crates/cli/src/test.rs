@@ -89,12 +89,7 @@ fn files(project: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Plans the project on what the fixture gives, and runs it.
-fn run(
-    project: &Path,
-    said: &[Variable],
-    fixture: &Fixture,
-    stdout: &Stdout,
-) -> Result<Tested> {
+fn run(project: &Path, said: &[Variable], fixture: &Fixture, stdout: &Stdout) -> Result<Tested> {
     let mut variables = fixture.variables();
     variables.splice(0..0, said.iter().map(|v| (v.0.clone(), v.1.clone())));
     let opened = project::open_with(project, &variables)?;

@@ -215,8 +215,8 @@ impl Executor {
     }
 
     /// Whether in steps from here on operators may be left alone where no row comes and no
-    /// watermark moves. Those that look at the clock (processing time, the TTL of state) see it pass
-    /// in steps in which they may not.
+    /// watermark moves. Those that look at the clock (processing time, the TTL of state) see it
+    /// pass in steps in which they may not.
     pub fn let_rest(&mut self, may_rest: bool) {
         self.may_rest = may_rest;
     }

@@ -94,7 +94,8 @@ impl Table {
         if let Some(time) = self.time {
             let column = &self.columns[time.column].name;
             let delay = time.delay_seconds;
-            parts.push(format!("WATERMARK FOR {column} AS {column} - INTERVAL '{delay}' SECOND"));
+            parts
+                .push(format!("WATERMARK FOR {column} AS {column} - INTERVAL '{delay}' SECOND(5)"));
         }
         let changelog = if self.changelog { ", 'rialto.changelog' = 'true'" } else { "" };
         let (name, parts) = (&self.name, parts.join(", "));

@@ -602,7 +602,9 @@ impl<'a> Gen<'a> {
             0 => {
                 let size = *self.tape.pick(&[10, 5, 60]);
                 (
-                    format!("TUMBLE(TABLE {name}, DESCRIPTOR({time}), INTERVAL '{size}' SECOND)"),
+                    format!(
+                        "TUMBLE(TABLE {name}, DESCRIPTOR({time}), INTERVAL '{size}' SECOND(5))"
+                    ),
                     vec![(slice(size), size)],
                 )
             }
@@ -610,16 +612,16 @@ impl<'a> Gen<'a> {
                 let (slide, size) = *self.tape.pick(&[(5_i64, 10_i64), (5, 15), (2, 10)]);
                 let start = |i: i64| format!("{} - INTERVAL '{} seconds'", slice(slide), i * slide);
                 let function = format!(
-                    "HOP(TABLE {name}, DESCRIPTOR({time}), INTERVAL '{slide}' SECOND, \
-                     INTERVAL '{size}' SECOND)"
+                    "HOP(TABLE {name}, DESCRIPTOR({time}), INTERVAL '{slide}' SECOND(5), \
+                     INTERVAL '{size}' SECOND(5))"
                 );
                 (function, (0..size / slide).map(|i| (start(i), size)).collect())
             }
             _ => {
                 let (step, max) = *self.tape.pick(&[(5_i64, 10_i64), (5, 20)]);
                 let function = format!(
-                    "CUMULATE(TABLE {name}, DESCRIPTOR({time}), INTERVAL '{step}' SECOND, \
-                     INTERVAL '{max}' SECOND)"
+                    "CUMULATE(TABLE {name}, DESCRIPTOR({time}), INTERVAL '{step}' SECOND(5), \
+                     INTERVAL '{max}' SECOND(5))"
                 );
                 (function, (1..=max / step).map(|i| (slice(max), i * step)).collect())
             }

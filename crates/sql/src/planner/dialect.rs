@@ -430,9 +430,14 @@ fn fits_precision(interval: &Interval) -> Result<()> {
         return Ok(());
     }
     let digits = number.len();
+    let hint = match unit {
+        // Flink takes no precision of more than two digits here.
+        DateTimeField::Second => "write it in a larger unit: INTERVAL '60' MINUTE".to_owned(),
+        _ => format!("write INTERVAL '{literal}' {unit}({digits}), or a larger unit"),
+    };
     Err(SqlError::new(format!("{number} has more digits than {unit}({precision}) holds"))
         .with_span(Span::from_sqlparser(value.span))
-        .with_hint(format!("write INTERVAL '{literal}' {unit}({digits}), or a larger unit")))
+        .with_hint(hint))
 }
 
 /// Units of an interval from the largest; the first two count months.

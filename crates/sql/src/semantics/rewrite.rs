@@ -121,7 +121,7 @@ impl Rewriter<'_> {
         if native(op, &left, &right) && left == right
             || matches!(left, DataType::Timestamp(_, _) | DataType::Date32)
                 && matches!(right, DataType::Interval(_))
-            && !self.has_declared_type(&b.left)?
+                && !self.has_declared_type(&b.left)?
         {
             return Ok(Expr::BinaryExpr(b));
         }
