@@ -147,7 +147,7 @@ fn what_is_wrong_is_said_and_nothing_is_stored() {
     let (status, said) = ask("POST", "/v1/events/sales", &packed, row);
     assert!(status == 400 && said.contains("is not gzip"), "{said}");
     assert_eq!(ask("GET", "/v1/events/sales", "", b"").0, 405);
-    assert_eq!(ask("GET", "/v2", "", b"").0, 404);
+    assert_eq!(ask("GET", "/v1/nothing", "", b"").0, 404);
     let foreign = b"GET /livez HTTP/1.1\r\nhost: shop.example:80\r\nconnection: close\r\n\r\n";
     assert_eq!(send(at, foreign).0, 403);
     assert_eq!(rows(dir.path()), 0);

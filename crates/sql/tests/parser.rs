@@ -472,7 +472,7 @@ fn table_and_model_arguments_become_marked_calls() {
             "f(DATA => TABLE t PARTITION BY x, ON_TIME => DESCRIPTOR(ts))",
             "f(DATA => $TABLE(t, x), ON_TIME => DESCRIPTOR(ts))",
         ),
-        ("f(TABLE (SELECT 1), MODEL m)", "f((SELECT 1), $MODEL(m))"),
+        ("ML_F(TABLE (SELECT 1), MODEL m)", "ML_F((SELECT 1), $MODEL(m))"),
         (
             "f(TABLE t /*+ OPTIONS('a' = 'b') */ PARTITION BY x)",
             "f($TABLE(t, x, OPTIONS('a', 'b')))",

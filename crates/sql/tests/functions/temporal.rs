@@ -26,8 +26,8 @@ fn parts() {
 #[test]
 fn rounding_and_shifting() {
     check(&[
-        ("FLOOR(TIMESTAMP '2024-03-05 06:07:08', 'HOUR')", "2024-03-05 06:00:00.000"),
-        ("CEIL(TIMESTAMP '2024-03-05 06:07:08', 'DAY')", "2024-03-06 00:00:00.000"),
+        ("FLOOR(TIMESTAMP '2024-03-05 06:07:08', 'HOUR')", "2024-03-05 06:00:00"),
+        ("CEIL(TIMESTAMP '2024-03-05 06:07:08', 'DAY')", "2024-03-06 00:00:00"),
         ("FLOOR(DATE '2024-03-05', 'MONTH')", "2024-03-01"),
         ("CEIL(DATE '2024-03-05', 'YEAR')", "2025-01-01"),
         ("FLOOR(TIME '12:44:31', 'MINUTE')", "12:44:00"),
@@ -37,7 +37,7 @@ fn rounding_and_shifting() {
         ("TIMESTAMPDIFF('DAY', DATE '2024-02-28', DATE '2024-03-01')", "2"),
         ("TIMESTAMPDIFF('MONTH', DATE '2024-01-31', DATE '2024-02-29')", "1"),
         ("DATE '2024-01-31' + INTERVAL '1' MONTH", "2024-02-29"),
-        ("TIMESTAMP '2024-01-01 00:00:00' - INTERVAL '5' MINUTE", "2023-12-31 23:55:00.000"),
+        ("TIMESTAMP '2024-01-01 00:00:00' - INTERVAL '5' MINUTE", "2023-12-31 23:55:00"),
         ("TIME '23:30:00' + INTERVAL '1' HOUR", "00:30:00"),
         ("INTERVAL '1' HOUR", "+0 01:00:00.000"),
         ("INTERVAL '10' DAY", "+10 00:00:00.000"),
