@@ -54,6 +54,12 @@ pub trait Reader: Send {
         None
     }
 
+    /// Whether a part of the source is its own in which rows may come at any time, such as a
+    /// partition. Its first rows are waited for a while, before the watermark goes on without it.
+    fn has_share(&self) -> bool {
+        false
+    }
+
     /// What it reads now, for people: a file, partitions. Asked about twice a second.
     fn reads(&self) -> Option<String> {
         None

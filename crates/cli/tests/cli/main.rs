@@ -1,6 +1,7 @@
 //! The command as a user runs it: arguments in, exit code and text out.
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
+//! - `ends.rs`: all ends at once, killed again and again
 //! - `fixtures.rs`: `test`
 //! - `init.rs`: new projects, and files that are mapped onto the event model
 //! - `kafka.rs`: between topics of a real broker
@@ -28,6 +29,7 @@
 mod bench;
 mod bucket;
 mod change;
+mod ends;
 mod fixtures;
 mod init;
 mod kafka;

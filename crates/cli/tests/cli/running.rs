@@ -120,6 +120,17 @@ impl Running {
         }
     }
 
+    /// Waits for so many checkpoints more than there are, and tells what it said where none comes.
+    pub fn wait_for_checkpoints(&self, state: &Path, more: u64) {
+        let goal = newest_checkpoint(state) + more;
+        let began = Instant::now();
+        while newest_checkpoint(state) < goal {
+            let waited = began.elapsed() >= PATIENCE || !self.is_running();
+            assert!(!waited, "no checkpoint {goal}: {} {}", self.printed(), self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Kills it, as a power cut would.
     pub fn kill(mut self) -> Ended {
         let _ = self.child.kill();

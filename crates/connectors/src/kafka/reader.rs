@@ -225,6 +225,10 @@ impl Reader for KafkaReader {
         Ok(Poll::Idle)
     }
 
+    fn has_share(&self) -> bool {
+        !self.partitions.is_empty()
+    }
+
     fn reads(&self) -> Option<String> {
         let partitions = self.partitions.iter();
         Some(shown_partitions(partitions.map(|p| format!("{}/{}", p.topic, p.partition))))

@@ -352,6 +352,10 @@ impl Reader for RecordReader {
         self.take_rows().map(Poll::Rows)
     }
 
+    fn has_share(&self) -> bool {
+        !self.next.is_empty()
+    }
+
     fn reads(&self) -> Option<String> {
         Some(shown_partitions(self.next.keys().map(u32::to_string)))
     }

@@ -6,6 +6,10 @@
 //! A reader *beside* the source gives again what was refused. Such a record is of any time: it must
 //! not make those late that come in order, so it moves no watermark, and is judged against the
 //! table's.
+//!
+//! A reader that has not given a row yet holds nothing back, or a table of one file would wait for
+//! ever for the shards that have none. One with a share of its own, such as a partition, is waited
+//! for at first: its rows may be on their way while others give theirs already.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -23,12 +27,18 @@ use crate::{Delta, EngineError, Result, Watermark};
 use super::gauges::ReaderFigures;
 use super::snapshot::ReaderProgress;
 
+/// So long a reader with a share of its own holds the watermark back before its first row, unless
+/// the table's idle timeout is shorter.
+const FIRST_ROWS_GRACE_MS: i64 = 10_000;
+
 /// Where one reader stands in event time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ReaderTime {
     watermark: Watermark,
     /// It has given a row.
     started: bool,
+    /// It has given none, and its first are waited for.
+    awaited: bool,
     idle: bool,
     /// It has nothing more to give; one beside the source: nothing now.
     ended: bool,
@@ -44,6 +54,7 @@ impl ReaderTime {
     const START: Self = Self {
         watermark: Watermark::MIN,
         started: false,
+        awaited: false,
         idle: false,
         ended: false,
         beside: false,
@@ -128,11 +139,11 @@ impl InputTable {
     }
 
     /// The least watermark of the readers other than `reader` that hold the table back. One that
-    /// has not given a row yet, or has nothing to read at all, does not make a row less late.
+    /// has nothing to read does not make a row less late.
     fn others(&self, source: usize, reader: usize) -> Watermark {
         self.with(source, |times| {
             let others = times.iter().enumerate().filter(|(i, t)| *i != reader && !t.beside);
-            let others = others.filter(|(_, t)| t.started && !t.idle && !t.ended);
+            let others = others.filter(|(_, t)| (t.started || t.awaited) && !t.idle && !t.ended);
             others.map(|(_, t)| t.watermark).min()
         })
         .unwrap_or(Watermark::MAX)
@@ -202,16 +213,21 @@ impl ReaderInput {
         let rows = match polled {
             Poll::Rows(rows) => {
                 self.last_row_ms = Some(clock_ms);
-                self.time.started = true;
+                (self.time.started, self.time.awaited) = (true, false);
                 self.time.idle = false;
                 Some(self.prepare(rows, others, clock_ms)?)
             }
             Poll::Idle => {
                 let since = *self.last_row_ms.get_or_insert(clock_ms);
                 let timeout = self.input.watermark.as_ref().and_then(|w| w.idle_timeout_ms);
-                // A reader without anything to read yet must not hold the others back.
-                let waited = timeout.is_some_and(|t| clock_ms - since >= t);
-                self.time.idle = waited || !self.time.started;
+                let over = |limit: i64| clock_ms - since >= limit;
+                if self.time.started {
+                    self.time.idle = timeout.is_some_and(over);
+                } else {
+                    let grace = timeout.map_or(FIRST_ROWS_GRACE_MS, |t| t.min(FIRST_ROWS_GRACE_MS));
+                    self.time.awaited = self.reader.has_share() && !over(grace);
+                    self.time.idle = !self.time.awaited;
+                }
                 None
             }
             Poll::End => {
@@ -221,7 +237,7 @@ impl ReaderInput {
         };
         if let (Some(moment), Some(_)) = (self.reader.watermark(), &self.input.watermark) {
             self.time.idle &= self.time.started;
-            self.time.started = true;
+            (self.time.started, self.time.awaited) = (true, false);
             self.time.watermark = self.time.watermark.max(Watermark(moment));
         }
         Ok(rows)
@@ -290,7 +306,9 @@ impl ReaderInput {
             ended: !progress.is_empty() && progress.iter().all(|p| p.ended),
             ..self.time
         };
-        self.last_row_ms = progress.iter().filter_map(|p| p.last_row_ms).max();
+        // What was waited for is waited for anew: the time in which nobody read does not count.
+        let counts = progress.iter().filter(|p| p.started || p.idle);
+        self.last_row_ms = counts.filter_map(|p| p.last_row_ms).max();
         self.rows = progress.iter().map(|p| p.rows).sum();
         Ok(())
     }
@@ -438,3 +456,6 @@ pub(crate) fn epoch_ms(column: &ArrayRef) -> Result<Int64Array> {
     let plain = cast(&millis, &DataType::Int64)?;
     Ok(plain.as_primitive::<Int64Type>().clone())
 }
+
+#[cfg(test)]
+mod tests;
