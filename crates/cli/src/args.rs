@@ -594,7 +594,11 @@ pub struct Explain {
 
 /// `rialto bench`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Bench {
+    /// Something else than what queries cost
+    #[command(subcommand)]
+    pub other: Option<OtherBench>,
     /// Queries of Nexmark (q0 … q23; all of them, where nothing is named), projects, SQL files
     #[arg(value_name = "QUERY|PROJECT|FILE")]
     pub queries: Vec<String>,
@@ -631,6 +635,40 @@ pub struct Bench {
     /// Run one project in this process and print what it took; what a measurement consists of
     #[arg(long, hide = true)]
     pub once: bool,
+}
+
+/// `rialto bench …`.
+#[derive(Debug, Subcommand)]
+pub enum OtherBench {
+    /// What the packs' decisions bring in the simulated shop, beside those of simpler policies
+    Headline(Headline),
+}
+
+/// `rialto bench headline`.
+#[derive(Debug, Args)]
+pub struct Headline {
+    /// Fields of decisions: stock, price, offers, ads [default: all]
+    #[arg(value_name = "FIELD")]
+    pub fields: Vec<String>,
+    /// How many worlds
+    #[arg(long, value_name = "N", default_value_t = 20,
+        value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub seeds: u16,
+    /// Days in which something is decided, behind a warm-up
+    #[arg(long, value_name = "N", default_value_t = 60,
+        value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+    /// Customers of a world
+    #[arg(long, value_name = "N", default_value_t = 500,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub customers: u32,
+    /// Products of a world
+    #[arg(long, value_name = "N", default_value_t = 60,
+        value_parser = clap::value_parser!(u32).range(12..=100_000))]
+    pub products: u32,
+    /// How the figures are printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
 }
 
 /// `rialto demo`.

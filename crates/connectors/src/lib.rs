@@ -22,7 +22,7 @@ pub mod nexmark;
 mod postgres;
 mod print;
 mod registry;
-mod shop;
+pub mod shop;
 mod shown;
 mod tcp;
 mod webhook;

@@ -10,6 +10,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use crate::error::{ConnectorError, Result};
 use crate::given::Given;
+use crate::shop::Stage;
 
 /// A table, as far as a connector has to know it. No SQL text, no expressions.
 #[derive(Debug, Clone)]
@@ -124,6 +125,8 @@ pub struct Environment {
     pub stderr: Output,
     /// What a test gives: then no connector is opened for reading.
     pub given: Option<Arc<Given>>,
+    /// The simulated shop of a bench: then all of its tables are of this one.
+    pub stage: Option<Arc<Stage>>,
 }
 
 impl Environment {
@@ -137,6 +140,7 @@ impl Environment {
             stdout: Arc::new(Mutex::new(std::io::stdout())),
             stderr: Arc::new(Mutex::new(std::io::stderr())),
             given: None,
+            stage: None,
         }
     }
 }

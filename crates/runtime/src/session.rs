@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use rialto_connectors::given::Given;
+use rialto_connectors::shop::Stage;
 use rialto_connectors::{Environment, Ingest};
 use rialto_sql::catalog::{ColumnDef, ColumnKind, Relation, TableDef};
 use rialto_sql::error::SqlError;
@@ -81,6 +82,11 @@ impl Runtime {
     /// Reads what a test gives from here on, and opens no connector for reading.
     pub fn give(&mut self, given: Arc<Given>) {
         self.environment.given = Some(given);
+    }
+
+    /// Has every table of the simulated shop read this one from here on.
+    pub fn set_stage(&mut self, stage: Arc<Stage>) {
+        self.environment.stage = Some(stage);
     }
 
     /// How jobs run.

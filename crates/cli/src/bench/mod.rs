@@ -4,11 +4,13 @@
 //! - `once.rs`: one run, in a process of its own
 //! - `process.rs`: what this process has used
 //! - `figures.rs`: the figures of a run, printed
+//! - `headline/`: what decisions bring in the simulated shop, which is another matter
 //!
 //! The command starts itself once for each run, so that a query's memory is its own and its time
 //! includes all that a user waits for.
 
 mod figures;
+mod headline;
 mod nexmark;
 mod once;
 mod process;
@@ -20,13 +22,16 @@ use std::time::Instant;
 use rialto_runtime::RuntimeOptions;
 use serde_json::Value;
 
-use crate::args::Bench;
+use crate::args::{Bench, OtherBench};
 use crate::failure::{Failure, Result, tell};
 use crate::output::Stdout;
 use figures::{Figures, Printer};
 
 /// Measures every query and prints its figures.
 pub fn bench(command: &Bench, stdout: &Stdout) -> Result<()> {
+    if let Some(OtherBench::Headline(command)) = &command.other {
+        return headline::headline(command, stdout);
+    }
     if command.once {
         return once::once(command, stdout);
     }

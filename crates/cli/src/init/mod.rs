@@ -1,7 +1,7 @@
 //! `rialto init`: a project that runs packs, all of it the user's own files.
 
 mod mapping;
-mod packs;
+pub mod packs;
 
 use std::fmt::Write;
 use std::io::ErrorKind;
@@ -133,7 +133,7 @@ fn tell(
 }
 
 /// The packs that were asked for, each behind what it needs.
-fn with_needed(asked: &[String]) -> Result<Vec<String>> {
+pub fn with_needed(asked: &[String]) -> Result<Vec<String>> {
     fn add(pack: &str, all: &mut Vec<String>) {
         if all.iter().any(|known| known == pack) {
             return;
@@ -200,7 +200,7 @@ fn config(packs: &[String], from: SourceOfRows) -> String {
 }
 
 /// The tables of the model, but those that the user maps.
-fn tables(from: SourceOfRows, mine: &[String]) -> Result<String> {
+pub fn tables(from: SourceOfRows, mine: &[String]) -> Result<String> {
     let all = packs::tables(from.name()).unwrap_or_default();
     let parsed = parse(&all).map_err(|e| Failure::sql(&e, &all, "the event model"))?;
     let mut text = String::from(

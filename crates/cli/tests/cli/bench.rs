@@ -88,3 +88,45 @@ fn a_benchmark_says_what_failed() {
     assert!(told.starts_with("wrong.sql failed: error: column 'nothing' not found\n"), "{told}");
     assert!(told.ends_with("error: 1 of 1 queries failed\n"), "{told}");
 }
+
+#[test]
+fn policies_are_judged_in_the_same_worlds_every_time() {
+    let run = || {
+        let line = "bench headline price stock --seeds 2 --days 3 --customers 60 --products 12";
+        let arguments: Vec<&str> = line.split(' ').chain(["-o", "json"]).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let output = rialto(dir.path(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let first = run();
+    assert_eq!(first, run(), "the same worlds, the same decisions");
+    let lines: Vec<serde_json::Value> =
+        first.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // Three policies of each field, and those of prices in worlds where prices do not matter.
+    assert_eq!(lines.len(), 9);
+    let pricing = |null: bool| {
+        let is = |line: &&serde_json::Value| {
+            line["policy"] == "textbook" && line["field"] == "price" && line["null_world"] == null
+        };
+        lines.iter().find(is).unwrap()
+    };
+    assert!(pricing(false)["decisions"].as_u64() > Some(10), "{first}");
+    assert!(pricing(true)["decisions"].as_u64() > Some(10), "{first}");
+    let units = |line: &serde_json::Value| {
+        let figures = line["figures"].as_array().unwrap();
+        figures.iter().find(|f| f["figure"] == "pieces sold").unwrap()["change"].as_f64().unwrap()
+    };
+    assert!(units(pricing(false)) > 2.0, "cheaper sells more: {first}");
+    assert!(units(pricing(true)).abs() < 2.0, "where prices do not matter it does not: {first}");
+}
+
+#[test]
+fn a_field_in_which_nothing_is_decided_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = rialto(dir.path(), &["bench", "headline", "weather"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains("nothing is decided in 'weather'"), "{said}");
+    assert!(said.contains("stock, price, offers, ads"), "{said}");
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rialto_shop::{Act, Decision};
 use rialto_storage::log::{Config, LogReader, Topic};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::feed::Known;
 
@@ -88,33 +88,33 @@ impl Decisions {
             let Some(block) = self.log.next().map_err(|e| e.to_string())? else { return Ok(()) };
             let read = self.read.entry(block.partition).or_default();
             for (offset, range) in (block.first..).zip(block.ranges()) {
-                read.push_back((offset, decision(&block.values[range])));
+                let row = serde_json::from_slice(&block.values[range]).ok();
+                read.push_back((offset, row.as_ref().and_then(decision)));
             }
         }
     }
 }
 
-/// The decision of a record; `None` for what is not to be carried out.
-fn decision(record: &[u8]) -> Option<Decision> {
-    let row: Value = serde_json::from_slice(record).ok()?;
-    if row["status"].as_str() != Some("applied") {
+/// The decision of a row; `None` for what is not to be carried out.
+pub(super) fn decision(row: &Map<String, Value>) -> Option<Decision> {
+    let text = |column: &str| row.get(column).and_then(Value::as_str);
+    if text("status") != Some("applied") {
         return None;
     }
-    let id = row["decision_id"].as_str()?.to_owned();
-    let number = |column: &str, prefix: &str| {
-        row[column].as_str()?.strip_prefix(prefix)?.parse::<u32>().ok()
-    };
-    let amount = |column: &str| match &row[column] {
+    let id = text("decision_id")?.to_owned();
+    let number =
+        |column: &str, prefix: &str| text(column)?.strip_prefix(prefix)?.parse::<u32>().ok();
+    let amount = |column: &str| match row.get(column)? {
         Value::String(text) => text.parse::<f64>().ok(),
         other => other.as_f64(),
     };
     let sku = || number("sku", "sku-");
     let customer = || number("customer_id", "c-");
-    let act = match row["decision_type"].as_str()? {
+    let act = match text("decision_type")? {
         "price" => Act::Price { sku: sku()?, amount: ten_thousandths(amount("amount")?) },
         "replenish" => Act::Replenish {
             sku: sku()?,
-            location: match row["location_id"].as_str()? {
+            location: match text("location_id")? {
                 "dc-1" => 0,
                 store => store.strip_prefix("store-")?.parse().ok()?,
             },
@@ -145,7 +145,10 @@ mod tests {
 
     #[test]
     fn rows_become_decisions() {
-        let row = |text: &str| decision(text.as_bytes()).map(|d| d.act);
+        let row = |text: &str| {
+            let row = serde_json::from_str(text).ok();
+            row.as_ref().and_then(decision).map(|d| d.act)
+        };
         let price = r#"{"decision_id":"d","decision_type":"price","status":"applied",
             "sku":"sku-7","amount":2.4900}"#;
         assert_eq!(row(price), Some(Act::Price { sku: 7, amount: 24_900 }));

@@ -17,6 +17,7 @@ use rialto_shop::{Catalog, Event, TABLES, Table, World};
 
 use super::decisions::{Decisions, Offsets};
 use super::options::Settings;
+use super::stage::Stage;
 
 /// Events that wait for slower readers; a reader that is further ahead waits for them.
 const WAITING_MAX: usize = 4_000_000;
@@ -108,6 +109,10 @@ impl Feed {
     }
 
     fn new(settings: &Settings) -> Self {
+        let mut settings = settings.clone();
+        if let Some(stage) = &settings.stage {
+            settings.world = stage.config().clone();
+        }
         let state = State {
             world: None,
             decisions: None,
@@ -119,11 +124,15 @@ impl Feed {
             seats: Vec::new(),
             began: None,
         };
-        Self { settings: settings.clone(), state: Mutex::new(state) }
+        Self { settings, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn stage(&self) -> Option<&Stage> {
+        self.settings.stage.as_deref()
     }
 
     /// Makes the world, and lets it trade up to the oldest position.
@@ -138,7 +147,7 @@ impl Feed {
         state.world = Some(World::new(self.settings.world.clone(), wanted));
         let hours = state.seats.iter().flatten().map(|place| place.hour);
         let oldest = hours.filter(|hour| *hour != DONE).min().unwrap_or(0);
-        while state.made < oldest && state.trade()? {
+        while state.made < oldest && state.trade(self.stage())? {
             state.forget();
         }
         Ok(())
@@ -147,16 +156,20 @@ impl Feed {
 
 impl State {
     /// One hour more; `false` where there is none.
-    fn trade(&mut self) -> Result<bool, String> {
+    fn trade(&mut self, stage: Option<&Stage>) -> Result<bool, String> {
         let Some(world) = &mut self.world else { return Ok(false) };
         if world.is_over() {
             return Ok(false);
         }
-        let told = match &mut self.decisions {
-            Some(decisions) => decisions.of_hour(self.made, &mut self.known)?,
-            None => Vec::new(),
+        let told = match (stage, &mut self.decisions) {
+            (Some(stage), _) => stage.take_told(),
+            (None, Some(decisions)) => decisions.of_hour(self.made, &mut self.known)?,
+            (None, None) => Vec::new(),
         };
         world.hour(&told);
+        if let Some(stage) = stage {
+            stage.note(*world.truth());
+        }
         let hour = Table::ALL.map(|table| {
             let mut events = Vec::new();
             world.take(table, &mut events);
@@ -204,7 +217,11 @@ impl Seat {
         }
         let world = &self.feed.settings.world;
         let clock_begins = world.start_ms.saturating_add(self.feed.settings.history_ms);
-        let due = state.due(self.feed.settings.speed, clock_begins);
+        let due = match self.feed.stage() {
+            // What has arrived before the end of the hours that have passed.
+            Some(stage) => midnight(world.start_ms) + stage.passed() as i64 * HOUR_MS - 1,
+            None => state.due(self.feed.settings.speed, clock_begins),
+        };
         loop {
             let Some(Some(mut place)) = state.seats.get(self.number).copied() else {
                 return Ok(Found::End);
@@ -220,7 +237,7 @@ impl Seat {
                 if begins > due || state.must_wait() {
                     return Ok(Found::Nothing);
                 }
-                if !state.trade()? {
+                if !state.trade(self.feed.stage())? {
                     return Ok(Found::End);
                 }
                 continue;

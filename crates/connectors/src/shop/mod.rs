@@ -4,11 +4,13 @@
 //! - `feed.rs`: one world that all tables of a job with the same options share
 //! - `reader.rs`: the events of one table as rows, at the pace of the world's time
 //! - `decisions.rs`: what the world is told, out of an embedded log
+//! - `stage.rs`: a world whose hours pass when somebody says so
 
 mod decisions;
 mod feed;
 mod options;
 mod reader;
+mod stage;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +23,9 @@ use crate::spec::{Environment, TableSpec};
 use feed::Feed;
 use options::Settings;
 use reader::EventReader;
+
+pub use rialto_shop::{Config, Hidden, Truth};
+pub use stage::Stage;
 
 pub(crate) const CONNECTOR: Connector = Connector {
     name: "shop",
@@ -40,6 +45,7 @@ fn validate(spec: &TableSpec) -> Result<()> {
 fn source(spec: &TableSpec, environment: &Environment) -> Result<Box<dyn Source>> {
     let mut settings = Settings::read(spec)?;
     settings.place_decisions(environment)?;
+    settings.stage = environment.stage.clone();
     Ok(Box::new(ShopSource { spec: spec.clone(), schema: spec.read_schema()?, settings }))
 }
 
@@ -55,7 +61,8 @@ impl Source for ShopSource {
     }
 
     fn is_bounded(&self) -> bool {
-        self.settings.world.days > 0 || self.settings.table.is_fixed()
+        let endless = self.settings.world.days == 0 || self.settings.stage.is_some();
+        !endless || self.settings.table.is_fixed()
     }
 
     /// One reader: a table's rows come in one order, whatever the parallelism is.

@@ -1,6 +1,7 @@
 //! The options of a table of the simulated shop, and what its columns must be.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use rialto_shop::{Config, Kind, Table};
@@ -10,6 +11,8 @@ use crate::filesystem::paths::Location;
 use crate::format::text::{TimestampStyle, timestamp};
 use crate::options::{Options, nearest};
 use crate::spec::{Environment, TableSpec};
+
+use super::stage::Stage;
 
 const OPTIONS: &[&str] = &[
     "table",
@@ -42,6 +45,8 @@ pub(super) struct Settings {
     pub history_ms: i64,
     /// The log that the world reads decisions from.
     pub decisions: Option<PathBuf>,
+    /// The world that all tables read, whatever else is asked for.
+    pub stage: Option<Arc<Stage>>,
     written_decisions: Option<String>,
 }
 
@@ -70,7 +75,15 @@ impl Settings {
         let speed = speed(&options)?;
         let history: u32 = options.number("history")?.unwrap_or(0);
         let history_ms = i64::from(history) * DAY_MS;
-        Ok(Self { table, world, speed, history_ms, decisions: None, written_decisions })
+        Ok(Self {
+            table,
+            world,
+            speed,
+            history_ms,
+            decisions: None,
+            stage: None,
+            written_decisions,
+        })
     }
 
     /// Finds the folder of the decisions.
@@ -83,6 +96,9 @@ impl Settings {
 
     /// Tables that say the same share a world.
     pub fn world_key(&self) -> String {
+        if let Some(stage) = &self.stage {
+            return format!("stage {:p}", Arc::as_ptr(stage));
+        }
         format!("{:?} {:?} {} {:?}", self.world, self.speed, self.history_ms, self.decisions)
     }
 }
