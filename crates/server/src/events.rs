@@ -43,11 +43,14 @@ pub async fn post_events(
             let body = json!({ "accepted": taken.accepted, "duplicates": taken.duplicates });
             Ok(answer(StatusCode::OK, &body))
         }
-        Err(_) => Err(Refusal::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "taking the rows broke off (this is a bug, please report it)",
-        )),
+        Err(_) => Err(broken_off()),
     }
+}
+
+/// A request that was not taken to its end.
+pub fn broken_off() -> Refusal {
+    let error = "taking the rows broke off (this is a bug, please report it)";
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error)
 }
 
 /// Refuses what does not say that it is JSON.
@@ -65,7 +68,8 @@ pub fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
         .hint("send 'Content-Type: application/json', or application/x-ndjson"))
 }
 
-fn refusal(refused: Refused) -> Refusal {
+/// Why rows were not taken, as an answer.
+pub fn refusal(refused: Refused) -> Refusal {
     match refused {
         Refused::Body(reason) => Refusal::new(StatusCode::BAD_REQUEST, reason),
         Refused::Rows { reasons, bad, rows } => {

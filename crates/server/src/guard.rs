@@ -7,6 +7,8 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::access::{Access, Caller, Need, Refused, Role};
@@ -89,16 +91,27 @@ fn need(method: &Method, path: &str) -> Need {
         "openapi.json" | "whoami" if is_read => Need::Any,
         "sql" if *method == Method::POST => Need::Ask,
         _ if rest.starts_with("events/") && *method == Method::POST => Need::Send,
+        "track" | "identify" | "page" | "screen" | "alias" | "batch" if *method == Method::POST => {
+            Need::Send
+        }
         _ if is_read => Need::View,
         _ => Need::Administer,
     }
 }
 
-/// The token that a request brings along.
-fn secret(headers: &HeaderMap, _need: Need) -> Option<String> {
+/// The token that a request brings along. Who sends events may say it as the user of the scheme
+/// `Basic`, as Segment's libraries say their key; browsers send that by themselves, so that it is
+/// good for nothing else.
+fn secret(headers: &HeaderMap, need: Need) -> Option<String> {
     let said = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = said.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim().to_owned())
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().to_owned());
+    }
+    let is_basic = scheme.eq_ignore_ascii_case("basic") && need == Need::Send;
+    let decoded = is_basic.then(|| STANDARD.decode(rest.trim()).ok()).flatten()?;
+    let user = decoded.split(|&byte| byte == b':').next()?;
+    String::from_utf8(user.to_vec()).ok()
 }
 
 fn unknown(what: &str) -> Response {
@@ -203,6 +216,7 @@ mod tests {
             (&get, "/v1/sql", Need::View),
             (&post, "/v1/sql", Need::Ask),
             (&post, "/v1/events/a", Need::Send),
+            (&post, "/v1/batch", Need::Send),
             (&post, "/v1/checkpoint", Need::Administer),
             (&post, "/v1/%73ql", Need::Administer),
             (&Method::DELETE, "/v1/views/a", Need::Administer),
@@ -210,6 +224,16 @@ mod tests {
         ] {
             assert_eq!(need(method, path), needs, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn a_key_in_a_basic_header_sends_and_does_nothing_else() {
+        let said = |scheme| headers(&[(header::AUTHORIZATION, scheme)]);
+        let token = Some("key".to_owned());
+        assert_eq!(secret(&said("Basic a2V5Og=="), Need::Send), token);
+        assert_eq!(secret(&said("Basic a2V5Og=="), Need::View), None);
+        assert_eq!(secret(&said("bearer key"), Need::View), token);
+        assert_eq!(secret(&said("Basic %"), Need::Send), None);
     }
 
     #[test]

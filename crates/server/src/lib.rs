@@ -7,6 +7,7 @@
 //! - `health.rs`: what keeps the server from being ready
 //! - `routes.rs`: who answers what
 //! - `events.rs`: `POST /v1/events/{table}`
+//! - `collect/`: the calls of Segment's libraries, as rows of the event model
 //! - `body.rs`: the bytes of a request, bounded
 //! - `operations.rs`: metrics, status and checkpoints of the running job
 //! - `views.rs`, `parameters.rs`: pages of views and rows by key; filters, orders, cursors
@@ -29,6 +30,7 @@ mod access;
 mod answer;
 mod body;
 mod changes;
+mod collect;
 mod console;
 mod events;
 mod guard;

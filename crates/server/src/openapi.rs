@@ -17,6 +17,7 @@ use crate::answer::{Refusal, raw};
         crate::changes::changes,
         crate::sql::sql,
         crate::events::post_events,
+        crate::collect::collect,
         crate::guard::whoami,
         openapi,
     ),

@@ -22,7 +22,7 @@ use crate::body::Bodies;
 use crate::guard::{self, Guard};
 use crate::health::Health;
 use crate::operations::{self, Slot};
-use crate::{changes, console, events, openapi, sql, views};
+use crate::{changes, collect, console, events, openapi, sql, views};
 
 /// Pages that are read at once; more wait a moment.
 const PAGES_MAX: usize = 8;
@@ -112,6 +112,12 @@ pub fn router(
     });
     Router::new()
         .route("/v1/events/{table}", post(events::post_events))
+        .route("/v1/track", post(collect::collect))
+        .route("/v1/identify", post(collect::collect))
+        .route("/v1/page", post(collect::collect))
+        .route("/v1/screen", post(collect::collect))
+        .route("/v1/alias", post(collect::collect))
+        .route("/v1/batch", post(collect::collect))
         .route("/v1/views", get(views::list))
         .route("/v1/views/{name}", get(views::page))
         .route("/v1/views/{name}/changes", get(changes::changes))

@@ -15,6 +15,7 @@
 //! - `restart.rs`: projects that are killed, and go on
 //! - `running.rs`: a command beside the test
 //! - `serve.rs`: events over HTTP while a project runs
+//! - `serve_collect.rs`: calls of Segment's libraries
 //! - `serve_postgres.rs`: views for PostgreSQL's clients
 //! - `serve_security.rs`: tokens, roles and TLS
 //! - `serve_views.rs`: views over HTTP
@@ -43,6 +44,7 @@ mod project;
 mod restart;
 mod running;
 mod serve;
+mod serve_collect;
 mod serve_postgres;
 mod serve_security;
 mod serve_views;

@@ -26,6 +26,7 @@ use secret::{random, same};
 
 pub use role::{Need, Role};
 pub use scram::{Exchange, ScramError, Verifier};
+pub(crate) use secret::random_id;
 pub(crate) use tokens::private;
 pub use tokens::{Token, Tokens, TokensError, now_ms};
 

@@ -15,3 +15,8 @@ pub fn same(one: &[u8; 32], two: &[u8; 32]) -> bool {
     let differ = one.iter().zip(two).fold(0, |differ, (a, b)| differ | (a ^ b));
     std::hint::black_box(differ) == 0
 }
+
+/// An id that nothing else has.
+pub fn random_id() -> String {
+    Uuid::new_v4().to_string()
+}
