@@ -1,6 +1,8 @@
 //! What happens, as plain data. Strings of the event model are made of it column by column, by
 //! whoever reads a column (`columns`), so that what nobody reads costs nothing.
 
+use std::sync::Arc;
+
 use crate::table::Table;
 
 /// An amount of money in ten-thousandths.
@@ -123,24 +125,29 @@ pub(crate) struct OrderStep {
 }
 
 /// What a movement of stock belongs to.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ref {
     Transaction(u64),
     Return(u64),
     Purchase(u64),
     Transfer(u64),
+    /// A decision that was carried out: goods come under its number.
+    Decision {
+        id: Arc<str>,
+        is_transfer: bool,
+    },
     Adjust(u64),
     Count(u64),
     Opening,
 }
 
 impl Ref {
-    pub fn kind(self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Ref::Transaction(_) => "sale",
             Ref::Return(_) => "return",
-            Ref::Purchase(_) => "po",
-            Ref::Transfer(_) => "transfer",
+            Ref::Purchase(_) | Ref::Decision { is_transfer: false, .. } => "po",
+            Ref::Transfer(_) | Ref::Decision { .. } => "transfer",
             Ref::Adjust(_) => "adjust",
             Ref::Count(_) => "count",
             Ref::Opening => "opening",
@@ -148,7 +155,7 @@ impl Ref {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Movement {
     pub channel: &'static str,
     pub biz_step: &'static str,

@@ -21,20 +21,22 @@ columns! { MOVEMENT, Movement(x), c:
     "epc" Text x.epc.map_or(Value::Null, |n| Value::Id("epc-", n));
     "read_point" Text text(x.read_point);
     "ref_type" Text Value::Text(x.reference.kind());
-    "ref_id" Text match x.reference {
-        Ref::Transaction(n) | Ref::Return(n) => Value::Id("t-", n),
-        Ref::Purchase(n) => Value::Id("po-", n),
-        Ref::Transfer(n) => Value::Id("tr-", n),
-        Ref::Adjust(n) => Value::Id("adj-", n),
-        Ref::Count(n) => Value::Id("count-", n),
+    "ref_id" Text match &x.reference {
+        Ref::Decision { id, .. } => Value::Text(id),
+        &(Ref::Transaction(n) | Ref::Return(n)) => Value::Id("t-", n),
+        &Ref::Purchase(n) => Value::Id("po-", n),
+        &Ref::Transfer(n) => Value::Id("tr-", n),
+        &Ref::Adjust(n) => Value::Id("adj-", n),
+        &Ref::Count(n) => Value::Id("count-", n),
         Ref::Opening => Value::Text("opening"),
     };
     "unit_cost" Decimal match x.reference {
-        Ref::Purchase(_) | Ref::Opening => Value::Decimal(c.skus[x.sku as usize].cost),
+        Ref::Purchase(_) | Ref::Opening | Ref::Decision { is_transfer: false, .. } =>
+            Value::Decimal(c.skus[x.sku as usize].cost),
         _ => Value::Null,
     };
     "currency" Text match x.reference {
-        Ref::Purchase(_) | Ref::Opening => CURRENCY,
+        Ref::Purchase(_) | Ref::Opening | Ref::Decision { is_transfer: false, .. } => CURRENCY,
         _ => Value::Null,
     };
 }

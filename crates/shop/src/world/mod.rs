@@ -31,7 +31,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::customers::{Customer, customers};
 use crate::decision::Decision;
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, Ref};
 use crate::outbox::Outbox;
 use crate::random::Random;
 use crate::table::{TABLES, Table};
@@ -126,7 +126,7 @@ enum Action {
     BroughtBack { store: u16, sku: u32, price: i64, transaction: u64, customer: Option<u32> },
     Order(Box<Order>, Stage),
     GiveUp(Vec<checkout::Line>, u64),
-    Arrive { sku: u32, location: u16, quantity: i32, purchase: u64 },
+    Arrive { sku: u32, location: u16, quantity: i32, reference: Ref },
     Reorder,
     Promote { sku: u32, percent: u8 },
     EndPromotion(u32),
@@ -229,8 +229,8 @@ impl World {
             }
             Action::Order(order, stage) => self.order_step(time, order, stage),
             Action::GiveUp(lines, cart) => self.give_up(time, &lines, cart),
-            Action::Arrive { sku, location, quantity, purchase } => {
-                self.arrive(time, sku, location, quantity, purchase);
+            Action::Arrive { sku, location, quantity, reference } => {
+                self.arrive(time, sku, location, quantity, reference);
             }
             Action::Reorder => self.reorder(time),
             Action::Promote { sku, percent } => self.promote(time, sku, percent),

@@ -18,7 +18,8 @@ impl World {
                 if sku_is_there(sku) && location <= self.catalog.stores && quantity > 0 =>
             {
                 self.stock.decide(sku, location);
-                self.order_stock(time, sku, location, quantity.min(1_000_000));
+                let quantity = quantity.min(1_000_000);
+                self.order_stock(time, sku, location, quantity, Some(&decision.id));
             }
             Act::Offer { customer, discount } if customer_is_there(customer) && discount < 900 => {
                 let offer = self.new_offer();

@@ -140,7 +140,7 @@ impl World {
                 let (low, high) = (position.rate * (days + 4.0), position.rate * (days + 14.0));
                 if !position.decided && (there as f32) < low.max(1.0) {
                     let quantity = (high.ceil() as i32 + 1 - there).max(1);
-                    self.order_stock(time, sku, location, quantity);
+                    self.order_stock(time, sku, location, quantity, None);
                 }
             }
         }
@@ -148,7 +148,15 @@ impl World {
     }
 
     /// Orders of the supplier, or has the warehouse send.
-    pub(super) fn order_stock(&mut self, time: i64, sku: u32, location: u16, quantity: i32) {
+    pub(super) fn order_stock(
+        &mut self,
+        time: i64,
+        sku: u32,
+        location: u16,
+        quantity: i32,
+        decision: Option<&str>,
+    ) {
+        let decided = decision.map(|id| Ref::Decision { id: id.into(), is_transfer: location > 0 });
         let article = &self.catalog.skus[sku as usize];
         if location == 0 {
             let supplier = &self.catalog.suppliers[usize::from(article.supplier)];
@@ -156,18 +164,20 @@ impl World {
             let quantity = packs.clamp(1, 1_000_000) * article.pack;
             let (days, spread) = (supplier.days, supplier.spread);
             let purchase = next(&mut self.ids.purchases);
+            let reference = decided.unwrap_or(Ref::Purchase(purchase));
             let mut random = self.random(&[13, time as u64, u64::from(sku)]);
             let days = (days * random.lognormal(1.0, spread)).max(1.0);
             self.stock.at(sku, location).on_order += quantity;
             let time = time + (days * DAY as f64) as i64;
-            self.later(time, Action::Arrive { sku, location, quantity, purchase });
+            self.later(time, Action::Arrive { sku, location, quantity, reference });
             return;
         }
         let quantity = quantity.min(self.stock.available(sku, 0));
         if quantity <= 0 {
             return;
         }
-        let purchase = next(&mut self.ids.transfers);
+        let transfer = next(&mut self.ids.transfers);
+        let reference = decided.unwrap_or(Ref::Transfer(transfer));
         self.stock.at(sku, location).on_order += quantity;
         self.move_stock(
             time + HOUR,
@@ -181,11 +191,11 @@ impl World {
                 observed: false,
                 epc: None,
                 read_point: "dock",
-                reference: Ref::Transfer(purchase),
+                reference: reference.clone(),
             },
         );
         let time = time + 26 * HOUR;
-        self.later(time, Action::Arrive { sku, location, quantity, purchase });
+        self.later(time, Action::Arrive { sku, location, quantity, reference });
     }
 
     /// Goods arrive. At a store's gate tagged pieces are read one by one, some more than once.
@@ -195,13 +205,9 @@ impl World {
         sku: u32,
         location: u16,
         quantity: i32,
-        purchase: u64,
+        reference: Ref,
     ) {
         self.stock.at(sku, location).on_order -= quantity;
-        let reference = match location {
-            0 => Ref::Purchase(purchase),
-            _ => Ref::Transfer(purchase),
-        };
         let whole = Movement {
             channel: "wms",
             biz_step: "receiving",
@@ -220,9 +226,10 @@ impl World {
         let mut random = self.random(&[14, time as u64, u64::from(sku), u64::from(location)]);
         for piece in 0..quantity {
             let epc = Some(next(&mut self.ids.tags));
-            let read = Movement { channel: "iot", quantity: 1, epc, read_point: "gate", ..whole };
+            let read =
+                Movement { channel: "iot", quantity: 1, epc, read_point: "gate", ..whole.clone() };
             let at = time + i64::from(piece) * 40;
-            self.move_stock(at, read);
+            self.move_stock(at, read.clone());
             if random.chance(0.15) {
                 // Read again: the same piece, another event. The shop knows better and counts one.
                 let again = at + 50 + random.below(2500) as i64;
@@ -254,7 +261,7 @@ impl World {
                     reference: Ref::Count(number),
                 };
                 if missing && on_hand > 0 {
-                    let observed = Movement { quantity: on_hand - 1, ..count };
+                    let observed = Movement { quantity: on_hand - 1, ..count.clone() };
                     self.move_stock(time, observed);
                     self.move_stock(
                         time + HOUR,
@@ -264,7 +271,7 @@ impl World {
                             quantity: -1,
                             observed: false,
                             reference: Ref::Adjust(number),
-                            ..count
+                            ..count.clone()
                         },
                     );
                 } else {

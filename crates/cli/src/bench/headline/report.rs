@@ -125,8 +125,8 @@ pub fn header() -> String {
 }
 
 /// The same as one object.
-pub fn object(field: &Field, policy: &Policy, null: bool, pairs: &[Pair]) -> serde_json::Value {
-    let metrics = field.metrics.iter().filter(|m| !null || m.is_null);
+pub fn object(field: &Field, policy: &Policy, is_null: bool, pairs: &[Pair]) -> serde_json::Value {
+    let metrics = field.metrics.iter().filter(|m| !is_null || m.is_null);
     let figures = metrics.map(|metric| {
         let effect = effect(metric, pairs);
         json!({
@@ -138,7 +138,7 @@ pub fn object(field: &Field, policy: &Policy, null: bool, pairs: &[Pair]) -> ser
     });
     let decisions: usize = pairs.iter().map(|p| p.on.decisions).sum();
     json!({
-        "field": field.name, "policy": policy.name, "null_world": null, "worlds": pairs.len(),
+        "field": field.name, "policy": policy.name, "null_world": is_null, "worlds": pairs.len(),
         "decisions": decisions, "figures": figures.collect::<Vec<_>>(),
     })
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rialto_runtime::connectors::changes;
-use rialto_runtime::connectors::format::Encoder;
 use rialto_runtime::connectors::format::json::JsonEncoder;
 use rialto_runtime::connectors::shop::{Config, Stage, Truth};
 use rialto_runtime::engine::{Delta, EngineError, Result as EngineResult};
@@ -72,6 +71,7 @@ pub fn on(
         decisions += trial.hour(&told).map_err(failed)?;
         told = std::mem::take(&mut trial.heard.rows);
         trial.note(&told).map_err(failed)?;
+        told.iter_mut().for_each(for_the_shop);
     }
     Ok(Outcome { before, after: stage.truth(), decisions })
 }
@@ -166,7 +166,8 @@ impl Observer for Heard {
             let (id, may) = (text("decision_id").to_owned(), text("status") != "rejected");
             // The first word on a decision is what was decided.
             if self.known.insert(id) && may {
-                carry_out(&mut row);
+                // Whoever is asked says yes.
+                row.insert("status".into(), "applied".into());
                 self.rows.push(row);
             }
         }
@@ -179,10 +180,9 @@ impl Observer for Heard {
     }
 }
 
-/// As the loop of a project with the simulated shop does it: whoever is asked says yes, and goods
-/// for a store are ordered of the warehouse.
-fn carry_out(row: &mut Map<String, Value>) {
-    row.insert("status".into(), "applied".into());
+/// It knows no transfers between places: goods for a store are ordered of the warehouse. So it is
+/// in the loop of a project with the simulated shop.
+fn for_the_shop(row: &mut Map<String, Value>) {
     if row.get("decision_type").and_then(Value::as_str) == Some("allocate") {
         row.insert("decision_type".into(), "replenish".into());
     }
