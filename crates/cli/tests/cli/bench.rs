@@ -92,7 +92,7 @@ fn a_benchmark_says_what_failed() {
 #[test]
 fn policies_are_judged_in_the_same_worlds_every_time() {
     let run = || {
-        let line = "bench headline price stock --seeds 2 --days 3 --customers 60 --products 12";
+        let line = "bench headline price --seeds 2 --days 3 --customers 60 --products 12";
         let arguments: Vec<&str> = line.split(' ').chain(["-o", "json"]).collect();
         let dir = tempfile::tempdir().unwrap();
         let output = rialto(dir.path(), &arguments);
@@ -103,8 +103,8 @@ fn policies_are_judged_in_the_same_worlds_every_time() {
     assert_eq!(first, run(), "the same worlds, the same decisions");
     let lines: Vec<serde_json::Value> =
         first.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    // Three policies of each field, and those of prices in worlds where prices do not matter.
-    assert_eq!(lines.len(), 9);
+    // Three policies, and the same in worlds where prices do not matter.
+    assert_eq!(lines.len(), 6);
     let pricing = |null: bool| {
         let is = |line: &&serde_json::Value| {
             line["policy"] == "textbook" && line["field"] == "price" && line["null_world"] == null
@@ -117,8 +117,9 @@ fn policies_are_judged_in_the_same_worlds_every_time() {
         let figures = line["figures"].as_array().unwrap();
         figures.iter().find(|f| f["figure"] == "pieces sold").unwrap()["change"].as_f64().unwrap()
     };
-    assert!(units(pricing(false)) > 2.0, "cheaper sells more: {first}");
-    assert!(units(pricing(true)).abs() < 2.0, "where prices do not matter it does not: {first}");
+    let (real, null) = (units(pricing(false)).abs(), units(pricing(true)).abs());
+    assert!(real > 5.0, "other prices, other sales: {first}");
+    assert!(null < 2.0, "where prices do not matter they change nothing: {first}");
 }
 
 #[test]

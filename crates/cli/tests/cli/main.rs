@@ -9,6 +9,7 @@
 //! - `lookup.rs`: a real database that is asked while a project runs
 //! - `memory.rs`: a limit for memory
 //! - `operations.rs`: metrics, status, checkpoints on request, the doctor
+//! - `packs.rs`: what must hold of the packs at all times
 //! - `poison.rs`: files and records that no format can read
 //! - `postgres.rs`: into a real database that is killed as well
 //! - `project.rs`: `run` and `check`
@@ -38,6 +39,7 @@ mod letters;
 mod lookup;
 mod memory;
 mod operations;
+mod packs;
 mod poison;
 mod postgres;
 mod project;

@@ -1,0 +1,134 @@
+//! What must hold of the packs at all times: pieces and points neither appear nor vanish, whatever
+//! comes twice, late or in another order, and however often the project is killed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::running::{Running, wait_for_checkpoints};
+use crate::{rialto, stderr, stdout};
+
+/// How often the project is killed on its way.
+const KILLS: usize = 5;
+/// What is compared at the end, and looked at meanwhile.
+const VIEWS: [&str; 4] =
+    ["loyalty_account", "loyalty_unbalanced", "inventory_position", "inventory_oversold"];
+
+/// Stock and points of a simulated shop, at a pace.
+fn project(dir: &Path, speed: &str) {
+    let packs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs").canonicalize().unwrap();
+    let packs = packs.display();
+    let shop = fs::read_to_string(format!("{packs}/model/from_shop.sql")).unwrap();
+    // Many events come twice, and some minutes late.
+    let shop = shop.replace(
+        "'connector' = 'shop'",
+        "'connector' = 'shop', 'duplicates' = '0.05', 'late' = '0.02'",
+    );
+    fs::create_dir_all(dir.join("tables")).unwrap();
+    let setting = "SET 'execution.checkpointing.interval' = '150 ms';\n";
+    fs::write(dir.join("tables/shop.sql"), format!("{setting}{shop}")).unwrap();
+    let project = format!(
+        "include = [\"{packs}/model/sql\", \"tables/shop.sql\", \"{packs}/inventory/sql\", \
+         \"{packs}/loyalty/sql\"]\n[variables]\nSHOP_DAYS = \"25\"\nSHOP_CUSTOMERS = \"150\"\n\
+         SHOP_SPEED = \"{speed}\"\n"
+    );
+    fs::write(dir.join("rialto.toml"), project).unwrap();
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn number(value: &Value) -> f64 {
+    let text = value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+    text.parse().unwrap_or_else(|_| panic!("{text} is a number"))
+}
+
+/// What the views hold at the end, by the name of the view.
+fn answer(printed: &str) -> BTreeMap<String, Vec<String>> {
+    let mut views: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in lines(printed) {
+        let name = line["table"].as_str().unwrap().to_owned();
+        if !VIEWS.contains(&name.as_str()) {
+            continue;
+        }
+        views.entry(name).or_default().push(line["row"].to_string());
+    }
+    views.values_mut().for_each(|rows| rows.sort_unstable());
+    views
+}
+
+/// Points that an account has are another account's: after every step all of them together are
+/// none, and no entry was ever posted on one side only. Answers how many steps were looked at.
+fn check_ledger(changes: &str) -> usize {
+    let mut accounts: BTreeMap<String, f64> = BTreeMap::new();
+    let (mut step, mut steps) = (None, 0);
+    let mut whole = |accounts: &BTreeMap<String, f64>, step: &Value| {
+        let sum: f64 = accounts.values().sum();
+        assert!(
+            sum.abs() < 1e-6,
+            "after step {step} there are {sum} points too many: {accounts:?}"
+        );
+        steps += 1;
+    };
+    for change in lines(changes) {
+        assert_ne!(change["table"], "loyalty_unbalanced", "{change}");
+        if change["table"] != "loyalty_account" {
+            continue;
+        }
+        if let Some(before) = step.replace(change["step"].clone())
+            && before != change["step"]
+        {
+            whole(&accounts, &before);
+        }
+        let account = change["row"]["account"].as_str().unwrap().to_owned();
+        match change["op"].as_str().unwrap() {
+            "-U" | "-D" => accounts.remove(&account),
+            _ => accounts.insert(account, number(&change["row"]["points"])),
+        };
+    }
+    // The last step of a run that was killed may have been printed in part.
+    steps
+}
+
+#[test]
+fn pieces_and_points_are_conserved_whatever_happens() {
+    let straight = tempfile::tempdir().unwrap();
+    project(straight.path(), "max");
+    let run = ["run", ".", "-o", "json", "--rows", "100000"];
+    let watched = VIEWS.join(",");
+    let expected = rialto(straight.path(), &run);
+    assert_eq!(expected.status.code(), Some(0), "{}", stderr(&expected));
+    let expected = answer(&stdout(&expected));
+
+    for row in &expected["inventory_position"] {
+        let row: Value = serde_json::from_str(row).unwrap();
+        let (came, went) = (number(&row["came"]), number(&row["went"]));
+        assert_eq!(number(&row["on_hand"]), came - went, "{row}");
+        assert!(number(&row["on_hand"]) >= 0.0, "what is not there is not sold: {row}");
+    }
+    assert!(!expected.contains_key("inventory_oversold"), "{:?}", expected["inventory_oversold"]);
+    assert!(!expected.contains_key("loyalty_unbalanced"), "{:?}", expected["loyalty_unbalanced"]);
+
+    let dir = tempfile::tempdir().unwrap();
+    // Twenty-five days in a quarter of a minute, so that there is time to kill it in.
+    project(dir.path(), "150000");
+    let state = dir.path().join("state");
+    let changes = ["--watch", &watched, "--changelog", "--state", "state", "--shards"];
+    let mut looked_at = 0;
+    for kill in 0..KILLS {
+        let shards = ["1", "2", "3"][kill % 3];
+        let running = Running::start(dir.path(), &[&run[..], &changes, &[shards]].concat());
+        wait_for_checkpoints(&state, 2);
+        looked_at += check_ledger(&running.kill().printed);
+    }
+    let last = rialto(dir.path(), &[&run[..], &changes, &["2"]].concat());
+    assert_eq!(last.status.code(), Some(0), "{}", stderr(&last));
+    looked_at += check_ledger(&stdout(&last));
+    assert!(looked_at > 20, "{looked_at} steps are not much");
+    let ended = rialto(dir.path(), &[&run[..], &["--state", "state"]].concat());
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert_eq!(answer(&stdout(&ended)), expected);
+}
