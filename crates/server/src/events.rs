@@ -65,7 +65,8 @@ pub fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
         .hint("send 'Content-Type: application/json', or application/x-ndjson"))
 }
 
-fn refusal(refused: Refused) -> Refusal {
+/// Why rows were not taken, as an answer.
+pub fn refusal(refused: Refused) -> Refusal {
     match refused {
         Refused::Body(reason) => Refusal::new(StatusCode::BAD_REQUEST, reason),
         Refused::Rows { reasons, bad, rows } => {

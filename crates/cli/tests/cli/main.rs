@@ -14,6 +14,7 @@
 //! - `restart.rs`: projects that are killed, and go on
 //! - `running.rs`: a command beside the test
 //! - `serve.rs`: events over HTTP while a project runs
+//! - `serve_acts.rs`: approving, rules, segments and dead letters over HTTP
 //! - `serve_postgres.rs`: views for PostgreSQL's clients
 //! - `serve_security.rs`: tokens, roles and TLS
 //! - `serve_views.rs`: views over HTTP
@@ -41,6 +42,7 @@ mod project;
 mod restart;
 mod running;
 mod serve;
+mod serve_acts;
 mod serve_postgres;
 mod serve_security;
 mod serve_views;
