@@ -75,3 +75,38 @@ FROM (
     FROM decision_word AS w
     WHERE w.op <> 'd' AND w.`after`.decision_type <> 'clock'))
 WHERE nth = 1;
+
+-- What somebody said on a decision: `POST /v1/decisions/{id}` writes here. `event_id` is the decision
+-- itself, so that of two who say something at once one is refused.
+CREATE TABLE decision_review (
+  event_id STRING NOT NULL,
+  decision_id STRING NOT NULL,
+  verdict STRING NOT NULL COMMENT 'approve, reject',
+  note STRING,
+  actor STRING,
+  reviewed_at TIMESTAMP_LTZ(3) NOT NULL
+) WITH (
+  'connector' = 'http', 'path' = '${DECISIONS_REVIEW_LOG:-.rialto/log/decision_review}'
+);
+
+-- It becomes one more word on the decision, for whoever carries it out.
+INSERT INTO decision (
+  decision_id, decided_at, decision_type, subject_type, subject_id, sku, location_id,
+  customer_id, campaign_id, quantity, amount, currency, action, policy, policy_version,
+  model_version, data_age_ms, inputs, reasons, experiment, variant, propensity, status, actor,
+  ext)
+SELECT
+  d.decision_id, r.reviewed_at AS decided_at, d.decision_type, d.subject_type, d.subject_id, d.sku,
+  d.location_id, d.customer_id, d.campaign_id, d.quantity, d.amount, d.currency, d.action, d.policy,
+  d.policy_version, d.model_version, d.data_age_ms, d.inputs, d.reasons, d.experiment, d.variant,
+  d.propensity,
+  CASE
+    WHEN r.verdict = 'reject' THEN 'rejected'
+    WHEN d.decision_type IN (${DECISIONS_APPLY_TYPES:-'price', 'replenish', 'allocate', 'budget'})
+      THEN 'applied'
+    ELSE 'approved'
+  END AS status,
+  r.actor, d.ext
+FROM decision_review AS r
+JOIN decision AS d ON r.decision_id = d.decision_id
+WHERE d.status = 'proposed';

@@ -10,10 +10,10 @@ use arrow::datatypes::{Field, Schema};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rialto_runtime::Runtime;
-use rialto_runtime::letters::{Book, BookError, Letter, Send, Status};
+use rialto_runtime::letters::{Book, BookError, Letter, Send, Status, edited};
 use rialto_runtime::sql::functions::SessionSettings;
 use rialto_runtime::sql::parser::parse;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::args::{
     Answer, DeadLetters, Discard, Format, LettersCommand, ListLetters, Redrive, Selection,
@@ -83,7 +83,7 @@ fn list(command: &ListLetters, stdout: &Stdout) -> Result<()> {
     };
     let letters: Vec<&Letter> = book.letters().filter(wanted).collect();
     if command.output == Format::Json {
-        return letters.iter().try_for_each(|l| Ok(stdout.line(&as_json(l).to_string())?));
+        return letters.iter().try_for_each(|l| Ok(stdout.line(&l.described().to_string())?));
     }
     let texts = |of: &dyn Fn(&Letter) -> String| -> ArrayRef {
         Arc::new(letters.iter().map(|l| Some(of(l))).collect::<StringArray>())
@@ -118,22 +118,13 @@ fn status(letter: &Letter) -> String {
     format!("{}{earlier}", letter.status.name())
 }
 
-fn as_json(letter: &Letter) -> Value {
-    json!({
-        "id": letter.id, "table": letter.table, "status": letter.status.name(),
-        "earlier_run": letter.is_earlier, "attempts": letter.attempts,
-        "refused_ms": letter.first_ms, "last_ms": letter.last_ms, "bytes": letter.size,
-        "position": letter.position, "reason": letter.reason,
-    })
-}
-
 fn show(command: &ShowLetter, stdout: &Stdout) -> Result<()> {
     let book = open(&command.state)?;
     let letter = book.find(&command.id).map_err(failed)?;
     let (record, whole) = book.record(letter).map_err(failed)?;
     let text = std::str::from_utf8(&record).ok();
     if command.output == Answer::Json {
-        let mut shown = as_json(letter);
+        let mut shown = letter.described();
         shown["is_row"] = json!(letter.is_row);
         shown["whole"] = json!(whole);
         match text {
@@ -266,18 +257,6 @@ fn repair(command: &Redrive, book: &Book, letter: &Letter) -> Result<Option<Vec<
     })
 }
 
-/// A record of JSON with some of its members replaced; `null` is a value like others.
-fn edited(record: &[u8], edit: &[u8]) -> std::result::Result<Vec<u8>, String> {
-    let edit: Value = serde_json::from_slice(edit).map_err(|e| format!("the edit: {e}"))?;
-    let Value::Object(edit) = edit else { return Err("the edit is no object of JSON".into()) };
-    let record: Value = serde_json::from_slice(record).map_err(|e| format!("its record: {e}"))?;
-    let Value::Object(mut record) = record else {
-        return Err("its record is no object of JSON".into());
-    };
-    record.extend(edit);
-    Ok(Value::Object(record).to_string().into_bytes())
-}
-
 fn standard_input() -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().read_to_end(&mut bytes);
@@ -310,7 +289,7 @@ pub fn declare(runtime: &mut Runtime, folder: &Path) -> Result<()> {
         let records = book.all_records(table).map_err(failed)?;
         let mut text = String::new();
         for letter in &table.letters {
-            let mut row = as_json(letter);
+            let mut row = letter.described();
             row["record"] = json!(records.get(&letter.id).map(|r| STANDARD.encode(r)));
             text.push_str(&row.to_string());
             text.push('\n');
@@ -345,14 +324,6 @@ fn declaration(table: &str, path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_edit_replaces_members() {
-        let record = edited(br#"{"id":1,"price":"much","at":null}"#, br#"{"price":3,"new":null}"#);
-        assert_eq!(record.unwrap(), br#"{"id":1,"price":3,"at":null,"new":null}"#);
-        assert!(edited(b"id,price", b"{}").unwrap_err().contains("its record"));
-        assert!(edited(b"{}", b"3").unwrap_err().contains("no object"));
-    }
 
     #[test]
     fn bytes_are_shown_with_their_text() {

@@ -90,6 +90,10 @@ fn need(method: &Method, path: &str) -> Need {
     match rest {
         "openapi.json" | "whoami" if is_read => Need::Any,
         "sql" if *method == Method::POST => Need::Ask,
+        // They ask what would be; nothing comes of it.
+        "rules/simulate" | "segments/count" if *method == Method::POST => Need::Ask,
+        // Records as somebody sent them: more than any view shows.
+        _ if is_read && rest.split('/').next() == Some("dead-letters") => Need::Ask,
         _ if rest.starts_with("events/") && *method == Method::POST => Need::Send,
         "track" | "identify" | "page" | "screen" | "alias" | "batch" if *method == Method::POST => {
             Need::Send
@@ -218,6 +222,15 @@ mod tests {
             (&post, "/v1/events/a", Need::Send),
             (&post, "/v1/batch", Need::Send),
             (&post, "/v1/checkpoint", Need::Administer),
+            (&post, "/v1/decisions/a", Need::Administer),
+            (&get, "/v1/rules", Need::View),
+            (&Method::PUT, "/v1/rules", Need::Administer),
+            (&post, "/v1/rules/simulate", Need::Ask),
+            (&post, "/v1/segments/count", Need::Ask),
+            (&Method::PUT, "/v1/segments/a", Need::Administer),
+            (&get, "/v1/dead-letters", Need::Ask),
+            (&get, "/v1/dead-letters/a", Need::Ask),
+            (&post, "/v1/dead-letters/redrive", Need::Administer),
             (&post, "/v1/%73ql", Need::Administer),
             (&Method::DELETE, "/v1/views/a", Need::Administer),
             (&Method::OPTIONS, "/v1/sql", Need::Administer),

@@ -13,6 +13,9 @@
 //! - `views.rs`, `parameters.rs`: pages of views and rows by key; filters, orders, cursors
 //! - `changes.rs`: what changes in a view, as it happens
 //! - `sql.rs`: queries over views
+//! - `acts.rs`: what people do is an event in a table's log; what those routes share
+//! - `decisions.rs`, `rules.rs`, `segments.rs`: approving, rules of prices, segments of customers
+//! - `letters.rs`: dead letters
 //! - `openapi.rs`: the API's description
 //! - `postgres/`: the same views over PostgreSQL's protocol
 //! - `console.rs`: the files of the console, which are part of the binary
@@ -27,20 +30,25 @@
 //! refused everywhere.
 
 mod access;
+mod acts;
 mod answer;
 mod body;
 mod changes;
 mod collect;
 mod console;
+mod decisions;
 mod events;
 mod guard;
 mod health;
+mod letters;
 mod listen;
 mod openapi;
 mod operations;
 mod parameters;
 mod postgres;
 mod routes;
+mod rules;
+mod segments;
 mod sql;
 mod tls;
 mod views;

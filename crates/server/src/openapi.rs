@@ -9,7 +9,10 @@ use crate::answer::{Refusal, raw};
 /// The API.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Rialto", description = "Views of a running job, queries over them, and events"),
+    info(
+        title = "Rialto",
+        description = "Views of a running job, queries, events, and what people do"
+    ),
     paths(
         crate::views::list,
         crate::views::page,
@@ -19,9 +22,33 @@ use crate::answer::{Refusal, raw};
         crate::events::post_events,
         crate::collect::collect,
         crate::guard::whoami,
+        crate::decisions::review,
+        crate::rules::rules,
+        crate::rules::change,
+        crate::rules::simulate,
+        crate::segments::segments,
+        crate::segments::save,
+        crate::segments::delete,
+        crate::segments::count,
+        crate::letters::list,
+        crate::letters::show,
+        crate::letters::redrive,
+        crate::letters::discard,
         openapi,
     ),
-    components(schemas(crate::sql::Question))
+    components(schemas(
+        crate::sql::Question,
+        crate::decisions::Verdict,
+        crate::decisions::Review,
+        crate::rules::Kind,
+        crate::rules::Rule,
+        crate::rules::Rules,
+        crate::segments::Condition,
+        crate::segments::Segment,
+        crate::segments::Conditions,
+        crate::letters::Again,
+        crate::letters::Aside,
+    ))
 )]
 struct Api;
 

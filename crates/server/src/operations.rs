@@ -1,5 +1,6 @@
 //! What is told of the running job, and what it may be asked for.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::State;
@@ -24,12 +25,16 @@ pub trait Operated: Send + Sync {
     /// Has the job take a checkpoint, waits until it is durable and answers its number, or says why
     /// there is none.
     fn checkpoint(&self) -> Result<u64, String>;
+
+    /// Where the job keeps its state, if it does.
+    fn state_folder(&self) -> Option<PathBuf>;
 }
 
 /// Where the job is, once it runs.
 pub(crate) type Slot = OnceLock<Arc<dyn Operated>>;
 
-fn job(shared: &Shared) -> Result<Arc<dyn Operated>, Refusal> {
+/// The job, once it runs.
+pub fn job(shared: &Shared) -> Result<Arc<dyn Operated>, Refusal> {
     shared.job.get().cloned().ok_or_else(|| {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the job is starting").retry_after(1)
     })

@@ -9,7 +9,7 @@ use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use rialto_connectors::Ingest;
 use rialto_connectors::options::nearest;
 use rialto_runtime::serving::Serving;
@@ -22,7 +22,9 @@ use crate::body::Bodies;
 use crate::guard::{self, Guard};
 use crate::health::Health;
 use crate::operations::{self, Slot};
-use crate::{changes, collect, console, events, openapi, sql, views};
+use crate::{
+    changes, collect, console, decisions, events, letters, openapi, rules, segments, sql, views,
+};
 
 /// Pages that are read at once; more wait a moment.
 const PAGES_MAX: usize = 8;
@@ -71,6 +73,11 @@ impl Shared {
     pub fn subscriber(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         let place = Arc::clone(&self.subscribers).try_acquire_owned();
         place.map_err(|_| too_many("subscribers are connected"))
+    }
+
+    /// A table that takes events, where there is one of this name.
+    pub fn ingest(&self, name: &str) -> Option<&Arc<Ingest>> {
+        self.tables.get(name)
     }
 
     /// The table of a request.
@@ -123,6 +130,7 @@ pub fn router(
         .route("/v1/views/{name}/changes", get(changes::changes))
         .route("/v1/views/{name}/{key}", get(views::point))
         .route("/v1/sql", post(sql::sql))
+        .merge(acts())
         .route("/v1/openapi.json", get(openapi::openapi))
         .route("/v1/whoami", get(guard::whoami))
         .route("/livez", get(livez))
@@ -134,6 +142,21 @@ pub fn router(
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(Arc::new(guard), guard::guard))
         .with_state(shared)
+}
+
+/// What people do.
+fn acts() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/v1/decisions/{id}", post(decisions::review))
+        .route("/v1/rules", get(rules::rules).put(rules::change))
+        .route("/v1/rules/simulate", post(rules::simulate))
+        .route("/v1/segments", get(segments::segments))
+        .route("/v1/segments/count", post(segments::count))
+        .route("/v1/segments/{id}", put(segments::save).delete(segments::delete))
+        .route("/v1/dead-letters", get(letters::list))
+        .route("/v1/dead-letters/redrive", post(letters::redrive))
+        .route("/v1/dead-letters/discard", post(letters::discard))
+        .route("/v1/dead-letters/{id}", get(letters::show))
 }
 
 /// The process answers.

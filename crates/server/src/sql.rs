@@ -78,7 +78,8 @@ pub async fn sql(State(shared): State<Arc<Shared>>, request: Request) -> Result<
     answered.map(raw)
 }
 
-fn failed(error: &QueryError, text: &str) -> Refusal {
+/// Why a query has no answer, as one.
+pub fn failed(error: &QueryError, text: &str) -> Refusal {
     match error {
         QueryError::Sql(sql) => {
             let mut refusal = Refusal::new(StatusCode::BAD_REQUEST, sql.message.clone());

@@ -1,5 +1,14 @@
 -- All decisions of all packs, one row each, with what became of them.
 
+-- Key: decision_id. What somebody said on it.
+CREATE MATERIALIZED VIEW decision_reviewed AS
+SELECT decision_id, verdict, note, actor, reviewed_at
+FROM (
+  SELECT *, ROW_NUMBER() OVER (
+    PARTITION BY decision_id ORDER BY CAST(reviewed_at AS TIMESTAMP(3)), event_id) AS nth
+  FROM decision_review)
+WHERE nth = 1;
+
 -- Key: decision_id. The table `decision` has a row for each word on a decision: what was decided
 -- (proposed, approved, rejected), and later perhaps that it was approved or carried out (applied).
 -- What was decided is what the first word says, its status the one that goes furthest. A word that
@@ -16,14 +25,21 @@ SELECT f.decision_id, f.decided_at, f.decision_type, f.subject_type, f.subject_i
   f.propensity,
   CASE s.furthest WHEN 5 THEN 'applied' WHEN 4 THEN 'expired' WHEN 3 THEN 'rejected'
     WHEN 2 THEN 'approved' ELSE 'proposed' END AS status,
-  f.actor, f.ext
+  f.actor, f.ext, r.verdict, r.actor AS reviewed_by, r.reviewed_at, r.note AS review_note
 FROM (
   SELECT *, ROW_NUMBER() OVER (
     PARTITION BY decision_id ORDER BY word_rank, CAST(decided_at AS TIMESTAMP(3))) AS nth
   FROM decision_word_rank) AS f
 JOIN (
-  SELECT decision_id, MAX(word_rank) AS furthest FROM decision_word_rank GROUP BY decision_id) AS s
+  SELECT decision_id, MAX(word_rank) AS furthest
+  FROM (
+    SELECT decision_id, word_rank FROM decision_word_rank
+    UNION ALL
+    -- At once: its word in `decision` comes with the next checkpoint.
+    SELECT decision_id, CASE verdict WHEN 'reject' THEN 3 ELSE 2 END FROM decision_reviewed)
+  GROUP BY decision_id) AS s
 ON f.decision_id = s.decision_id
+LEFT JOIN decision_reviewed AS r ON f.decision_id = r.decision_id
 WHERE f.nth = 1;
 
 -- How many there are.

@@ -8,7 +8,8 @@ SELECT decision_id, MIN(decided_at) AS decided_at, MAX(decision_type) AS decisio
   MAX(action) AS action, MAX(policy) AS policy, MAX(experiment) AS experiment,
   MAX(variant) AS variant, MAX(propensity) AS propensity,
   MAX(CASE WHEN status IN (${DELIVERY_STATUS:-'proposed', 'approved'}) THEN 1 ELSE 0 END) AS wanted,
-  MAX(CASE WHEN status = 'expired' THEN 1 ELSE 0 END) AS withdrawn
+  MAX(CASE WHEN status = 'expired' THEN 1 ELSE 0 END) AS withdrawn,
+  MAX(CASE WHEN status = 'rejected' THEN 1 ELSE 0 END) AS refused
 FROM decision
 WHERE decision_type IN ('contact', 'offer') AND customer_id IS NOT NULL
 GROUP BY decision_id;
@@ -45,7 +46,7 @@ WHERE nth = 1;
 
 -- When it may be sent: at once, or when the quiet hours of the customer are over.
 CREATE VIEW delivery_plan AS
-SELECT decision_id, decided_at, customer_id, wanted, withdrawn, variant, minute_of_day,
+SELECT decision_id, decided_at, customer_id, wanted, withdrawn, refused, variant, minute_of_day,
   CASE WHEN
     CASE
       WHEN ${DELIVERY_QUIET_FROM:-21} > ${DELIVERY_QUIET_UNTIL:-8}

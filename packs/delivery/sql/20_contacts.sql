@@ -61,7 +61,9 @@ SELECT p.decision_id, p.customer_id, p.decided_at, p.send_at, p.variant,
     WHEN o.decision_id IS NOT NULL THEN 'handed over'
     WHEN p.variant = 'hold_out' THEN 'held out'
     WHEN p.withdrawn = 1 THEN 'withdrawn before it was sent'
+    WHEN p.wanted = 0 AND p.refused = 0 THEN 'waits for approval'
     WHEN p.wanted = 0 THEN 'rejected by its policy'
+    WHEN p.refused = 1 THEN 'rejected before it was sent'
     WHEN CAST(p.decided_at AS TIMESTAMP(3)) < TIMESTAMP '${DELIVERY_NOT_BEFORE:-1970-01-01 00:00:00}'
       THEN 'decided before ${DELIVERY_NOT_BEFORE:-1970-01-01 00:00:00}'
     WHEN c.allowed IS NULL THEN 'no consent: never asked'
@@ -97,7 +99,8 @@ SELECT j.decision_id, j.customer_id, j.decided_at, CAST(j.send_at AS TIMESTAMP_L
   CASE
     WHEN j.verdict = 'handed over' THEN 'handed_over'
     WHEN a.decision_id IS NOT NULL THEN 'approved'
-    WHEN j.verdict IN ('quiet hours', 'its time has not come') THEN 'waiting'
+    WHEN j.verdict IN ('quiet hours', 'its time has not come', 'waits for approval')
+      THEN 'waiting'
     ELSE 'suppressed'
   END AS status,
   CASE

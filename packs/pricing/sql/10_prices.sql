@@ -1,7 +1,7 @@
 -- Prices as they stand. Each price event counts once: the newest word is not changed by a copy.
 
 -- The hour and the day that it is, by the events themselves, and the newest hours of the two feeds.
-CREATE VIEW pricing_now AS
+CREATE MATERIALIZED VIEW pricing_now AS
 SELECT MAX(at_hour) AS now_hour, CAST(MAX(at_hour) AS DATE) AS today,
   MAX(CASE WHEN feed = 'price' THEN at_hour END) AS price_hour,
   MAX(CASE WHEN feed = 'stock' THEN at_hour END) AS stock_hour

@@ -10,50 +10,57 @@ FROM inventory_availability AS a
 LEFT JOIN inventory_demand AS d ON a.sku = d.sku AND a.location_id = d.location_id
 GROUP BY a.sku;
 
+-- Key: sku. All that a rule may look at.
+CREATE MATERIALIZED VIEW pricing_basis AS
+SELECT
+  c.sku, c.price, c.currency, c.set_at, k.unit_cost, k.minimum_advertised_price,
+  s.available, s.units_a_day, s.days AS stock_days, m.competitors, m.lowest
+FROM pricing_current AS c
+LEFT JOIN pricing_cost AS k ON c.sku = k.sku
+LEFT JOIN pricing_stock AS s ON c.sku = s.sku
+LEFT JOIN pricing_competitor AS m ON c.sku = m.sku;
+
+-- From here to pricing_change everything reads materialized views alone, so that `POST
+-- /v1/rules/simulate` can ask it with other rules.
 CREATE VIEW pricing_candidate AS
--- 1: what has not been sold for long, and is there, is marked down.
 SELECT
-  1 AS priority, 'stock_age' AS rule, c.sku,
-  c.price * (1 - ${AGE_MARKDOWN:-0.15}) AS wanted,
-  CAST(s.available AS STRING) || ' pieces, none sold in ' || CAST(s.days AS STRING) || ' days'
-    AS reason
-FROM pricing_current AS c
-JOIN pricing_stock AS s ON c.sku = s.sku
-WHERE s.available > 0 AND s.units_a_day = 0 AND s.days >= ${AGE_DAYS:-14}
-UNION ALL
--- 2: what will be gone in a few days is not sold under its price.
-SELECT
-  2, 'demand', c.sku, c.price * (1 + ${DEMAND_MARKUP:-0.05}),
-  CAST(s.available AS STRING) || ' pieces are left, ' || CAST(s.units_a_day AS STRING)
-    || ' are sold a day'
-FROM pricing_current AS c
-JOIN pricing_stock AS s ON c.sku = s.sku
-WHERE s.units_a_day > 0 AND s.available > 0
-  AND s.available < s.units_a_day * ${SCARCE_DAYS:-2}
-UNION ALL
--- 3: who is dearer than the cheapest competitor undercuts or matches him.
-SELECT
-  3, 'competitor', c.sku, m.lowest * (1 - ${UNDERCUT:-0}),
-  'the lowest of ' || CAST(m.competitors AS STRING) || ' competitors asks '
-    || CAST(m.lowest AS STRING)
-FROM pricing_current AS c
-JOIN pricing_competitor AS m ON c.sku = m.sku
-WHERE c.price > m.lowest * (1 - ${UNDERCUT:-0})
-UNION ALL
--- 4: what earns less than the margin that is wanted gets it.
-SELECT
-  4, 'margin', c.sku, k.unit_cost / (1 - ${TARGET_MARGIN:-0.3}),
-  'costs ' || CAST(k.unit_cost AS STRING) || ', and is sold for '
-    || CAST(c.price AS STRING)
-FROM pricing_current AS c
-JOIN pricing_cost AS k ON c.sku = k.sku
-WHERE k.unit_cost IS NOT NULL AND c.price * (1 - ${TARGET_MARGIN:-0.3}) < k.unit_cost;
+  r.priority, r.rule_id AS rule, r.kind, b.sku,
+  CAST(CASE r.kind
+    WHEN 'stock_age' THEN b.price * (1 - r.rate)
+    WHEN 'demand' THEN b.price * (1 + r.rate)
+    WHEN 'competitor' THEN b.lowest * (1 - r.rate)
+    WHEN 'margin' THEN b.unit_cost / NULLIF(1 - r.rate, 0)
+  END AS DECIMAL(24, 8)) AS wanted,
+  CASE r.kind
+    WHEN 'stock_age' THEN CAST(b.available AS STRING) || ' pieces, none sold in '
+      || CAST(b.stock_days AS STRING) || ' days'
+    WHEN 'demand' THEN CAST(b.available AS STRING) || ' pieces are left, '
+      || CAST(b.units_a_day AS STRING) || ' are sold a day'
+    WHEN 'competitor' THEN 'the lowest of ' || CAST(b.competitors AS STRING)
+      || ' competitors asks ' || CAST(b.lowest AS STRING)
+    WHEN 'margin' THEN 'costs ' || CAST(b.unit_cost AS STRING) || ', and is sold for '
+      || CAST(b.price AS STRING)
+  END AS reason
+FROM pricing_basis AS b
+CROSS JOIN pricing_rule AS r
+WHERE r.is_active AND CASE r.kind
+  -- What has not been sold for long, and is there, is marked down.
+  WHEN 'stock_age' THEN b.available > 0 AND b.units_a_day = 0 AND b.stock_days >= r.days
+  -- What will be gone in a few days is not sold under its price.
+  WHEN 'demand' THEN b.units_a_day > 0 AND b.available > 0
+    AND b.available < b.units_a_day * r.days
+  -- Who is dearer than the cheapest competitor undercuts or matches him.
+  WHEN 'competitor' THEN b.price > b.lowest * (1 - r.rate)
+  -- What earns less than the margin that is wanted gets it.
+  WHEN 'margin' THEN b.unit_cost IS NOT NULL AND b.price * (1 - r.rate) < b.unit_cost
+  ELSE FALSE
+END;
 
 -- What is heard, rounded and within the guards: never under cost and the least margin, never under
 -- the price that the maker allows to be advertised, never further than MAX_STEP in one go.
-CREATE MATERIALIZED VIEW pricing_proposal AS
+CREATE VIEW pricing_heard AS
 SELECT
-  sku, rule, reason, price, currency, set_at, wanted, floor_price,
+  sku, rule, kind, reason, price, currency, set_at, wanted, floor_price, unit_cost, units_a_day,
   CASE WHEN bounded < floor_price
     THEN CEIL(floor_price / ${ROUND_TO:-0.05}) * ${ROUND_TO:-0.05} ELSE bounded
   END AS new_price,
@@ -64,21 +71,30 @@ FROM (
       / ${ROUND_TO:-0.05}, 0) * ${ROUND_TO:-0.05} AS bounded
   FROM (
     SELECT
-      r.sku, r.rule, r.reason, r.wanted, c.price, c.currency, c.set_at,
-      GREATEST(k.unit_cost * (1 + ${MIN_MARGIN:-0.05}), COALESCE(k.minimum_advertised_price, 0))
+      r.sku, r.rule, r.kind, r.reason, r.wanted, b.price, b.currency, b.set_at, b.unit_cost,
+      b.units_a_day,
+      GREATEST(b.unit_cost * (1 + ${MIN_MARGIN:-0.05}), COALESCE(b.minimum_advertised_price, 0))
         AS floor_price,
-      ROW_NUMBER() OVER (PARTITION BY r.sku ORDER BY r.priority) AS place
+      ROW_NUMBER() OVER (PARTITION BY r.sku ORDER BY r.priority, r.rule) AS place
     FROM pricing_candidate AS r
-    JOIN pricing_current AS c ON r.sku = c.sku
-    JOIN pricing_cost AS k ON r.sku = k.sku
-    WHERE k.unit_cost IS NOT NULL
+    JOIN pricing_basis AS b ON r.sku = b.sku
+    WHERE b.unit_cost IS NOT NULL
   )
   WHERE place = 1
 );
+
+CREATE MATERIALIZED VIEW pricing_proposal AS SELECT * FROM pricing_heard;
+
+-- The prices that would become others, and whether their last change is too fresh for that.
+CREATE VIEW pricing_change AS
+SELECT p.*, TIMESTAMPDIFF(HOUR, p.set_at, n.now_hour) < ${COOL_DOWN_HOURS:-24} AS is_cooling
+FROM pricing_heard AS p
+CROSS JOIN pricing_now AS n
+WHERE p.new_price <> p.price;
 
 -- What no rule may touch, and why: without a cost there is no floor.
 CREATE MATERIALIZED VIEW pricing_refused AS
 SELECT DISTINCT r.sku, 'its cost is not known, so that there is no floor' AS reason
 FROM pricing_candidate AS r
-LEFT JOIN pricing_cost AS k ON r.sku = k.sku
-WHERE k.unit_cost IS NULL;
+JOIN pricing_basis AS b ON r.sku = b.sku
+WHERE b.unit_cost IS NULL;

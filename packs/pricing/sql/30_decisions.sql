@@ -36,7 +36,7 @@ SELECT
         || ' within 30 days'
     END,
     CASE WHEN age_hours > ${PRICING_STALE_HOURS:-48} THEN 'refused: the newest '
-      || CASE WHEN rule IN ('stock_age', 'demand') THEN 'stock or price' ELSE 'price' END
+      || CASE WHEN kind IN ('stock_age', 'demand') THEN 'stock or price' ELSE 'price' END
       || ' is ' || CAST(age_hours AS STRING) || ' hours old' END,
     CASE WHEN variant = 'hold_out' THEN 'held out: the price stays, to see what the change brings'
       END
@@ -62,11 +62,10 @@ FROM (
     END AS variant,
     -- How old what the rule looks at is: prices always, stock where the rule is one of stock.
     GREATEST(TIMESTAMPDIFF(HOUR, n.price_hour, n.now_hour),
-      CASE WHEN p.rule IN ('stock_age', 'demand')
+      CASE WHEN p.kind IN ('stock_age', 'demand')
         THEN TIMESTAMPDIFF(HOUR, n.stock_hour, n.now_hour) ELSE 0 END) AS age_hours
-  FROM pricing_proposal AS p
+  FROM pricing_change AS p
   JOIN pricing_reference AS r ON p.sku = r.sku
   CROSS JOIN pricing_now AS n
-  WHERE p.new_price <> p.price
-    AND TIMESTAMPDIFF(HOUR, p.set_at, n.now_hour) >= ${COOL_DOWN_HOURS:-24}
+  WHERE NOT p.is_cooling
 );

@@ -129,6 +129,10 @@ impl Operated for Desk {
         status
     }
 
+    fn state_folder(&self) -> Option<PathBuf> {
+        self.state.clone()
+    }
+
     fn checkpoint(&self) -> Result<u64, String> {
         if !self.figures.keeps_checkpoints() {
             return Err("the job keeps no checkpoints: run it with --state DIR".into());

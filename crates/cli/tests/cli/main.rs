@@ -17,6 +17,7 @@
 //! - `running.rs`: a command beside the test
 //! - `serve.rs`: events over HTTP while a project runs
 //! - `serve_collect.rs`: calls of Segment's libraries
+//! - `serve_acts.rs`: approving, rules, segments and dead letters over HTTP
 //! - `serve_postgres.rs`: views for PostgreSQL's clients
 //! - `serve_security.rs`: tokens, roles and TLS
 //! - `serve_views.rs`: views over HTTP
@@ -47,6 +48,7 @@ mod restart;
 mod running;
 mod serve;
 mod serve_collect;
+mod serve_acts;
 mod serve_postgres;
 mod serve_security;
 mod serve_views;

@@ -5,6 +5,7 @@
 //!   nothing doubled
 //! - `again.rs`: gives records that are sent again to the sources that refused them
 //! - `book.rs`: what has become of each letter; sending again and discarding
+//! - `words.rs`: a letter as JSON, and a record put right
 //!
 //! # Layout
 //! Below a job's state folder, for each table that refused something or may do so:
@@ -31,11 +32,13 @@ mod again;
 mod book;
 mod event;
 mod keep;
+mod words;
 
 pub use book::{Book, BookError, Letter, Send, Status, TableLetters};
 pub(crate) use event::Retention;
 pub use keep::Letters;
 pub(crate) use keep::Taken;
+pub use words::edited;
 
 use std::path::{Path, PathBuf};
 

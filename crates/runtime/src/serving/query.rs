@@ -1,10 +1,11 @@
 //! Flink SQL over a snapshot: a job of its own that ends, by the planner and engine of all others.
 //!
-//! A query sees the views of the snapshot as tables and nothing else: its session has no other
-//! table, its connector opens nothing but the snapshot whatever a hint says, and only a `SELECT` is
-//! taken. It runs on the reader's thread, in steps that are small while they are slow, so that it
-//! can be ended between two of them: when its time is over, when its answer or its memory grows
-//! beyond the limit, or when nobody waits for it any more.
+//! A query sees the materialized views of the snapshot as tables, and the project's other views by
+//! their queries: its session has no other table, its connector opens nothing but the snapshot
+//! whatever a hint says, and only a `SELECT` is taken. A view that reads a source has no rows here:
+//! the source is not there. It runs on the reader's thread, in steps that are small while they are
+//! slow, so that it can be ended between two of them: when its time is over, when its answer or its
+//! memory grows beyond the limit, or when nobody waits for it any more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use rialto_engine::source::{Poll, Position, Reader};
 use rialto_engine::{Delta, EngineError, Result, Source};
-use rialto_sql::catalog::{ColumnDef, ColumnKind};
+use rialto_sql::catalog::{ColumnDef, ColumnKind, Relation};
 use rialto_sql::error::SqlError;
 use rialto_sql::functions::StepClock;
 use rialto_sql::parser::{CreateTable, ParsedStatement, Statement, parse};
@@ -106,7 +107,31 @@ pub(super) fn session_of(shapes: &[Arc<Shape>], of: &Session) -> Result<Session>
         });
         session.catalog.create_table_as(&create, columns.collect()).map_err(internal)?;
     }
+    // The others are planned when somebody asks for them, and only then.
+    for relation in of.catalog.relations(None).map_err(internal)? {
+        let Relation::View(view) = relation else { continue };
+        if !view.materialized {
+            let text = view.show_create();
+            for parsed in parse(&text).map_err(internal)? {
+                session.catalog.apply(&parsed.statement).map_err(internal)?;
+            }
+        }
+    }
     Ok(session)
+}
+
+/// Puts a query in the place of a relation, for one question.
+fn put_instead(
+    session: &mut Session,
+    name: &str,
+    query: &str,
+) -> std::result::Result<(), SqlError> {
+    let text = format!("CREATE TEMPORARY VIEW {} AS {query}", quote_identifier(name));
+    let mut statements = parse(&text)?;
+    match (statements.pop(), statements.is_empty()) {
+        (Some(parsed), true) => session.catalog.apply(&parsed.statement).map(drop),
+        _ => Err(SqlError::new(format!("what stands for '{name}' is no single query"))),
+    }
 }
 
 /// Of a table without columns, to which those of the view are given.
@@ -145,12 +170,31 @@ impl Serving {
         limits: QueryLimits,
         gone: &AtomicBool,
     ) -> std::result::Result<QueryRows, QueryError> {
+        self.query_instead(snapshot, sql, &[], limits, gone)
+    }
+
+    /// Like [`Serving::query`], with queries in the place of some views: what would the answer be
+    /// if they were so? The job, and everybody else, goes on with what is.
+    ///
+    /// # Errors
+    /// As of [`Serving::query`].
+    pub fn query_instead(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        sql: &str,
+        instead: &[(&str, String)],
+        limits: QueryLimits,
+        gone: &AtomicBool,
+    ) -> std::result::Result<QueryRows, QueryError> {
         let began = Instant::now();
         let parsed = select(sql)?;
         let Statement::Query(query) = &parsed.statement else {
             return Err(SqlError::new("only one SELECT can be asked").into());
         };
         let mut session = self.session.clone();
+        for (name, query) in instead {
+            put_instead(&mut session, name, query)?;
+        }
         // The running job's clock is its own.
         session.settings.clock = StepClock::default();
         let mut plan = JobPlan::default();
