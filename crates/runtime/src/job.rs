@@ -28,9 +28,9 @@ const IDLE_WAITS_MAX: f64 = 5.0;
 const RESTS_A_WAIT: f64 = 250.0;
 /// Operators of a job without news see the clock pass after so many times as long as their last
 /// step took, so that an idle job with a thousand of them costs a few percent of a core...
-const REST_FACTOR: u32 = 30;
+const REST_FACTOR: u32 = 80;
 /// ...but at least so often.
-const REST_MAX: Duration = Duration::from_millis(500);
+const REST_MAX: Duration = Duration::from_secs(2);
 /// How often a job without checkpoints has its sinks deliver what they took.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(1);
 /// Said of a job that is beyond its limit though all that can lies in a file.

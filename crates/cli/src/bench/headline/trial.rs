@@ -1,6 +1,6 @@
 //! One world and one policy in it: hour by hour, each decision known before the next hour.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,11 +61,12 @@ pub fn on(
     let mut trial = Trial::start(folder, view, Arc::clone(&stage), stdout)?;
     let failed = |e: EngineError| Failure::Job(format!("error: {e}\n"));
     let mut decisions = 0;
-    // Decisions of the warm-up are nobody's: the first hour that counts begins with none.
     for _ in 0..hours(length.warm_up) {
         trial.hour(&[]).map_err(failed)?;
     }
     let before = stage.truth();
+    // What it would have decided meanwhile nobody did; what it says now is the first that is done.
+    trial.heard.begin();
     let mut told = Vec::new();
     for _ in 0..hours(length.days) {
         decisions += trial.hour(&told).map_err(failed)?;
@@ -140,10 +141,13 @@ impl Trial {
     }
 }
 
-/// The decisions that the view has said, each once.
+/// The decisions that the view says, each of them heard once.
 #[derive(Default)]
 struct Heard {
     key: Option<Vec<usize>>,
+    /// Those that the view has now, by their ids: before anybody listens.
+    standing: BTreeMap<String, Map<String, Value>>,
+    listens: bool,
     known: BTreeSet<String>,
     /// Those that nobody has been told yet, as they are carried out.
     rows: Vec<Map<String, Value>>,
@@ -151,24 +155,40 @@ struct Heard {
     taken_in: u64,
 }
 
+impl Heard {
+    /// Listens from here on, and hears what stands.
+    fn begin(&mut self) {
+        self.listens = true;
+        for (id, row) in std::mem::take(&mut self.standing) {
+            self.hear(id, row);
+        }
+    }
+
+    /// The first word on a decision is what was decided.
+    fn hear(&mut self, id: String, mut row: Map<String, Value>) {
+        let may = row.get("status").and_then(Value::as_str) != Some("rejected");
+        if self.known.insert(id) && may {
+            // Whoever is asked says yes.
+            row.insert("status".into(), "applied".into());
+            self.rows.push(row);
+        }
+    }
+}
+
 impl Observer for Heard {
     fn changed(&mut self, _: usize, delta: &Delta, _: u64) -> EngineResult<()> {
         let encoder = JsonEncoder::new(&delta.batch().schema());
         for (kind, row) in changes(delta, self.key.as_deref())? {
-            if kind.retracts() {
-                continue;
-            }
             let mut text = Vec::new();
             encoder.write_row(delta.batch(), row, &mut text)?;
             let parsed = serde_json::from_slice::<Map<String, Value>>(&text);
-            let mut row = parsed.map_err(|e| EngineError::Internal(e.to_string()))?;
-            let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
-            let (id, may) = (text("decision_id").to_owned(), text("status") != "rejected");
-            // The first word on a decision is what was decided.
-            if self.known.insert(id) && may {
-                // Whoever is asked says yes.
-                row.insert("status".into(), "applied".into());
-                self.rows.push(row);
+            let row = parsed.map_err(|e| EngineError::Internal(e.to_string()))?;
+            let id = row.get("decision_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+            match (kind.retracts(), self.listens) {
+                (true, false) => drop(self.standing.remove(&id)),
+                (false, false) => drop(self.standing.insert(id, row)),
+                (true, true) => {}
+                (false, true) => self.hear(id, row),
             }
         }
         Ok(())
@@ -176,7 +196,13 @@ impl Observer for Heard {
 
     fn stepped(&mut self, summary: &StepSummary<'_>) -> EngineResult<()> {
         self.taken_in = summary.rows;
-        Ok(())
+        match summary.dead_letters.first() {
+            Some((table, letter)) => Err(EngineError::source(
+                format!("table '{table}', {}", letter.position),
+                &letter.reason,
+            )),
+            None => Ok(()),
+        }
     }
 }
 
