@@ -213,8 +213,8 @@ pub fn tables(from: SourceOfRows, mine: &[String]) -> Result<String> {
             let _ = writeln!(text, "{};", statement.text);
         }
     }
-    // Decisions come back by a log also where all other tables are a simulated shop's.
-    if from == SourceOfRows::Shop {
+    // Decisions come back by a log, wherever the other tables come from.
+    if from != SourceOfRows::Log {
         text.push_str("CREATE TABLE decision WITH ('connector' = 'log') LIKE model.decision;\n");
         text.push_str("CREATE TABLE outcome WITH ('connector' = 'log') LIKE model.outcome;\n");
     }

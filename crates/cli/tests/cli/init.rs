@@ -152,3 +152,17 @@ fn what_is_not_there_is_said_with_what_is() {
     let unknown = map("receipts");
     refused(&["--pack", "sales", "--map", &unknown], "no table 'receipts'", "sale_line");
 }
+
+#[test]
+fn all_packs_can_be_planned_on_rows_that_are_posted() {
+    let dir = tempfile::tempdir().unwrap();
+    let listed = stdout(&rialto(&["init", "--list"]));
+    let packs: Vec<&str> =
+        listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(packs.len() > 10, "{listed}");
+    let shop = dir.path().join("my-shop");
+    let made = rialto(&arguments(&shop, &["--pack", &packs.join(","), "--from", "http"]));
+    assert!(made.status.success(), "{}", stderr(&made));
+    let checked = rialto(&["check", shop.to_str().unwrap()]);
+    assert!(checked.status.success(), "{}", stderr(&checked));
+}
