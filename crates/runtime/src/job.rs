@@ -23,7 +23,7 @@ use crate::output::{JobOutput, Target};
 /// How long a step without news waits before the next.
 const IDLE_WAIT: Duration = Duration::from_millis(1);
 /// A job that has waited for long waits so many times as long.
-const IDLE_WAITS_MAX: f64 = 5.0;
+const IDLE_WAITS_MAX: f64 = 20.0;
 /// And comes to that by one for so many steps without news.
 const RESTS_A_WAIT: f64 = 250.0;
 /// Operators of a job without news see the clock pass after so many times as long as their last

@@ -24,8 +24,10 @@ use tracing::{error, info, warn};
 
 /// How often is looked whether somebody asks for something.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-/// How often the status is written.
+/// How often the status is written...
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+/// ...and not before so many times as long as writing it takes: a job may have a thousand operators.
+const STATUS_FACTOR: u32 = 200;
 /// How long a request over HTTP waits for its checkpoint.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(60);
 /// The longest word of a request.
@@ -156,13 +158,20 @@ struct Watch<'d> {
     /// Who waits for a checkpoint: the word, and the number of the question.
     waiting: Option<(String, u64)>,
     is_alarmed: bool,
-    told: Option<Instant>,
+    /// When the status is written next.
+    tells_at: Instant,
     cannot_write: bool,
 }
 
 impl<'d> Watch<'d> {
     fn new(desk: &'d Desk) -> Self {
-        Self { desk, waiting: None, is_alarmed: false, told: None, cannot_write: false }
+        Self {
+            desk,
+            waiting: None,
+            is_alarmed: false,
+            tells_at: Instant::now(),
+            cannot_write: false,
+        }
     }
 
     fn run(&mut self) {
@@ -178,7 +187,7 @@ impl<'d> Watch<'d> {
         self.alarm();
         self.question();
         self.answer();
-        if self.told.is_none_or(|told| told.elapsed() >= STATUS_INTERVAL) {
+        if Instant::now() >= self.tells_at {
             self.tell();
         }
     }
@@ -230,8 +239,8 @@ impl<'d> Watch<'d> {
 
     /// Writes how the job stands.
     fn tell(&mut self) {
-        self.told = Some(Instant::now());
         let Some(state) = &self.desk.state else { return };
+        let began = Instant::now();
         let written = replace(&state.join(STATUS), &self.desk.status().to_string());
         if let Err(error) = &written
             && !self.cannot_write
@@ -239,5 +248,6 @@ impl<'d> Watch<'d> {
             warn!(%error, "cannot write how the job stands");
         }
         self.cannot_write = written.is_err();
+        self.tells_at = began + STATUS_INTERVAL.max(began.elapsed() * STATUS_FACTOR);
     }
 }

@@ -190,9 +190,7 @@ impl Worker {
 
     /// A step in which no operator runs: nothing came, and no time has passed for them.
     fn rest(&mut self, mut report: WorkerReport) -> WorkerReport {
-        let sources = self.nodes.iter().enumerate();
-        let sources = sources.filter(|(_, node)| matches!(node.work, Work::Source(_)));
-        report.watermarks = sources.map(|(id, _)| self.watermarks[id]).collect();
+        report.watermarks = self.source_nodes.iter().map(|&node| self.watermarks[node]).collect();
         if self.watch.end() {
             self.look();
         }
