@@ -1,6 +1,7 @@
 //! The command as a user runs it: arguments in, exit code and text out.
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
+//! - `deploy.rs`: a project for a Flink cluster, and a gateway of its own
 //! - `fixtures.rs`: `test`
 //! - `init.rs`: new projects, and files that are mapped onto the event model
 //! - `kafka.rs`: between topics of a real broker
@@ -28,6 +29,7 @@
 mod bench;
 mod bucket;
 mod change;
+mod deploy;
 mod fixtures;
 mod init;
 mod kafka;
