@@ -92,6 +92,7 @@ impl Http {
 
     /// Waits between two looks at something.
     pub(crate) fn pause(&self, time: Duration) {
-        self.runtime.block_on(tokio::time::sleep(time));
+        // A timer is made within the runtime, or not at all.
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 }
