@@ -18,6 +18,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -32,11 +33,11 @@ STEP_SECONDS_MAX = 600
 SHOWN_MAX = 4
 NEXMARK = ["q0", "q1", "q2", "q3", "q4", "q5", "q7", "q8", "q9", "q11", "q12", "q14", "q15", "q16",
            "q17", "q18", "q19", "q20", "q21", "q22", "q23"]
-EXAMPLES = {
-    "demo": (ROOT / "examples/demo", ["ROWS=4000", "RATE=1000000"]),
-    "packs-sales": (ROOT / "packs/sales", []),
-    "packs-inventory": (ROOT / "packs/inventory", []),
-}
+SEEDS = ["clicks-per-minute", "daily-sales", "low-stock", "marketing-report", "shopping-events"]
+# Packs on two days of a small simulated shop.
+PACKS = ["sales", "inventory", "pricing"]
+RETAIL = ROOT.parent / "shared/data/online-retail"
+RETAIL_FILES = 2
 # q12 is about processing time: its windows are those of the clock.
 TIMELESS = {"q12"}
 
@@ -207,12 +208,65 @@ filesystem = "topic"
                         f"{found['select']};\n")
         return path
 
+    def seed(self, name):
+        """A program of examples/seeds, its query as a view."""
+        text = (ROOT / f"examples/seeds/{name}/{name}.sql").read_text()
+        text = text.replace("'examples/", f"'{ROOT}/examples/")
+        before, query = text.rsplit(";\n\nSELECT", 1)
+        path = self.folder / f"{name}.sql"
+        view = name.replace("-", "_")
+        path.write_text(f"{before};\n\nCREATE MATERIALIZED VIEW {view} AS\nSELECT{query}")
+        return path
+
+    def pack(self, name):
+        """A pack on the simulated shop."""
+        folder = self.folder / f"pack-{name}"
+        folder.mkdir()
+        packs = ROOT / "packs"
+        include = [packs / "model/sql", packs / "model/from_shop.sql", packs / name / "sql"]
+        shown = ", ".join(f'"{path}"' for path in include)
+        (folder / "rialto.toml").write_text(f"include = [{shown}]\n")
+        return folder
+
+    def cases(self, events):
+        """Every project with its variables, by name; made when it is asked for."""
+        found = {"demo": lambda: (self.copy("demo", "demo"), ["ROWS=4000", "RATE=1000000"])}
+        for name in SEEDS:
+            found[name] = lambda name=name: (self.seed(name), [])
+        if RETAIL.is_dir():
+            found["online-retail"] = self.retail
+        for name in PACKS:
+            found[name] = lambda name=name: (
+                self.pack(name), ["SHOP_DAYS=2", "SHOP_CUSTOMERS=100"])
+        for name in NEXMARK:
+            if name not in TIMELESS:
+                found[name] = lambda name=name: (self.nexmark(name), [f"DATA={self.events(events)}"])
+        return found
+
+    def copy(self, example, name):
+        """An example, where what is noted of its deployment stays with the test."""
+        return pathlib.Path(shutil.copytree(ROOT / "examples" / example, self.folder / f"{name}.d"))
+
+    def retail(self):
+        """The first days of the real data set."""
+        folder = self.folder / "retail"
+        folder.mkdir()
+        for file in sorted(RETAIL.glob("*.csv"))[:RETAIL_FILES]:
+            (folder / file.name).write_bytes(file.read_bytes())
+        return self.copy("online-retail", "online-retail"), [f"DATA={folder}"]
+
+    def events(self, count):
+        data = self.folder / "nexmark"
+        if not data.exists():
+            self.run("nexmark", "--dir", data, "--events", count)
+        return data
+
     def killed(self):
         """A view that is served while the TaskManager that computes it is killed."""
         name, variables = "killed", ["ROWS=12000", "RATE=400"]
         options = [part for variable in variables for part in ("-D", variable)]
         fast = ["-D", "ROWS=12000", "-D", "RATE=1000000"]
-        project = ROOT / "examples/demo"
+        project = self.copy("demo", name)
         wanted = {"channels", "top_products", "returns"}
         expected = rows_of(self.run("run", project, *fast, "-o", "json", "--rows", 10**9))
         expected = {view: rows for view, rows in expected.items() if view in wanted}
@@ -319,24 +373,17 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory(prefix="rialto-cluster-") as folder:
         lab = Lab(arguments.rialto.resolve(), pathlib.Path(folder))
-        cases = dict(EXAMPLES)
-        if not only or any(name.startswith("q") for name in only):
-            data = pathlib.Path(folder, "nexmark")
-            lab.run("nexmark", "--dir", data, "--events", arguments.events)
-            for query in NEXMARK:
-                if query not in TIMELESS:
-                    cases[query] = (lab.nexmark(query), [f"DATA={data}"])
-        print(f"{'project':<16}{'rows':>9}{'equal':>9}{'Rialto s':>10}{'Flink s':>10}", flush=True)
-        for name, (project, variables) in cases.items():
+        print(f"{'project':<18}{'rows':>9}{'equal':>9}{'Rialto s':>10}{'Flink s':>10}", flush=True)
+        for name, make in lab.cases(arguments.events).items():
             if only and name not in only:
                 continue
             try:
-                wrong, rows, ours, theirs = lab.compare(name, project, variables)
+                wrong, rows, ours, theirs = lab.compare(name, *make())
                 equal = "no" if wrong else "yes"
-                print(f"{name:<16}{rows:>9}{equal:>9}{ours:>10.2f}{theirs:>10.2f}", flush=True)
+                print(f"{name:<18}{rows:>9}{equal:>9}{ours:>10.2f}{theirs:>10.2f}", flush=True)
             except AssertionError as error:
                 wrong = [str(error)]
-                print(f"{name:<16}{'':>9}{'failed':>9}", flush=True)
+                print(f"{name:<18}{'':>9}{'failed':>9}", flush=True)
             failed += bool(wrong)
             for line in wrong:
                 print(f"    {line}", flush=True)

@@ -65,7 +65,7 @@ pub fn deploy(rendered: &Rendered, options: &Options<'_>) -> Result<Deployed, Tr
     let mut savepoint = record.savepoint.clone();
     if let Some(job) = &record.job {
         let cluster = Cluster::new(&record.rest)?;
-        let state = cluster.state(job)?;
+        let state = cluster.state(job).map_err(|trouble| forgotten(trouble, options.project))?;
         let is_same = record.script == script && options.change == Change::Refuse;
         if is_same && (state == "FINISHED" || !is_over(&state)) {
             let (job, rest) = (job.clone(), record.rest.clone());
@@ -99,6 +99,16 @@ pub fn deploy(rendered: &Rendered, options: &Options<'_>) -> Result<Deployed, Tr
         return Err(Trouble::new(format!("the job {job} failed"), why));
     }
     Ok(Deployed { is_new: true, job, state, rest: record.rest, savepoint })
+}
+
+/// A cluster that is gone for good is not waited for.
+fn forgotten(trouble: Trouble, project: &Path) -> Trouble {
+    let file = crate::record::path(project);
+    let hint = format!(
+        "the project's job was deployed there; if that cluster is gone for good, remove {}",
+        file.display()
+    );
+    Trouble::new("cannot ask about the job of the last deployment", trouble.why).hint(hint)
 }
 
 fn changed(record: &Record, job: &str) -> Trouble {

@@ -429,6 +429,12 @@ fn every_trouble_is_said_with_what_to_do() {
     let (code, _, err) = deploy(&project(), "flink", &["--gateway", &format!("http://{gone}")]);
     assert_eq!(code, Some(1));
     assert!(err.contains("does not answer") && err.contains("hint: is it running"), "{err}");
+    let record = dir.path().join(".rialto/flink-shop.json");
+    let text = fs::read_to_string(&record).unwrap();
+    fs::write(&record, text.replace(&url, &format!("http://{gone}"))).unwrap();
+    let (code, _, err) = deploy(&dir, "flink", &["--gateway", &url]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("gone for good, remove") && err.contains("flink-shop.json"), "{err}");
     let (code, _, err) = deploy(&project(), "flink", &["--gateway", "localhost:8083"]);
     assert_eq!(code, Some(2));
     assert!(err.contains("the address is no URL"), "{err}");
