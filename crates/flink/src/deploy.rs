@@ -60,7 +60,7 @@ pub fn deploy(rendered: &Rendered, options: &Options<'_>) -> Result<Deployed, Tr
         let what = format!("'{}' has nothing to deploy", rendered.name);
         return Err(Trouble::new(what, "it has no INSERT and no materialized view").request());
     };
-    let script = hash(&rendered.script());
+    let script = hash(rendered, &set);
     let record = Record::read(options.project)?.unwrap_or_default();
     let mut savepoint = record.savepoint.clone();
     if let Some(job) = &record.job {
@@ -211,8 +211,15 @@ fn place(part: &Part) -> String {
     }
 }
 
-fn hash(script: &str) -> String {
-    Sha256::digest(script).iter().map(|byte| format!("{byte:02x}")).collect()
+/// Tells one text from another; where it stood in which file does not count.
+fn hash(rendered: &Rendered, set: &str) -> String {
+    let mut digest = Sha256::new();
+    for part in &rendered.declarations {
+        digest.update(&part.text);
+        digest.update(";");
+    }
+    digest.update(set);
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The REST of the cluster behind a SQL Gateway; of a cluster itself, what was given.

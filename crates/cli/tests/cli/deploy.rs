@@ -340,8 +340,13 @@ fn what_runs_is_left_alone_and_what_was_changed_goes_on_from_a_savepoint() {
 
     let (code, out, _) = deploy(&dir, "flink", &["--gateway", &url]);
     let expected = format!("nothing to do: 'shop' is job job1 on {url}, RUNNING\n");
-    assert_eq!((code, out), (Some(0), expected));
+    assert_eq!((code, &out), (Some(0), &expected));
     assert_eq!(fake.lock().unwrap().jobs.len(), 1);
+
+    // Nor does a comment between two statements change anything.
+    fs::write(dir.path().join("shop.sql"), format!("-- A shop.\n\n{SQL}")).unwrap();
+    let (code, out, _) = deploy(&dir, "flink", &["--gateway", &url]);
+    assert_eq!((code, out), (Some(0), expected));
 
     let edited = SQL.replace("amount > 100", "amount > 200");
     fs::write(dir.path().join("shop.sql"), edited).unwrap();
