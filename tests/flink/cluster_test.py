@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -223,10 +224,15 @@ filesystem = "topic"
         """A pack on the simulated shop."""
         folder = self.folder / f"pack-{name}"
         folder.mkdir()
-        packs = ROOT / "packs"
-        include = [packs / "model/sql", packs / "model/from_shop.sql", packs / name / "sql"]
+        own = ROOT / "packs" / name
+        said = tomllib.loads((own / "rialto.toml").read_text())
+        # Its rows come from the shop instead of logs.
+        include = [own / path.replace("from_log", "from_shop") for path in said["include"]]
+        include.append(own / "sql")
         shown = ", ".join(f'"{path}"' for path in include)
-        (folder / "rialto.toml").write_text(f"include = [{shown}]\n")
+        variables = "".join(f'{key} = "{value}"\n'
+                            for key, value in said.get("variables", {}).items())
+        (folder / "rialto.toml").write_text(f"include = [{shown}]\n[variables]\n{variables}")
         return folder
 
     def cases(self, events):

@@ -141,6 +141,16 @@ impl Cluster {
         })
     }
 
+    /// Where the last completed checkpoint of a job is kept, if it is kept anywhere.
+    pub fn last_checkpoint(&self, job: &str) -> Result<Option<String>, Trouble> {
+        let what = format!("cannot ask for the last checkpoint of job {job}");
+        let path = format!("/jobs/{job}/checkpoints");
+        let found = self.http.ask(Method::GET, &path, None, &what)?;
+        let place = found["latest"]["completed"]["external_path"].as_str();
+        // A cluster without a folder for checkpoints says so in words.
+        Ok(place.filter(|place| !place.starts_with('<')).map(str::to_owned))
+    }
+
     /// The innermost cause of the last exception of a job.
     pub fn exception(&self, job: &str) -> Result<Option<String>, Trouble> {
         let path = format!("/jobs/{job}/exceptions?maxExceptions=1");

@@ -71,30 +71,31 @@ pub fn deploy(rendered: &Rendered, options: &Options<'_>) -> Result<Deployed, Tr
             let (job, rest) = (job.clone(), record.rest.clone());
             return Ok(Deployed { is_new: false, job, state, rest, savepoint: None });
         }
-        if !is_over(&state) {
-            if options.change == Change::Refuse {
-                return Err(changed(&record, job));
+        savepoint = match state.as_str() {
+            "GONE" => return Err(gone(&record, job, options.project)),
+            "FINISHED" => return Err(finished(&record, job, options.project)),
+            state if is_over(state) => cluster.last_checkpoint(job)?.or(savepoint),
+            _ if options.change == Change::Refuse => return Err(changed(&record, job)),
+            _ => {
+                let taken = cluster.savepoint(job, options.savepoints, Stop::Yes, options.limit)?;
+                cluster.wait(job, &[], options.limit)?;
+                Some(taken)
             }
-            let taken = cluster.savepoint(job, options.savepoints, Stop::Yes, options.limit)?;
-            cluster.wait(job, &[], options.limit)?;
-            savepoint = Some(taken.clone());
-            // Whatever happens to the submission, the next one knows where to go on.
-            let (job, savepoint) = (None, savepoint.clone());
-            Record { job, savepoint, ..record.clone() }.write(options.project)?;
-        }
+        };
+        // Whatever happens to the submission, the next one knows where to go on.
+        let (job, savepoint) = (None, savepoint.clone());
+        Record { job, savepoint, ..record.clone() }.write(options.project)?;
     }
     let (job, rest) = submit(rendered, &set, options, savepoint.as_deref())?;
     let name = rendered.name.clone();
     let gateway = options.gateway.to_owned();
-    let mut record =
-        Record { gateway, rest, name, script, job: Some(job.clone()), savepoint: None };
+    // Should the job fail before its first checkpoint, the next one begins where this one did.
+    let (id, from) = (Some(job.clone()), savepoint.clone());
+    let record = Record { gateway, rest, name, script, job: id, savepoint: from };
     record.write(options.project)?;
     let cluster = Cluster::new(&record.rest)?;
     let state = cluster.wait(&job, &["RUNNING"], options.limit)?;
     if state == "FAILED" {
-        record.job = None;
-        record.savepoint.clone_from(&savepoint);
-        record.write(options.project)?;
         let why = cluster.exception(&job)?.unwrap_or_else(|| "it did not say why".into());
         return Err(Trouble::new(format!("the job {job} failed"), why));
     }
@@ -109,6 +110,23 @@ fn forgotten(trouble: Trouble, project: &Path) -> Trouble {
         file.display()
     );
     Trouble::new("cannot ask about the job of the last deployment", trouble.why).hint(hint)
+}
+
+/// What is begun anew writes to its topics once more, so that is never done by itself.
+const ANEW: &str = "delete the topics of its views, or take another topic-prefix, and";
+
+fn gone(record: &Record, job: &str, project: &Path) -> Trouble {
+    let what = format!("'{}' was job {job} on {}", record.name, record.rest);
+    let file = crate::record::path(project);
+    let hint = format!("to begin anew, {ANEW} remove {}", file.display());
+    Trouble::new(what, "the cluster does not know it any more").hint(hint).request()
+}
+
+fn finished(record: &Record, job: &str, project: &Path) -> Trouble {
+    let what = format!("'{}' was changed, and job {job} has finished", record.name);
+    let file = crate::record::path(project);
+    let hint = format!("to run it once more, {ANEW} remove {}", file.display());
+    Trouble::new(what, "there is nothing to go on from").hint(hint).request()
 }
 
 fn changed(record: &Record, job: &str) -> Trouble {

@@ -18,7 +18,7 @@ use crate::mapping::{
 };
 use crate::report::{Finding, Verdict};
 use crate::survey::{Declared, Item, Refused, Survey, ViewShape, survey};
-use crate::text::{TableText, edited};
+use crate::text::{TableText, edited, with_quoted_words};
 
 /// A statement for Flink, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +120,11 @@ impl Renderer<'_> {
             // Flink's own default is the zone of whatever machine plans the job.
             ("table.local-time-zone".into(), "UTC".into()),
             ("execution.checkpointing.interval".into(), "10 s".into()),
+            // A job that failed goes on from its last checkpoint when it is deployed again.
+            (
+                "execution.checkpointing.externalized-checkpoint-retention".into(),
+                "RETAIN_ON_CANCELLATION".into(),
+            ),
             // A sink whose key is not the query's takes the last row, as Rialto's does.
             ("table.exec.sink.require-on-conflict".into(), "false".into()),
         ];
@@ -135,10 +140,16 @@ impl Renderer<'_> {
 
     fn found(&mut self, item: &Item<'_>, verdict: Verdict, what: String, why: impl Into<String>) {
         let (file, line) = (item.file.path.clone(), item.parsed.span.start.line);
-        self.rendered.findings.push(Finding { file, line, verdict, what, why: why.into() });
+        let (mut verdict, mut why) = (verdict, why.into());
+        if verdict == Verdict::Same && with_quoted_words(&item.parsed.text).is_some() {
+            verdict = Verdict::Mapped;
+            why = "a name is put in backticks: it is a reserved word there".into();
+        }
+        self.rendered.findings.push(Finding { file, line, verdict, what, why });
     }
 
     fn declare(&mut self, item: &Item<'_>, text: String) {
+        let text = with_quoted_words(&text).unwrap_or(text);
         let place = Some((item.file.path.clone(), item.parsed.span.start.line));
         self.rendered.declarations.push(Part { text, place });
     }
@@ -474,6 +485,7 @@ impl Renderer<'_> {
     }
 
     fn run(&mut self, item: &Item<'_>, text: String) {
+        let text = with_quoted_words(&text).unwrap_or(text);
         let place = Some((item.file.path.clone(), item.parsed.span.start.line));
         self.rendered.inserts.push(Part { text, place });
     }

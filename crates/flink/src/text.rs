@@ -97,6 +97,23 @@ fn behind_quoted(bytes: &[u8], from: usize, quote: u8) -> usize {
     bytes.len()
 }
 
+/// Words that Flink reserves and Rialto does not: with us they are always names.
+const RESERVED_THERE: [&str; 1] = ["VARIANT"];
+
+/// The text with words in backticks that are reserved on Flink; none where there are none.
+pub(crate) fn with_quoted_words(text: &str) -> Option<String> {
+    let is_reserved = |token: &Token| {
+        let word = &text[token.range.clone()];
+        token.kind == Kind::Word && RESERVED_THERE.iter().any(|r| r.eq_ignore_ascii_case(word))
+    };
+    let quote = |token: Token| {
+        let by = format!("`{}`", &text[token.range.clone()]);
+        Edit { range: token.range, by }
+    };
+    let edits: Vec<Edit> = tokens(text).into_iter().filter(is_reserved).map(quote).collect();
+    (!edits.is_empty()).then(|| edited(text, edits))
+}
+
 /// Where the clauses of a `CREATE TABLE` stand in its text.
 #[derive(Debug)]
 pub(crate) struct TableText<'a> {
@@ -342,6 +359,16 @@ mod tests {
             let table = TableText::of(text);
             assert_eq!(edited(text, vec![table.without_primary_key().unwrap()]), expected);
         }
+    }
+
+    #[test]
+    fn words_that_are_reserved_there_are_quoted_where_they_are_names() {
+        let text =
+            "SELECT variant, t.Variant, `variant`, 'variant' /* variant */ FROM t -- variant";
+        let expected =
+            "SELECT `variant`, t.`Variant`, `variant`, 'variant' /* variant */ FROM t -- variant";
+        assert_eq!(with_quoted_words(text).as_deref(), Some(expected));
+        assert_eq!(with_quoted_words("SELECT variants, `variant` FROM t"), None);
     }
 
     #[test]

@@ -299,7 +299,7 @@ impl Fake {
             ("GET", ["jobs", _, "checkpoints"]) => (
                 200,
                 json!({ "counts": { "failed": 1 }, "latest": { "completed": {
-                    "id": 4, "state_size": 2048, "end_to_end_duration": 12 } } }),
+                    "id": 4, "state_size": 2048, "end_to_end_duration": 12, "external_path": "file:/c/4" } } }),
             ),
             ("GET", ["jobs", _, "vertices", ..]) => {
                 (200, json!([{ "id": "numRecordsOutPerSecond", "sum": 3.5 }]))
@@ -375,8 +375,20 @@ fn what_runs_is_left_alone_and_what_was_changed_goes_on_from_a_savepoint() {
         assert!(text.contains(line), "{line}\nis not in\n{text}{}", stderr(&out));
     }
 
+    // A job that failed goes on from its last checkpoint.
+    fake.lock().unwrap().jobs[1][2] = "FAILED".into();
+    let (code, out, err) = deploy(&dir, "flink", &["--gateway", &url]);
+    let expected = format!("'shop' is job job3 on {url}, RUNNING, from file:/c/4\n");
+    assert_eq!((code, out), (Some(0), expected), "{err}");
+    // One that nobody knows any more is not begun anew by itself: its topics have its rows.
+    let jobs = std::mem::take(&mut fake.lock().unwrap().jobs);
+    let (code, _, err) = deploy(&dir, "flink", &["--gateway", &url]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("does not know it any more") && err.contains("topic-prefix"), "{err}");
+    fake.lock().unwrap().jobs = jobs;
+
     let (code, out, _) = deploy(&dir, "cancel", &[]);
-    assert_eq!((code, out.as_str()), (Some(0), "job job2 is CANCELED\n"));
+    assert_eq!((code, out.as_str()), (Some(0), "job job3 is CANCELED\n"));
     let (code, _, err) = deploy(&dir, "cancel", &[]);
     assert_eq!(code, Some(2));
     assert!(err.contains("'shop' has no job now"), "{err}");
