@@ -9,10 +9,13 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/rialto/target
 CARGO  ?= cargo
 PYTHON ?= python3
 RIALTO  = $(CARGO_TARGET_DIR)/debug/rialto
+# Where `make flink-up` notes the cluster that it has started.
+FLINK_HERE = .cache/flink
 # rustup puts cargo here; a shell that was open before the installation does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: help demo build test soak examples lint style tidy fmt bench data dist console test-console
+.PHONY: flink-up flink-down test-flink
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -64,6 +67,18 @@ data: ## Fetch public retail data into .cache/data
 
 bench: build ## Nexmark on Rialto, and on Flink and DuckDB beside it; BENCH="--queries q0,q5"
 	$(PYTHON) bench/compare.py $(RIALTO) $(BENCH)
+
+test-flink: build ## Projects on a real Flink cluster over a real Kafka, against local Rialto
+	$(PYTHON) tests/flink/cluster_test.py $(RIALTO) $(FLINK)
+
+flink-up: ## Start a Flink session cluster with its SQL Gateway on loopback; says where
+	@if [ -f $(FLINK_HERE) ]; then echo "it runs already (make flink-down stops it):"; cat $(FLINK_HERE); \
+	else mkdir -p $(dir $(FLINK_HERE)) && tests/flink/cluster.sh up > $(FLINK_HERE).part && \
+	mv $(FLINK_HERE).part $(FLINK_HERE) && cat $(FLINK_HERE); fi
+
+flink-down: ## Stop it
+	@if [ -f $(FLINK_HERE) ]; then tests/flink/cluster.sh down \
+	"$$(sed -n 's/^FLINK_DIR=//p' $(FLINK_HERE))"; rm -f $(FLINK_HERE); else echo "none runs"; fi
 
 dist: build ## An archive of the command: $CARGO_TARGET_DIR/dist/rialto-*.tar.gz
 	scripts/dist.sh

@@ -37,7 +37,8 @@ MAY_USE = {
     "connectors": {"engine", "shop", "storage"},
     "runtime": {"engine", "sql", "connectors", "storage", "memory"},
     "server": {"connectors", "runtime"},
-    "cli": {"runtime", "server", "memory"},
+    "flink": {"runtime"},
+    "cli": {"flink", "runtime", "server", "memory"},
 }
 TESTS_ONLY = {"datafusion"}
 # Readers of the PostgreSQL protocol ask in its dialect, of rows that are there.

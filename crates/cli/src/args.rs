@@ -95,6 +95,8 @@ pub enum Command {
     /// Declarations are made, nothing is read or written; each SELECT, INSERT and statement set
     /// is answered with its plan.
     Explain(Explain),
+    /// Bring a project onto an Apache Flink cluster, and look after it there
+    Deploy(crate::deploy::Deploy),
     /// Measure what queries cost
     ///
     /// Each query runs over bounded input, in a process of its own: rows a second, CPU seconds,
@@ -367,8 +369,11 @@ pub struct Checkpoints {
 #[derive(Debug, Args)]
 pub struct Jobs {
     /// Folders of `rialto run --state`, or projects with the state in .rialto/state
-    #[arg(value_name = "DIR|PROJECT", required = true)]
+    #[arg(value_name = "DIR|PROJECT", required_unless_present = "gateway")]
     pub states: Vec<PathBuf>,
+    /// The jobs of a Flink cluster as well: its SQL Gateway, or its own REST
+    #[arg(long, value_name = "URL")]
+    pub gateway: Option<String>,
     /// How the answer is printed
     #[arg(short, long, value_enum, default_value = "text")]
     pub output: Answer,

@@ -57,6 +57,12 @@ pub fn jobs(command: &Jobs, stdout: &Stdout) -> Result<()> {
             }
         }
     }
+    if let Some(gateway) = &command.gateway {
+        if command.output == Answer::Text && !command.states.is_empty() {
+            stdout.line("")?;
+        }
+        crate::deploy::of_gateway(gateway, command.output, stdout)?;
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 mod args;
 mod bench;
 mod demo;
+mod deploy;
 mod doctor;
 mod explain;
 mod failure;
@@ -90,6 +91,7 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
         Command::Doctor(command) => doctor::doctor(command, stdout),
         Command::Token(command) => token::token(&command.command, stdout),
         Command::DeadLetters(command) => letters::dead_letters(command, stdout),
+        Command::Deploy(command) => deploy::deploy(command, stdout),
         Command::Demo(command) => demo::demo(command, stdout),
         Command::Init(command) => init::init(command, stdout),
         Command::Check(command) => project::check(command, stdout),

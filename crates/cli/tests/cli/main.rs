@@ -2,6 +2,7 @@
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
 //! - `ends.rs`: all ends at once, killed again and again
+//! - `deploy.rs`: a project for a Flink cluster, and a gateway of its own
 //! - `fixtures.rs`: `test`
 //! - `init.rs`: new projects, and files that are mapped onto the event model
 //! - `kafka.rs`: between topics of a real broker
@@ -33,6 +34,7 @@ mod bench;
 mod bucket;
 mod change;
 mod ends;
+mod deploy;
 mod fixtures;
 mod init;
 mod kafka;
