@@ -42,6 +42,16 @@ export function Review({ row }: { row: Row }) {
   const held = useMoment() !== null;
   const review = useReview();
   const [note, setNote] = useState('');
+  // What a pack proposes the journal may have applied already, without asking anybody.
+  const kept = useRows('decision_state', { decision_id: `eq.${text(row.decision_id)}` })[0];
+  if (row.status === 'proposed' && kept && kept.status !== 'proposed' && !kept.reviewed_by)
+    return (
+      <p className="soft">
+        {t('review.kept', {
+          status: t(`status.${text(kept.status)}`, { defaultValue: text(kept.status) }),
+        })}
+      </p>
+    );
   if (row.reviewed_by)
     return (
       <div className="notice" data-testid="reviewed">

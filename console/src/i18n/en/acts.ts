@@ -7,6 +7,7 @@ export const acts = {
     said: '{{status}}: said by {{actor}}, {{at}}',
     pack: 'To approve here, the project includes packs/decisions/journal.sql and packs/decisions/sql.',
     mayNot: 'It waits for somebody with the role admin.',
+    kept: 'In the journal it is: {{status}}. Nobody is asked about it.',
   },
   rules: {
     title: 'Rules',

@@ -7,6 +7,7 @@ export const acts = {
     said: '{{status}}：{{actor}}，{{at}}',
     pack: '要在此审批，项目须包含 packs/decisions/journal.sql 与 packs/decisions/sql。',
     mayNot: '等待角色为 admin 的人处理。',
+    kept: '日志中的状态：{{status}}，无需审批。',
   },
   rules: {
     title: '规则',
