@@ -10,5 +10,10 @@ export default defineConfig({
   resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
   server: { proxy: Object.fromEntries(proxied.map((path) => [path, server])) },
   build: { target: 'es2022', manifest: true, chunkSizeWarningLimit: 1600 },
-  test: { environment: 'happy-dom', include: ['tests/unit/**/*.test.{ts,tsx}'] },
+  // The first test of a file pays for the modules, and a compiler may be running beside.
+  test: {
+    testTimeout: 30_000,
+    environment: 'happy-dom',
+    include: ['tests/unit/**/*.test.{ts,tsx}'],
+  },
 });

@@ -49,7 +49,8 @@ def has_traded(address):
             sources = {source["name"]: source for source in json.load(answer)["sources"]}
     except urllib.error.URLError:
         return False
-    ours = {"decision", "decision_word", "delivery_word", "delivery_outbox"}
+    ours = {"decision", "decision_word", "decision_review", "pricing_rule_change",
+            "delivery_word", "delivery_outbox"}
     return all(source["ended"] for name, source in sources.items() if name not in ours)
 
 

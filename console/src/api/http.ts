@@ -60,15 +60,24 @@ export const getStatus = (signal?: AbortSignal) => getJson<Status>('/v1/status',
 export const getPage = (view: string, params: PageParams, signal?: AbortSignal) =>
   getJson<Page>(pagePath(view, params), signal);
 
-export async function ask(question: Question, signal?: AbortSignal): Promise<SqlAnswer> {
-  const response = await request('/v1/sql', {
-    method: 'POST',
+/** Sends something, and reads what is answered. */
+export async function sendJson<T>(
+  method: 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  const response = await request(path, {
+    method,
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(question),
+    body: JSON.stringify(body),
     signal,
   });
-  return parseExact(await response.text()) as SqlAnswer;
+  return parseExact(await response.text()) as T;
 }
+
+export const ask = (question: Question, signal?: AbortSignal): Promise<SqlAnswer> =>
+  sendJson('POST', '/v1/sql', question, signal);
 
 export async function takeCheckpoint(): Promise<{ checkpoint: number }> {
   const response = await request('/v1/checkpoint', { method: 'POST' });

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import type { Row } from '@/api/types';
 import { Badge } from './Panel';
+import { Review } from './Review';
 import { clipped, money, NONE, number, percent, text, timeOf, toNumber } from './format';
 
 export const STATUS_TONES: Record<string, string> = {
@@ -105,6 +106,7 @@ export function DecisionWhy({ row }: { row: Row }) {
         <StatusBadge status={text(row.status)} />
         <strong style={{ fontSize: 15 }}>{wanted(row)}</strong>
       </p>
+      <Review key={text(row.decision_id)} row={row} />
       <h3 className="why-head">{t('why.reasons')}</h3>
       <ul className="reasons">
         {reasonsOf(row).map((reason, at) => (

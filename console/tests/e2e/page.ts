@@ -10,3 +10,12 @@ export function complaints(page: Page): string[] {
   page.on('pageerror', (error) => said.push(error.message));
   return said;
 }
+
+/** Waits until nothing fades or moves: a color in between has no contrast of its own. */
+export async function atRest(page: Page) {
+  await page.waitForFunction(() =>
+    document
+      .getAnimations()
+      .every((one) => one.playState !== 'running' || !(one instanceof CSSTransition)),
+  );
+}

@@ -1,4 +1,4 @@
-// A real Rialto over all ten packs, whose tables are filled by events of the tests.
+// A real Rialto over ten packs and what decides, whose tables are filled by events of the tests.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -17,6 +17,23 @@ const PACKS = [
   'loyalty',
   'market',
 ];
+/** What keeps decisions, and hears what people say on them. */
+const JOURNAL = [
+  'decisions/journal.sql',
+  'decisions/from_replenishment.sql',
+  'decisions/from_pricing.sql',
+  'decisions/sql',
+];
+const OWN = `
+SET 'execution.checkpointing.interval' = '250 ms';
+CREATE TABLE delivery_note (id BIGINT, sku STRING, pieces INT) WITH (
+  'connector' = 'filesystem', 'path' = 'notes', 'format' = 'json',
+  'source.monitor-interval' = '100 ms');
+CREATE MATERIALIZED VIEW pieces_noted AS SELECT COUNT(*) AS notes, SUM(pieces) AS pieces
+FROM delivery_note;
+`;
+/** A record that cannot be read, among two that can. */
+const NOTES = '{"id":1,"sku":"sku-1","pieces":4}\n{"id":2,"sku":"sku-2","pieces":"six"}\n';
 const ROOT = resolve(import.meta.dirname, '../../..');
 const binary = () =>
   process.env.RIALTO ??
@@ -60,20 +77,25 @@ export async function startRialto(packs = PACKS): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'rialto-console-'));
   // A project with a folder `sql` reads no other file by itself: this one comes before the packs.
   mkdirSync(join(folder, 'sql'));
-  writeFileSync(join(folder, 'sql/own.sql'), '-- Nothing of its own.\n');
+  writeFileSync(join(folder, 'sql/own.sql'), OWN);
+  mkdirSync(join(folder, 'notes'));
+  writeFileSync(join(folder, 'notes/a.json'), NOTES);
   writeFileSync(
     join(folder, 'decision.sql'),
-    "CREATE TABLE decision WITH ('connector' = 'http') LIKE model.decision;\n",
+    "CREATE TABLE decision WITH ('connector' = 'log') LIKE model.decision;\n",
   );
+  const journal = packs.includes('replenishment') ? JOURNAL : [];
   const includes = [
     `${ROOT}/packs/model/sql`,
     `${ROOT}/packs/model/from_http.sql`,
     'decision.sql',
     ...packs.map((pack) => `${ROOT}/packs/${pack}/sql`),
+    ...journal.map((file) => `${ROOT}/packs/${file}`),
   ];
   writeFileSync(join(folder, 'rialto.toml'), `include = ${JSON.stringify(includes)}\n`);
   const port = await freePort();
-  const child = spawn(binary(), ['run', folder, '--serve', `127.0.0.1:${port}`], {
+  const arguments_ = ['run', folder, '--state', join(folder, 'state')];
+  const child = spawn(binary(), [...arguments_, '--serve', `127.0.0.1:${port}`], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const stop = stopper(child, () => rmSync(folder, { recursive: true, force: true }));

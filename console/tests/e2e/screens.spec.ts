@@ -1,7 +1,7 @@
 // Every screen, in both languages, light and dark: no error, nothing serious for axe, a picture.
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { complaints } from './page';
+import { atRest, complaints } from './page';
 
 const page$ = () => process.env.TEST_PAGE!;
 const SHOTS = process.env.CONSOLE_SHOTS ?? 'shots';
@@ -39,6 +39,7 @@ for (const [language, scheme] of [
       if (name !== 'wall')
         await expect(page.getByTestId('moment')).toHaveAttribute('data-state', 'live');
       await page.waitForLoadState('load');
+      await atRest(page);
       const found = await new AxeBuilder({ page }).analyze();
       const serious = found.violations.filter((one) =>
         ['serious', 'critical'].includes(one.impact ?? ''),

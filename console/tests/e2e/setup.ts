@@ -38,6 +38,38 @@ async function fill(url: string) {
     moved('sku-1', -4, '2026-03-03', 'delete'),
     moved('<b>sku</b>', 4, '2026-03-01'),
   ]);
+  // Four pieces a day go of two articles that are nearly gone: more has to be ordered.
+  const sold = (sku: string, day: string) => ({
+    ...moved(sku, -4, day, 'delete'),
+    event_id: `s-${sku}-${day}`,
+    event_time: `${day} 16:00:00Z`,
+    ref_type: 'sale',
+  });
+  await send(
+    url,
+    'stock_movement',
+    ['sku-2', 'sku-3'].flatMap((sku) => [sold(sku, '2026-03-02'), sold(sku, '2026-03-03')]),
+  );
+  const known = (sku: string) => ({ sku, updated_at: '2026-03-01 00:00:00Z', product_id: 'p' });
+  const article = (at: number) => ({ ...known(`sku-${at}`), unit_cost: 2 });
+  const term = (at: number) => ({ ...known(`sku-${at}`), supplier_id: 'su-1', lead_time_days: 3 });
+  await send(url, 'sku', [1, 2, 3].map(article));
+  await send(url, 'sku_supplier', [2, 3].map(term));
+  const price = (at: number, kind: string, amount: number) => ({
+    event_id: `p-${at}-${kind}`,
+    event_time: '2026-03-02 08:00:00Z',
+    sku: `sku-${at}`,
+    price_type: kind,
+    amount,
+    currency: 'GBP',
+    competitor_id: 'rival',
+    in_stock: true,
+    match_confidence: 1,
+  });
+  await send(url, 'price_event', [
+    ...[1, 2, 3].map((at) => price(at, 'list', 5 + at)),
+    ...[1, 3].map((at) => price(at, 'competitor', 4.8 + at)),
+  ]);
   const seen = (at: number, action: string, more: object = {}) => ({
     event_id: `b-${at}-${action}`,
     event_time: `2026-03-03 1${at % 6}:00:0${at % 9}Z`,

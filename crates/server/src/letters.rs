@@ -76,7 +76,8 @@ fn now_ms() -> i64 {
 }
 
 /// The letters of the job, the newest first.
-#[utoipa::path(get, path = "/v1/dead-letters", tag = "dead letters", params(
+#[utoipa::path(get, path = "/v1/dead-letters",
+    operation_id = "letters", tag = "dead letters", params(
     ("table" = Option<String>, Query, description = "of this table alone"),
     ("status" = Option<String>, Query, description = "open, waiting, redriven or discarded"),
 ), responses(
@@ -115,7 +116,8 @@ fn status_of(letter: &rialto_runtime::letters::Letter) -> &'static str {
 }
 
 /// One letter with its record.
-#[utoipa::path(get, path = "/v1/dead-letters/{id}", tag = "dead letters", params(
+#[utoipa::path(get, path = "/v1/dead-letters/{id}",
+    operation_id = "letter", tag = "dead letters", params(
     ("id" = String, Path, description = "its id, or how it begins"),
 ), responses(
     (status = 200, description = "the letter; its record as text, or as base64 where it is none"),

@@ -169,7 +169,8 @@ pub async fn rules(State(shared): State<Arc<Shared>>) -> Result<Response, Refusa
 }
 
 /// Changes rules.
-#[utoipa::path(put, path = "/v1/rules", tag = "acts", request_body = Rules, responses(
+#[utoipa::path(put, path = "/v1/rules",
+    operation_id = "change_rules", tag = "acts", request_body = Rules, responses(
     (status = 200, description = "they are durable, and hold from the job's next step on"),
     (status = 400, description = "a rule is none; nothing was changed"),
 ))]
@@ -334,7 +335,8 @@ fn compared(now: Vec<Value>, then: Vec<Value>) -> Value {
 
 /// Without the digits that only a binary number has.
 fn rounded(value: f64) -> f64 {
-    (value * 10_000.0).round() / 10_000.0
+    // Nothing is not less than nothing.
+    (value * 10_000.0).round() / 10_000.0 + 0.0
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ fn said_plainly(segment: &mut Value) {
 }
 
 /// Saves a segment.
-#[utoipa::path(put, path = "/v1/segments/{id}", tag = "acts", params(
+#[utoipa::path(put, path = "/v1/segments/{id}", operation_id = "save_segment", tag = "acts", params(
     ("id" = String, Path, description = "its name: lower-case letters, digits and '_'"),
 ), request_body = Segment, responses(
     (status = 200, description = "it is durable; its members are those of segment_built_member"),
@@ -169,7 +169,8 @@ pub async fn save(
 }
 
 /// Deletes a segment.
-#[utoipa::path(delete, path = "/v1/segments/{id}", tag = "acts", params(
+#[utoipa::path(delete, path = "/v1/segments/{id}",
+    operation_id = "delete_segment", tag = "acts", params(
     ("id" = String, Path, description = "its name"),
 ), responses(
     (status = 200, description = "it is gone from the job's next step on"),
@@ -205,7 +206,7 @@ async fn put(
 }
 
 /// How many fit conditions now.
-#[utoipa::path(post, path = "/v1/segments/count", tag = "acts",
+#[utoipa::path(post, path = "/v1/segments/count", operation_id = "count_segment", tag = "acts",
     request_body = Conditions, responses(
     (status = 200, description = "step, members, of how many, and some of them"),
     (status = 400, description = "they are none"),

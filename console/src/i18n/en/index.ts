@@ -1,7 +1,8 @@
 // English: all texts of the page.
+import { acts } from './acts';
 import { people } from './people';
 import { shell } from './shell';
 import { shop } from './shop';
 import { work } from './work';
 
-export const en = { ...shell, ...shop, ...people, ...work };
+export const en = { ...shell, ...shop, ...people, ...work, ...acts };

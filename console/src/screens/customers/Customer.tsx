@@ -12,7 +12,7 @@ import { Badge, Figures, Panel } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
 import { DecisionWhy, WhyDrawer } from '@/components/Why';
 import { decisionViews, useDecisionColumns } from '@/screens/decisions';
-import { RFM_TONES } from '.';
+import { RFM_TONES } from './columns';
 
 function Tags({ id }: { id: string }) {
   const { t } = useTranslation();

@@ -1,32 +1,26 @@
 // All customers, by what they are worth and how they are doing; a row opens one of them.
-import { Select } from '@mantine/core';
+import { Button, Select } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useSegments, type Segment } from '@/api/acts';
 import { useLive, useRows, useViews } from '@/api/hooks';
 import type { Row } from '@/api/types';
-import { DataTable, type TableColumn } from '@/components/DataTable';
-import { dayOf, NONE, number, percent, text, toNumber } from '@/components/format';
+import { DataTable } from '@/components/DataTable';
+import { NONE, number, percent, text, toNumber } from '@/components/format';
 import { NeedsPack, Nothing, ProblemNotice } from '@/components/Notice';
-import { Badge, Figures, PageHead, Panel } from '@/components/Panel';
+import { Figures, PageHead, Panel } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
-
-export const RFM_TONES: Record<string, string> = {
-  champion: 'good',
-  loyal: 'good',
-  promising: 'accent',
-  new: 'accent',
-  needs_attention: 'care',
-  at_risk: 'care',
-  cannot_lose: 'bad',
-  hibernating: '',
-};
+import { Builder } from './Builder';
+import { useColumns, segmentsOf } from './columns';
 
 /** Who has bought, with tier, segments and consent beside. */
 function useCustomers() {
   const rfm = useLive('customer_rfm');
   const tiers = useRows('loyalty_tier');
-  const members = useRows('segment_member');
+  const given = useRows('segment_member');
+  const built = useRows('segment_built_member');
+  const members = useMemo(() => [...given, ...built], [given, built]);
   const consents = useRows('customer_consent');
   const rows = useMemo(() => {
     const tierOf = new Map(tiers.map((row) => [row.customer_id, row.tier]));
@@ -48,132 +42,36 @@ function useCustomers() {
   return { rows, members, rfm };
 }
 
-const segmentsOf = (row: Row): string[] =>
-  Array.isArray(row.segments) ? row.segments.map(text) : [];
-
-function useColumns(): TableColumn[] {
-  const { t } = useTranslation();
-  return useMemo(
-    () => [
-      {
-        id: 'id',
-        header: t('customers.id'),
-        value: (row) => row.customer_id,
-        width: 'minmax(84px, 1fr)',
-      },
-      {
-        id: 'group',
-        header: t('customers.group'),
-        value: (row) => row.rfm_segment,
-        width: '136px',
-        cell: (row) => (
-          <Badge tone={RFM_TONES[text(row.rfm_segment)]}>
-            {t(`customers.rfm.${text(row.rfm_segment)}`, { defaultValue: text(row.rfm_segment) })}
-          </Badge>
-        ),
-      },
-      {
-        id: 'spent',
-        header: t('customers.spent'),
-        numeric: true,
-        width: '96px',
-        value: (row) => row.monetary,
-        cell: (row) => <strong style={{ fontWeight: 600 }}>{number(row.monetary, 2)}</strong>,
-      },
-      {
-        id: 'orders',
-        header: t('customers.orders'),
-        numeric: true,
-        width: '72px',
-        value: (row) => row.frequency,
-        cell: (row) => number(row.frequency),
-      },
-      {
-        id: 'silent',
-        header: t('customers.silent'),
-        numeric: true,
-        width: '96px',
-        value: (row) => row.recency_days,
-        cell: (row) => number(row.recency_days),
-      },
-      {
-        id: 'last',
-        header: t('customers.last'),
-        width: '108px',
-        value: (row) => row.last_at,
-        cell: (row) => <span className="soft">{dayOf(row.last_at)}</span>,
-      },
-      {
-        id: 'segments',
-        header: t('customers.segments'),
-        width: 'minmax(200px, 3fr)',
-        value: (row) => segmentsOf(row).join(', '),
-        cell: (row) =>
-          segmentsOf(row).map((name) => (
-            <Badge key={name}>{t(`customers.segment.${name}`, { defaultValue: name })}</Badge>
-          )),
-      },
-      {
-        id: 'tier',
-        header: t('customers.tier'),
-        width: '92px',
-        value: (row) => row.tier,
-        cell: (row) => text(row.tier),
-      },
-      {
-        id: 'consent',
-        header: t('customers.consent'),
-        width: '112px',
-        value: (row) => row.allowed,
-        cell: (row) =>
-          row.allowed === null ? (
-            NONE
-          ) : row.allowed === true ? (
-            t('customers.yes')
-          ) : (
-            <span className="soft">{t('customers.no')}</span>
-          ),
-      },
-      {
-        id: 'cycle',
-        header: t('customers.cycle'),
-        numeric: true,
-        width: '112px',
-        value: (row) => row.cycle_days,
-        cell: (row) => number(row.cycle_days, 1),
-      },
-      {
-        id: 'score',
-        header: 'R · F · M',
-        width: '84px',
-        value: (row) => `${text(row.r)}${text(row.f)}${text(row.m)}`,
-        cell: (row) => (
-          <span className="soft">{`${text(row.r)} · ${text(row.f)} · ${text(row.m)}`}</span>
-        ),
-      },
-    ],
-    [t],
-  );
-}
-
-function Segments({
-  members,
-  all,
-  chosen,
-  choose,
-}: {
+interface SegmentsProps {
   members: Row[];
+  built: Segment[];
   all: number;
   chosen: string;
   choose: (name: string) => void;
-}) {
+  build?: (name: string) => void;
+}
+
+function Segments({ members, built, all, chosen, choose, build }: SegmentsProps) {
   const { t } = useTranslation();
-  const counts = new Map<string, number>();
+  const titles = new Map(built.map((one) => [one.segment_id, one.title]));
+  // A segment that somebody builds is there before it has a member.
+  const counts = new Map<string, number>(built.map((one) => [one.segment_id, 0]));
   for (const row of members)
     counts.set(text(row.segment_id), (counts.get(text(row.segment_id)) ?? 0) + 1);
   const sorted = [...counts].sort((a, b) => b[1] - a[1]);
   return (
-    <Panel title={t('customers.segments')} span={3} flush>
+    <Panel
+      title={t('customers.segments')}
+      span={3}
+      flush
+      end={
+        build && (
+          <Button size="compact-xs" variant="default" onClick={() => build('new')}>
+            {t('segments.build')}
+          </Button>
+        )
+      }
+    >
       {sorted.length === 0 && <Nothing>{t('table.empty')}</Nothing>}
       <ul className="list">
         {sorted.map(([name, count]) => (
@@ -188,8 +86,13 @@ function Segments({
               aria-pressed={chosen === name}
               onClick={() => choose(chosen === name ? '' : name)}
             >
-              {t(`customers.segment.${name}`, { defaultValue: name })}
+              {titles.get(name) ?? t(`customers.segment.${name}`, { defaultValue: name })}
             </button>
+            {build && titles.has(name) && (
+              <Button size="compact-xs" variant="subtle" onClick={() => build(name)}>
+                {t('segments.edit')}
+              </Button>
+            )}
             <span className="num">{number(count)}</span>
             <span className="num soft" style={{ width: 48 }}>
               {all > 0 ? percent((count / all) * 100, 0) : NONE}
@@ -209,6 +112,8 @@ export function Customers() {
   const columns = useColumns();
   const [segment, setSegment] = useUrlState('segment');
   const [group, setGroup] = useUrlState('group');
+  const [build, setBuild] = useUrlState('build');
+  const built = useSegments(views?.has('segment_built') ?? false).data ?? [];
   const shown = useMemo(
     () =>
       rows.filter(
@@ -289,8 +194,18 @@ export function Customers() {
             }
           />
         </div>
-        <Segments members={members} all={rows.length} chosen={segment} choose={setSegment} />
+        <Segments
+          members={members}
+          built={built}
+          all={rows.length}
+          chosen={segment}
+          choose={setSegment}
+          build={views?.has('segment_built') ? setBuild : undefined}
+        />
       </div>
+      {views?.has('segment_built') && (
+        <Builder open={build} segments={built} onClose={() => setBuild('')} />
+      )}
     </>
   );
 }

@@ -8,6 +8,7 @@ import { DataTable, type TableColumn } from '@/components/DataTable';
 import { clipped, number, text, timeOf } from '@/components/format';
 import { NeedsPack } from '@/components/Notice';
 import { Figures, PageHead, Panel } from '@/components/Panel';
+import { useReviewed } from '@/components/Review';
 import { useUrlState } from '@/components/urlState';
 import {
   DecisionWhy,
@@ -26,6 +27,18 @@ export function decisionViews(views: Map<string, ViewInfo> | null): string[] {
       return ['decision_id', 'decision_type', 'reasons', 'status'].every((name) => names.has(name));
     })
     .map((view) => view.name);
+}
+
+/** The journal has each decision, too, and knows more of it: what a pack says again is left out. */
+export function once(rows: Row[]): Row[] {
+  const found = new Map<string, Row>();
+  for (const row of rows) {
+    const id = text(row.decision_id);
+    const before = found.get(id);
+    // Only the journal's rows have this column.
+    if (!before || 'review_note' in row) found.set(id, row);
+  }
+  return [...found.values()];
 }
 
 export function useDecisionColumns(): TableColumn[] {
@@ -142,7 +155,8 @@ export function Decisions() {
   const { t } = useTranslation();
   const views = useViews();
   const names = useMemo(() => decisionViews(views), [views]);
-  const rows = useLives(names);
+  const said = useLives(names);
+  const rows = useReviewed(useMemo(() => once(said), [said]));
   const columns = useDecisionColumns();
   const [type, setType] = useUrlState('type');
   const [status, setStatus] = useUrlState('status');

@@ -4,7 +4,20 @@ import { useRows } from '@/api/hooks';
 import type { Row } from '@/api/types';
 import { Badge, Meter } from '@/components/Panel';
 import { number, text, timeOf, toNumber } from '@/components/format';
-import { STATE_TONES, type StockState } from './board';
+import { DecisionWhy } from '@/components/Why';
+import { decisionOf, STATE_TONES, type StockState } from './board';
+
+/** What is proposed; once that is ordered and so no longer proposed, what became of it. */
+export function StockDecision({ row }: { row: Row }) {
+  const here = { sku: text(row.sku), location_id: text(row.location_id) };
+  const kept = useRows('decision_state', here);
+  const newest = kept.reduce<Row | null>(
+    (found, one) => (found && text(found.decided_at) >= text(one.decided_at) ? found : one),
+    null,
+  );
+  const shown = decisionOf(row) ?? newest;
+  return shown && <DecisionWhy row={shown} />;
+}
 
 export function StockLine({ row }: { row: Row }) {
   const { t } = useTranslation();

@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import { useLive, useRows } from '@/api/hooks';
 import type { Row } from '@/api/types';
 import { text, toNumber } from '@/components/format';
+import { useReviewed } from '@/components/Review';
 
 export const STATES = ['oversold', 'out', 'risk', 'low', 'slow', 'over', 'good', 'idle'] as const;
 export type StockState = (typeof STATES)[number];
@@ -39,7 +40,7 @@ function stateOf(
 export function useBoard() {
   const stock = useLive('inventory_availability');
   const demand = useRows('inventory_demand');
-  const decisions = useRows('replenishment_decision');
+  const decisions = useReviewed(useRows('replenishment_decision'));
   const risk = useRows('inventory_stock_out_risk');
   const low = useRows('inventory_low_stock');
   const oversold = useRows('inventory_oversold');

@@ -9,9 +9,9 @@ import { NONE, number, text, toNumber } from '@/components/format';
 import { NeedsPack, ProblemNotice } from '@/components/Notice';
 import { Badge, Figures, PageHead } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
-import { DecisionWhy, reasonsOf, StatusBadge, useWanted, WhyDrawer } from '@/components/Why';
+import { reasonsOf, StatusBadge, useWanted, WhyDrawer } from '@/components/Why';
 import { decisionOf, STATE_TONES, STATES, useBoard, type StockState } from './board';
-import { StockLine } from './StockLine';
+import { StockDecision, StockLine } from './StockLine';
 
 const keyOf = (row: Row) => `${text(row.sku)}@${text(row.location_id)}`;
 const RANK = new Map(STATES.map((state, at) => [state as string, at]));
@@ -244,7 +244,7 @@ export function Inventory() {
         title={opened ? `${text(opened.sku)} · ${text(opened.location_id)}` : ''}
       >
         {opened && <StockLine row={opened} />}
-        {opened && decisionOf(opened) && <DecisionWhy row={decisionOf(opened)!} />}
+        {opened && <StockDecision row={opened} />}
       </WhyDrawer>
     </>
   );

@@ -5,6 +5,7 @@ import { useLive, useRows } from '@/api/hooks';
 import type { Row } from '@/api/types';
 import { type TableColumn } from '@/components/DataTable';
 import { dayOf, money, NONE, signedPercent, text, toNumber } from '@/components/format';
+import { useReviewed } from '@/components/Review';
 import { parsed, reasonsOf, StatusBadge } from '@/components/Why';
 
 /** A decision with the price it changes, the proposal behind it, and the market beside it. */
@@ -14,12 +15,13 @@ export function useDecided(): {
   loading: boolean;
 } {
   const decisions = useLive('pricing_decision');
+  const reviewed = useReviewed(decisions.rows);
   const proposals = useRows('pricing_proposal');
   const market = useRows('market_price_index');
   const rows = useMemo(() => {
     const bySku = new Map(proposals.map((row) => [row.sku, row]));
     const index = new Map(market.map((row) => [row.sku, row]));
-    return decisions.rows.map((row): Row => {
+    return reviewed.map((row): Row => {
       const action = parsed(row.action) as Record<string, string> | null;
       const was = toNumber(action?.was);
       const amount = toNumber(row.amount);
@@ -34,7 +36,7 @@ export function useDecided(): {
         median: index.get(row.sku)?.median ?? null,
       };
     });
-  }, [decisions.rows, proposals, market]);
+  }, [reviewed, proposals, market]);
   return { rows, problem: decisions.problem, loading: decisions.state === 'loading' };
 }
 

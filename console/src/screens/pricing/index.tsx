@@ -12,6 +12,7 @@ import { useUrlState } from '@/components/urlState';
 import { DecisionWhy, WhyDrawer } from '@/components/Why';
 import { Position, Beside } from './Market';
 import { useDecided, useColumns } from './changes';
+import { Rules } from './Rules';
 
 const RULES = ['stock_age', 'demand', 'competitor', 'margin'];
 
@@ -105,6 +106,7 @@ export function Pricing() {
             }
           />
         </Panel>
+        {views?.has('pricing_rule') && <Rules />}
         {views?.has('market_price_index') && (
           <>
             <Position />

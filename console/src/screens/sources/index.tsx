@@ -11,6 +11,7 @@ import { ErrorNotice, Nothing } from '@/components/Notice';
 import { Badge, Figures, PageHead } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
 import { fedBy } from '@/screens/jobs/lineage';
+import { Letters } from './Letters';
 
 const SILENT_MS = 60_000;
 /** A time of the data, as UTC: a watermark is a moment, without the project's zone. */
@@ -188,6 +189,7 @@ export function Sources() {
                 </div>
               </div>
             )}
+            {source.dead_letters > 0 && <Letters table={source.name} />}
             <h3 className="why-head">{t('sources.feeds')}</h3>
             <ul className="reasons">
               {fedBy(status, source.name).map((view) => (
