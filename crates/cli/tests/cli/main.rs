@@ -33,8 +33,8 @@
 mod bench;
 mod bucket;
 mod change;
-mod ends;
 mod deploy;
+mod ends;
 mod fixtures;
 mod init;
 mod kafka;
