@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the status is written...
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
-/// ...and not before so many times as long as writing it takes: a job may have a thousand operators.
+/// ...and not before so many times as long as writing it takes, for jobs of a thousand operators.
 const STATUS_FACTOR: u32 = 200;
 /// How long a request over HTTP waits for its checkpoint.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(60);
