@@ -31,6 +31,8 @@ const RESTS_A_WAIT: f64 = 250.0;
 const REST_FACTOR: u32 = 80;
 /// ...but at least so often.
 const REST_MAX: Duration = Duration::from_secs(2);
+/// A job of which nothing is different takes its next checkpoint after so many intervals.
+const QUIET_INTERVALS: u32 = 10;
 /// How often a job without checkpoints has its sinks deliver what they took.
 const DELIVERY_INTERVAL: Duration = Duration::from_secs(1);
 /// Said of a job that is beyond its limit though all that can lies in a file.
@@ -138,6 +140,8 @@ pub struct Job {
     ran: (Instant, Duration),
     /// How many steps came to nothing since something came.
     rests: u32,
+    /// Something is different from what the last checkpoint has.
+    has_news: bool,
     letters: Option<Letters>,
     figures: Arc<Figures>,
 }
@@ -166,6 +170,7 @@ impl Job {
             delivered: (Instant::now(), 0),
             ran: (Instant::now(), Duration::ZERO),
             rests: 0,
+            has_news: true,
             begun: (0, Instant::now()),
             letters: None,
             figures,
@@ -266,6 +271,7 @@ impl Job {
         if !report.rested {
             self.ran = (Instant::now(), began.elapsed());
         }
+        self.has_news |= !report.quiet;
         self.rests = if report.rows > 0 { 0 } else { self.rests.saturating_add(1) };
         Ok(Ended { report, taken, began_ms, took: began.elapsed() })
     }
@@ -382,12 +388,28 @@ impl Job {
     fn is_checkpoint_due(&mut self, control: &Control) -> Result<bool> {
         let Some(keeper) = &mut self.keeper else { return Ok(false) };
         keeper.settle(&mut self.outputs, false)?;
-        Ok(keeper.is_asked(control.asked.load(Ordering::Acquire)) || keeper.is_due())
+        if keeper.is_asked(control.asked.load(Ordering::Acquire)) {
+            return Ok(true);
+        }
+        if !keeper.is_due(1) {
+            return Ok(false);
+        }
+        let delivers = |output: &JobOutput| match &output.target {
+            Target::Sink(outlet) => outlet.delivers(),
+            _ => false,
+        };
+        let has_news = self.has_news || self.outputs.iter().any(delivers);
+        if has_news || keeper.is_due(QUIET_INTERVALS) {
+            return Ok(true);
+        }
+        self.figures.nothing_new(now_ms());
+        Ok(false)
     }
 
     /// Takes a checkpoint, which is written beside the job. Without [`Job::keep`] nothing happens.
     fn take_checkpoint(&mut self, finished: bool) -> Result<()> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        self.has_news = false;
         keeper.take(&mut self.executor, &mut self.outputs, self.summary, finished, now_ms())
     }
 

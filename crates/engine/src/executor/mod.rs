@@ -48,6 +48,8 @@ pub struct StepReport {
     pub ended: bool,
     /// Whether no operator ran, because nothing came: see [`Executor::let_rest`].
     pub rested: bool,
+    /// Whether no operator had a row to say: nothing is different that anybody could see.
+    pub quiet: bool,
 }
 
 impl StepReport {
@@ -305,7 +307,7 @@ impl Executor {
     }
 
     fn merge(&mut self, reports: Vec<WorkerReport>) -> Result<StepReport> {
-        let mut merged = StepReport { step: self.step, ended: true, ..StepReport::default() };
+        let mut merged = StepReport { step: self.step, ended: true, quiet: true, ..StepReport::default() };
         let mut error = None;
         for report in reports {
             // A peer that only stopped because another failed says so with an internal error;
@@ -322,6 +324,7 @@ impl Executor {
             }
             merged.ended &= report.ended;
             merged.rested = report.rested;
+            merged.quiet &= !report.said && report.dead_letters.is_empty();
             merged.watermarks = report.watermarks;
             merged.outputs.resize_with(report.outputs.len(), Vec::new);
             for (all, mut deltas) in merged.outputs.iter_mut().zip(report.outputs) {

@@ -35,6 +35,8 @@ pub(super) struct WorkerReport {
     pub dead_letters: Vec<(usize, DeadLetter)>,
     pub ended: bool,
     pub rested: bool,
+    /// Whether a node had rows to say.
+    pub said: bool,
     pub error: Option<EngineError>,
 }
 
@@ -172,6 +174,7 @@ impl Worker {
             values[id] = Some(value);
         }
         self.is_restless = said > 0;
+        report.said = said > 0;
         if self.watch.end() {
             self.look();
         }

@@ -183,9 +183,9 @@ impl Keeper {
         }
     }
 
-    /// Whether it is time for the next checkpoint.
-    pub fn is_due(&self) -> bool {
-        !self.writer.is_busy() && self.taken.elapsed() >= self.options.interval
+    /// Whether it is time for the next checkpoint, after so many intervals.
+    pub fn is_due(&self, intervals: u32) -> bool {
+        !self.writer.is_busy() && self.taken.elapsed() >= self.options.interval * intervals
     }
 
     /// Whether somebody has asked for one who did not get it yet, and it can be taken. `asked`:

@@ -250,6 +250,14 @@ impl Figures {
         checkpoints.durable = Some(taken);
     }
 
+    /// A checkpoint would have nothing that the last one has not: it is as good as a new one.
+    pub(crate) fn nothing_new(&self, now_ms: i64) {
+        let mut checkpoints = locked(&self.checkpoints);
+        if checkpoints.taken.is_none() {
+            checkpoints.durable_ms = now_ms;
+        }
+    }
+
     /// The newest durable checkpoint, if it was taken after the job was asked so often.
     pub fn checkpoint_since(&self, asked: u64) -> Option<u64> {
         let checkpoints = locked(&self.checkpoints);
