@@ -136,7 +136,7 @@ class Lab:
                               cwd=self.folder, timeout=timeout, check=False)
         if done.returncode:
             raise AssertionError(f"rialto {' '.join(map(str, arguments))} failed:\n"
-                                 f"{done.stderr[-2000:]}")
+                                 f"{done.stderr[:2000]}")
         return done.stdout
 
     def config(self, name, bounded):
@@ -190,7 +190,7 @@ filesystem = "topic"
         state, flink_seconds = self.end_of(done["job"])
         if state != "FINISHED":
             raise AssertionError(f"the job is {state}: " + str(
-                self.ask(f"/jobs/{done['job']}/exceptions").get("root-exception"))[:1500])
+                self.ask(f"/jobs/{done['job']}/exceptions").get("exceptionHistory"))[:1500])
         again = json.loads(self.run(*deploy, "--gateway", self.gateway, "-o", "json"))
         if again["submitted"]:
             raise AssertionError("the same text was submitted twice")
