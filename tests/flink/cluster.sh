@@ -99,7 +99,8 @@ restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 20
 restart-strategy.fixed-delay.delay: 1 s
 heartbeat.interval: 1000
-heartbeat.timeout: 8000
+heartbeat.timeout: 30000
+pekko.ask.timeout: 60 s
 web.submit.enable: false
 EOF
   cat >"$dir/conf/log4j.properties" <<EOF

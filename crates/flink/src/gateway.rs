@@ -27,6 +27,8 @@ pub(crate) struct Gateway {
 pub(crate) struct Answer {
     /// The id of the job that it started.
     pub(crate) job: Option<String>,
+    /// The text of its first row, as of an `EXPLAIN`.
+    pub(crate) text: String,
 }
 
 impl Gateway {
@@ -93,7 +95,8 @@ impl Gateway {
         let job = result["jobID"].as_str().map(str::to_owned).or_else(|| job_in_rows(&result));
         // What was asked is not asked again: an error here changes nothing.
         let _ = self.http.ask(Method::DELETE, &format!("{operation}/close"), None, what);
-        Ok(Answer { job })
+        let text = &result["results"]["data"][0]["fields"][0];
+        Ok(Answer { job, text: text.as_str().unwrap_or_default().to_owned() })
     }
 
     /// Ends the session; jobs that it started go on.

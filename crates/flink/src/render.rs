@@ -27,6 +27,8 @@ pub struct Part {
     pub text: String,
     /// The file of the user's statement; none: the project has not said it.
     pub place: Option<(PathBuf, u64)>,
+    /// Whether it writes to a table with a key, where a new row takes the place of the old one.
+    pub is_keyed: bool,
 }
 
 /// A project, rendered.
@@ -134,7 +136,7 @@ impl Renderer<'_> {
         }
         for (key, value) in settings {
             let text = format!("SET {} = {}", quote_string(&key), quote_string(&value));
-            self.rendered.declarations.push(Part { text, place: None });
+            self.rendered.declarations.push(Part { text, place: None, is_keyed: false });
         }
     }
 
@@ -151,7 +153,7 @@ impl Renderer<'_> {
     fn declare(&mut self, item: &Item<'_>, text: String) {
         let text = with_quoted_words(&text).unwrap_or(text);
         let place = Some((item.file.path.clone(), item.parsed.span.start.line));
-        self.rendered.declarations.push(Part { text, place });
+        self.rendered.declarations.push(Part { text, place, is_keyed: false });
     }
 
     /// A statement that means the same on both sides.
@@ -258,7 +260,8 @@ impl Renderer<'_> {
             let name = quoted(&create.name, "");
             let text = topic_table(&name, &record_columns(table), &shape, &options);
             self.declare(item, text);
-            self.run(item, format!("INSERT INTO {name}\n{}", query.text));
+            let is_keyed = !table.key_columns().is_empty();
+            self.run(item, format!("INSERT INTO {name}\n{}", query.text), is_keyed);
             self.rendered.local.push(self.local_table(&item.parsed.text, create, table));
         } else {
             let text = self.table_text(&item.parsed.text, table, &options, shape.as_ref());
@@ -449,7 +452,8 @@ impl Renderer<'_> {
         self.declare(item, format!("CREATE VIEW {own}{named} AS\n{}", create.query.text));
         let options = topic_options(self.config, &topic, &rows, Side::Written, false);
         self.declare(item, topic_table(&theirs, columns, &rows, &options));
-        self.run(item, format!("INSERT INTO {theirs}\nSELECT * FROM {own}"));
+        let is_keyed = matches!(rows, Shape::Keyed(_));
+        self.run(item, format!("INSERT INTO {theirs}\nSELECT * FROM {own}"), is_keyed);
         let mut options = topic_options(self.config, &topic, &rows, Side::Read, true);
         options.set(BOUNDED.0, BOUNDED.1, None);
         self.rendered.local.push(topic_table(&theirs, columns, &rows, &options));
@@ -480,14 +484,15 @@ impl Renderer<'_> {
         if let Some(why) = self.elsewhere(item) {
             return self.found(item, Verdict::NotPortable, what, why);
         }
-        self.run(item, insert.text.clone());
+        let is_keyed = self.survey.keyed.contains(&insert.target.parts);
+        self.run(item, insert.text.clone(), is_keyed);
         self.found(item, Verdict::Same, what, "");
     }
 
-    fn run(&mut self, item: &Item<'_>, text: String) {
+    fn run(&mut self, item: &Item<'_>, text: String, is_keyed: bool) {
         let text = with_quoted_words(&text).unwrap_or(text);
         let place = Some((item.file.path.clone(), item.parsed.span.start.line));
-        self.rendered.inserts.push(Part { text, place });
+        self.rendered.inserts.push(Part { text, place, is_keyed });
     }
 
     /// All inserts run in one statement set, at the end: names and times must mean the same there.

@@ -32,6 +32,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) items: Vec<Item<'a>>,
     /// The tables that inserts write to, and whether they only add rows.
     pub(crate) written: BTreeMap<ObjectPath, bool>,
+    /// The tables with a key that inserts write to, by the names that the inserts use.
+    pub(crate) keyed: BTreeSet<Vec<String>>,
     /// The tables that are read.
     pub(crate) read: BTreeSet<ObjectPath>,
     /// The catalog, database and time zone at the end.
@@ -80,6 +82,7 @@ pub(crate) fn survey<'a>(
     let mut survey = Survey {
         items: Vec::new(),
         written: BTreeMap::new(),
+        keyed: BTreeSet::new(),
         read: BTreeSet::new(),
         home: Home::default(),
     };
@@ -172,7 +175,11 @@ impl<'a> Survey<'a> {
         target: &QualifiedName,
         adds_only: bool,
     ) -> Result<(), SqlError> {
-        let path = runtime.session().catalog.table(target)?.path.clone();
+        let table = runtime.session().catalog.table(target)?;
+        if !table.key_columns().is_empty() {
+            self.keyed.insert(target.parts.clone());
+        }
+        let path = table.path.clone();
         *self.written.entry(path).or_insert(true) &= adds_only;
         Ok(())
     }

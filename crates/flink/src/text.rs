@@ -97,14 +97,20 @@ fn behind_quoted(bytes: &[u8], from: usize, quote: u8) -> usize {
     bytes.len()
 }
 
-/// Words that Flink reserves and Rialto does not: with us they are always names.
-const RESERVED_THERE: [&str; 1] = ["VARIANT"];
+/// Words that Flink reserves and Rialto does not: with us they are always names. Words that have
+/// a place of their own in our grammar, and names of functions, are not among them.
+const RESERVED_THERE: &str = "ALLOCATE ALLOW ARE ATOMIC AUTHORIZATION BLOB CALL CALLED CLOB \
+    CLOSE COMMIT CONDITION CONNECT CONNECTIONS CONTINUOUS CURSOR CYCLE DECLARE DETERMINISTIC \
+    DISALLOW DISCONNECT DOT EQUALS EXEC EXTERNAL FREE FRESHNESS FRIDAY GET HOLD IDENTITY IMPORT \
+    INDICATOR INOUT LARGE METHOD MONDAY NEW OLD OPEN OUT PERCENT PORTION PREPARE PROCEDURE READS \
+    RELEASE RETURN RETURNS REVOKE ROLLBACK SATURDAY SAVEPOINT SCOPE SCROLL SEARCH SENSITIVE \
+    SPECIFIC START STATIC SUNDAY THURSDAY TRIGGER TUESDAY VARIANT WEDNESDAY WHENEVER";
 
 /// The text with words in backticks that are reserved on Flink; none where there are none.
 pub(crate) fn with_quoted_words(text: &str) -> Option<String> {
     let is_reserved = |token: &Token| {
         let word = &text[token.range.clone()];
-        token.kind == Kind::Word && RESERVED_THERE.iter().any(|r| r.eq_ignore_ascii_case(word))
+        token.kind == Kind::Word && RESERVED_THERE.split(' ').any(|r| r.eq_ignore_ascii_case(word))
     };
     let quote = |token: Token| {
         let by = format!("`{}`", &text[token.range.clone()]);
@@ -367,6 +373,9 @@ mod tests {
             "SELECT variant, t.Variant, `variant`, 'variant' /* variant */ FROM t -- variant";
         let expected =
             "SELECT `variant`, t.`Variant`, `variant`, 'variant' /* variant */ FROM t -- variant";
+        assert_eq!(with_quoted_words(text).as_deref(), Some(expected));
+        let text = "SELECT COUNT(*) AS returns, 'start' FROM returnsx";
+        let expected = "SELECT COUNT(*) AS `returns`, 'start' FROM returnsx";
         assert_eq!(with_quoted_words(text).as_deref(), Some(expected));
         assert_eq!(with_quoted_words("SELECT variants, `variant` FROM t"), None);
     }

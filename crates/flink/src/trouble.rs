@@ -76,6 +76,8 @@ fn innermost(errors: &str) -> String {
     let kept = lines.get(from..).unwrap_or_default().iter().take_while(|line| !is_call(line));
     let text = kept.copied().collect::<Vec<_>>().join(" ");
     let text = text.trim_end();
+    // What the grammar would have taken instead is hundreds of words.
+    let text = text.split(" Was expecting one of").next().unwrap_or_default();
     let text = text.trim_start_matches("Caused by:").trim();
     let text = text.trim_start_matches("<Exception on server side:").trim();
     // `org.apache.flink.table.api.ValidationException: The …`

@@ -156,6 +156,8 @@ struct Fake {
     forgets: usize,
     /// The state in which a job is from its submission on.
     state: &'static str,
+    /// What every plan looks like.
+    explains: &'static str,
     statements: Vec<String>,
     /// Whether the operation that is asked about still runs.
     busy: bool,
@@ -259,7 +261,10 @@ impl Fake {
                     Some((sign, errors)) if last.contains(sign) => error(errors),
                     _ => match self.jobs.last() {
                         Some([job, ..]) => (200, json!({ "jobID": job })),
-                        None => (200, json!({ "resultKind": "SUCCESS" })),
+                        None => {
+                            let row = json!({ "fields": [self.explains] });
+                            (200, json!({ "results": { "data": [row] } }))
+                        }
                     },
                 }
             }
@@ -314,6 +319,7 @@ const RUNNING: Fake = Fake {
     refuses: None,
     forgets: 0,
     state: "RUNNING",
+    explains: "",
     statements: Vec::new(),
     busy: false,
     sessions: 0,
@@ -336,7 +342,7 @@ fn what_runs_is_left_alone_and_what_was_changed_goes_on_from_a_savepoint() {
     let sent = fake.lock().unwrap().statements.clone();
     let begins = |text: &str| sent.iter().position(|s| s.starts_with(text)).unwrap();
     assert!(begins("SET 'pipeline.name' = 'shop'") < begins("CREATE TABLE sales"));
-    assert!(begins("EXPLAIN INSERT INTO big") < begins("EXECUTE STATEMENT SET"));
+    assert!(begins("EXPLAIN CHANGELOG_MODE INSERT INTO big") < begins("EXECUTE STATEMENT SET"));
 
     let (code, out, _) = deploy(&dir, "flink", &["--gateway", &url]);
     let expected = format!("nothing to do: 'shop' is job job1 on {url}, RUNNING\n");
@@ -407,7 +413,7 @@ fn every_trouble_is_said_with_what_to_do() {
             vec!["is Flink 1.20.1, which is too old", "hint: use a gateway and a cluster of Flink"],
         ),
         (
-            Fake { refuses: Some(("EXPLAIN INSERT INTO big", column)), ..RUNNING },
+            Fake { refuses: Some(("EXPLAIN CHANGELOG_MODE INSERT INTO big", column)), ..RUNNING },
             1,
             vec!["shop.sql:10: Flink refuses this statement: Column 'amount' not found"],
         ),
