@@ -57,7 +57,7 @@ export async function until(what: string, ms: number, is: () => Promise<boolean>
   throw new Error(`${what}: not within ${ms / 1000} s`);
 }
 
-const alive = (url: string) => until(url, 180_000, async () => (await fetch(url)).ok);
+const alive = (url: string) => until(url, 400_000, async () => (await fetch(url)).ok);
 
 export interface Running {
   url: string;
