@@ -2,6 +2,7 @@
 import { LostError, problemOf } from './problem';
 import type { Catalogue, Page, Question, SqlAnswer, Status } from './types';
 import { heard, lost } from './connection';
+import { token, tokenRefused } from './token';
 
 const LONG_DIGITS = /\d{16}|\d\.\d{15}/;
 const TOKENS = /"(?:[^"\\]+|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
@@ -23,8 +24,11 @@ export function parseExact(text: string): unknown {
 
 export async function request(path: string, init?: RequestInit): Promise<Response> {
   let response: Response;
+  const secret = token();
+  const headers = new Headers(init?.headers);
+  if (secret !== null) headers.set('Authorization', `Bearer ${secret}`);
   try {
-    response = await fetch(path, init);
+    response = await fetch(path, { ...init, headers });
   } catch (error) {
     if (init?.signal?.aborted) throw error;
     lost();
@@ -36,6 +40,7 @@ export async function request(path: string, init?: RequestInit): Promise<Respons
     throw new LostError(`${response.status} ${response.statusText}`);
   }
   heard();
+  if (response.status === 401) tokenRefused();
   if (!response.ok) throw await problemOf(response);
   return response;
 }

@@ -19,6 +19,7 @@ import { ErrorNotice } from '@/components/Notice';
 import { LANGUAGES, speak, type Language } from '@/i18n';
 import { Moment } from './Moment';
 import { SHOP, WORK, type Screen } from './screens';
+import { AskToken, ForgetToken } from './Token';
 
 function Mark() {
   return (
@@ -155,10 +156,12 @@ export function Shell() {
           </ActionIcon>
           <Moment />
           <div style={{ marginLeft: 'auto', display: 'flex', gap: 8, alignItems: 'center' }}>
+            <ForgetToken />
             <Preferences />
           </div>
         </header>
         <main className="main" id="main" tabIndex={-1}>
+          <AskToken />
           <Banners />
           <Outlet />
         </main>

@@ -35,7 +35,7 @@ FROM delivery_note;
 /** A record that cannot be read, among two that can. */
 const NOTES = '{"id":1,"sku":"sku-1","pieces":4}\n{"id":2,"sku":"sku-2","pieces":"six"}\n';
 const ROOT = resolve(import.meta.dirname, '../../..');
-const binary = () =>
+export const binary = () =>
   process.env.RIALTO ??
   `${process.env.CARGO_TARGET_DIR ?? `${process.env.HOME}/.cache/rialto/target`}/debug/rialto`;
 
@@ -57,7 +57,7 @@ export async function until(what: string, ms: number, is: () => Promise<boolean>
   throw new Error(`${what}: not within ${ms / 1000} s`);
 }
 
-const alive = (url: string) => until(url, 180_000, async () => (await fetch(url)).ok);
+const alive = (url: string) => until(url, 400_000, async () => (await fetch(url)).ok);
 
 export interface Running {
   url: string;

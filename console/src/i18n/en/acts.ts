@@ -9,6 +9,13 @@ export const acts = {
     mayNot: 'It waits for somebody with the role admin.',
     kept: 'In the journal it is: {{status}}. Nobody is asked about it.',
   },
+  token: {
+    title: 'This server asks for a token',
+    about: 'It is kept until this tab is closed. rialto token create NAME --role viewer makes one.',
+    token: 'Token',
+    use: 'Use it',
+    forget: 'Forget the token',
+  },
   rules: {
     title: 'Rules',
     about: 'The lowest number that speaks is heard. Nothing changes before you save.',

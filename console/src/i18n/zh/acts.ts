@@ -9,6 +9,13 @@ export const acts = {
     mayNot: '等待角色为 admin 的人处理。',
     kept: '日志中的状态：{{status}}，无需审批。',
   },
+  token: {
+    title: '此服务器需要令牌',
+    about: '令牌保留到本标签页关闭。用 rialto token create NAME --role viewer 生成。',
+    token: '令牌',
+    use: '使用',
+    forget: '清除令牌',
+  },
   rules: {
     title: '规则',
     about: '序号最小且适用的规则生效。保存之前什么都不会改变。',
