@@ -23,9 +23,9 @@ use crate::output::{JobOutput, Target};
 /// How long a step without news waits before the next.
 const IDLE_WAIT: Duration = Duration::from_millis(1);
 /// A job that has waited for long waits so many times as long.
-const IDLE_WAITS_MAX: f64 = 20.0;
+const IDLE_WAITS_MAX: f64 = 50.0;
 /// And comes to that by one for so many steps without news.
-const RESTS_A_WAIT: f64 = 250.0;
+const RESTS_A_WAIT: f64 = 100.0;
 /// Operators of a job without news see the clock pass after so many times as long as their last
 /// step took, so that an idle job with a thousand of them costs a few percent of a core...
 const REST_FACTOR: u32 = 80;
