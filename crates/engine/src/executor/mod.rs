@@ -307,7 +307,8 @@ impl Executor {
     }
 
     fn merge(&mut self, reports: Vec<WorkerReport>) -> Result<StepReport> {
-        let mut merged = StepReport { step: self.step, ended: true, quiet: true, ..StepReport::default() };
+        let mut merged =
+            StepReport { step: self.step, ended: true, quiet: true, ..StepReport::default() };
         let mut error = None;
         for report in reports {
             // A peer that only stopped because another failed says so with an internal error;
