@@ -320,6 +320,8 @@ filesystem = "topic"
 
     def upgraded(self, project, deploy, job):
         """Edits a statement of a running project, and goes on from a savepoint; the new job."""
+        self.wait(lambda: all(vertex["status"] in ("RUNNING", "FINISHED")
+                              for vertex in self.ask(f"/jobs/{job}")["vertices"]), "all tasks run")
         taken = self.run("deploy", "savepoint", project).strip()
         if not pathlib.Path(taken.removeprefix("file:")).is_dir():
             raise AssertionError(f"there is no savepoint {taken}")

@@ -106,6 +106,10 @@ fn advice(errors: &str) -> Option<&'static str> {
             "a jar is missing in lib/ of the JobManager or the TaskManagers; the SQL Gateway's own \
              lib/ does not reach them",
         ),
+        (
+            "Not all required tasks are currently running",
+            "the job starts or recovers: try again when `rialto jobs` shows its tasks running",
+        ),
         ("does not exist", "run the command again: it opens a new session"),
         (
             "NoResourceAvailable",
