@@ -97,6 +97,9 @@ pub enum Command {
     Explain(Explain),
     /// Bring a project onto an Apache Flink cluster, and look after it there
     Deploy(crate::deploy::Deploy),
+    /// Try rules of prices on a running project
+    #[command(subcommand)]
+    Price(crate::price::Price),
     /// Measure what queries cost
     ///
     /// Each query runs over bounded input, in a process of its own: rows a second, CPU seconds,

@@ -18,6 +18,7 @@ mod logging;
 mod memory;
 mod nexmark;
 mod output;
+mod price;
 mod project;
 mod shell;
 mod signals;
@@ -92,6 +93,7 @@ fn dispatch(arguments: &Arguments, stdout: &Stdout) -> Result<()> {
         Command::Token(command) => token::token(&command.command, stdout),
         Command::DeadLetters(command) => letters::dead_letters(command, stdout),
         Command::Deploy(command) => deploy::deploy(command, stdout),
+        Command::Price(command) => price::price(command, stdout),
         Command::Demo(command) => demo::demo(command, stdout),
         Command::Init(command) => init::init(command, stdout),
         Command::Check(command) => project::check(command, stdout),

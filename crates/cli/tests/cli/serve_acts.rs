@@ -140,6 +140,25 @@ fn a_rule_is_tried_without_effect_and_then_changed() {
     let off = wanted(0.1).replace("\"is_active\":true", "\"is_active\":false");
     let off = ask(&address, "POST", "/v1/rules/simulate", &off).1;
     assert_eq!(off["rows"][0]["new_price"].as_f64(), Some(5.0), "{off}");
+    // The command asks the same.
+    let server = format!("http://{address}");
+    let simulate = |change: &str| {
+        crate::rialto(dir.path(), &["price", "simulate", change, "--server", &server])
+    };
+    let told = simulate("competitor.rate=0.1");
+    let text = crate::stdout(&told);
+    assert_eq!(told.status.code(), Some(0), "{}", crate::stderr(&told));
+    assert!(text.starts_with("1 price would be another\n"), "{text}");
+    assert!(text.contains("tea") && text.contains("4.3"), "{text}");
+    let none = simulate("competitor.rate=0");
+    assert_eq!(crate::stdout(&none), "no price would be another\n");
+    let unknown = simulate("rival.rate=0.1");
+    assert_eq!(unknown.status.code(), Some(2));
+    let said = crate::stderr(&unknown);
+    assert!(said.contains("no rule 'rival'") && said.contains("competitor"), "{said}");
+    let refused = simulate("competitor.rate=0.9");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(crate::stderr(&refused).contains("0.5"), "{}", crate::stderr(&refused));
     // What is none is refused, and says why.
     let (status, said) = ask(&address, "PUT", "/v1/rules", &wanted(0.9));
     assert!(status == 400 && said["hint"].as_str().unwrap().contains("0.5"), "{said}");
