@@ -106,7 +106,8 @@ export function Jobs() {
     );
   const slowest = [...status.operators].sort((a, b) => b.share - a.share)[0];
   const memory = status.operators.reduce((total, one) => total + one.state_bytes, 0);
-  const names = status.outputs.map((one) => one.name).sort();
+  // Several INSERTs may write one table.
+  const names = [...new Set(status.outputs.map((one) => one.name))].sort();
   const shown = chosen || slowest?.outputs[0] || names[0] || '';
   return (
     <>

@@ -90,7 +90,11 @@ export function Operators({ status }: { status: Status }) {
 
 export function Outputs({ outputs }: { outputs: OutputStatus[] }) {
   const { t } = useTranslation();
-  const rows = useMemo(() => outputs.map((one): Row => ({ ...one })), [outputs]);
+  // Several INSERTs may write one table.
+  const rows = useMemo(
+    () => outputs.map((one, number): Row => ({ ...one, number })),
+    [outputs],
+  );
   const columns = useMemo<TableColumn[]>(
     () => [
       {
@@ -153,7 +157,7 @@ export function Outputs({ outputs }: { outputs: OutputStatus[] }) {
         rows={rows}
         order="-rows"
         height={300}
-        rowKey={(row) => text(row.name)}
+        rowKey={(row) => `${text(row.name)} ${text(row.number)}`}
       />
     </Panel>
   );
