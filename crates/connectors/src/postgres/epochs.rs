@@ -11,7 +11,7 @@ use super::catalog::PgTable;
 use super::client::{Trouble, quoted};
 
 /// So many runs of a sink are remembered: a checkpoint that is older than that is not gone on from.
-const RUNS_MAX: i64 = 64;
+const RUNS_MAX: i64 = 1024;
 
 /// The table of epochs.
 #[derive(Debug, Clone)]
@@ -99,16 +99,19 @@ impl Epochs {
             self.sql
         );
         client.execute(&sql, &[&self.sink, &run, &generation]).await?;
-        let sql = format!("DELETE FROM {} WHERE sink = $1 AND generation < $2", self.sql);
+        let sql = format!("DELETE FROM {} WHERE sink = $1 AND abs(generation) < $2", self.sql);
         client.execute(&sql, &[&self.sink, &(generation - RUNS_MAX)]).await?;
         Ok(())
     }
 
-    /// Whether an epoch of a run is to be written; if so it is noted that it is.
+    /// Whether an epoch of a run is to be written; if so it is noted that it is. A run that never
+    /// led, for which another one writes, has the leader's generation below zero: it is remembered
+    /// for as long, and never taken for the leader.
     pub async fn take(&self, client: &Client, run: &str, epoch: u64) -> Result<Turn, Trouble> {
         let epoch = i64::try_from(epoch).unwrap_or(i64::MAX);
         let sql = format!(
-            "INSERT INTO {0} AS e (sink, run, generation, epoch) VALUES ($1, $2, 0, $3) \
+            "INSERT INTO {0} AS e (sink, run, generation, epoch) VALUES ($1, $2, \
+             (SELECT -COALESCE(max(generation), 0) FROM {0} WHERE sink = $1), $3) \
              ON CONFLICT (run) DO UPDATE SET epoch = EXCLUDED.epoch, written_at = now() \
              WHERE e.epoch < EXCLUDED.epoch",
             self.sql
