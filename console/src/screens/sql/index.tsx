@@ -157,6 +157,7 @@ export function Sql() {
             >
               <Button
                 size="xs"
+                color="lagoon.6"
                 leftSection={<IconPlayerPlay size={14} />}
                 loading={question.isPending}
                 onClick={() => question.mutate()}
