@@ -63,7 +63,7 @@ impl CircuitBuilder {
 
     fn push(&mut self, name: impl Into<String>, kind: NodeKind, inputs: Vec<NodeId>) -> NodeId {
         let id = NodeId(self.circuit.nodes.len());
-        debug_assert!(inputs.iter().all(|input| *input < id), "inputs come before their readers");
+        assert!(inputs.iter().all(|input| *input < id), "inputs come before their readers");
         let (name, identity) = (name.into(), String::new());
         self.circuit.nodes.push(Node { name, identity, route: None, kind, inputs });
         id

@@ -42,8 +42,8 @@ impl Delta {
     /// # Panics
     /// In debug builds, if the lengths differ or a weight is null.
     pub fn weighted(batch: RecordBatch, weights: Int64Array) -> Self {
-        debug_assert_eq!(batch.num_rows(), weights.len());
-        debug_assert_eq!(weights.null_count(), 0);
+        assert_eq!(batch.num_rows(), weights.len());
+        assert_eq!(weights.null_count(), 0);
         Self { batch, weights: Some(weights), arrival: None }
     }
 
@@ -58,14 +58,14 @@ impl Delta {
 
     /// The same rows and weights with per-row arrival watermarks, in epoch milliseconds.
     pub fn with_arrival(mut self, arrival: Option<Int64Array>) -> Self {
-        debug_assert!(arrival.as_ref().is_none_or(|a| a.len() == self.num_rows()));
+        assert!(arrival.as_ref().is_none_or(|a| a.len() == self.num_rows()));
         self.arrival = arrival;
         self
     }
 
     /// Other columns for the same rows: weights and arrival watermarks are kept.
     pub fn with_batch(&self, batch: RecordBatch) -> Self {
-        debug_assert_eq!(batch.num_rows(), self.num_rows());
+        assert_eq!(batch.num_rows(), self.num_rows());
         Self { batch, weights: self.weights.clone(), arrival: self.arrival.clone() }
     }
 

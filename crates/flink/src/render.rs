@@ -403,7 +403,7 @@ impl Renderer<'_> {
         }
         let names: BTreeSet<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
         let listed: Vec<String> = columns.iter().map(|(name, _)| quote_identifier(name)).collect();
-        debug_assert_eq!(names.len(), listed.len());
+        assert_eq!(names.len(), listed.len());
         let listed = listed.join(", ");
         self.rendered.local.push(topic_table(&theirs, &columns, shape, &options));
         self.rendered.local.push(match is_written {

@@ -47,7 +47,7 @@ pub fn hash_columns(columns: &[ArrayRef], rows: usize, hashes: &mut Vec<u64>) ->
     hashes.clear();
     hashes.resize(rows, SEED);
     for column in columns {
-        debug_assert_eq!(column.len(), rows);
+        assert_eq!(column.len(), rows);
         hash_column(column, hashes)?;
     }
     Ok(())

@@ -104,7 +104,7 @@ impl KeyTable {
         slots: &mut Vec<u32>,
         insert: bool,
     ) -> Result<()> {
-        debug_assert_eq!(keys.len(), self.types.len());
+        assert_eq!(keys.len(), self.types.len());
         let mut row_hashes = std::mem::take(&mut self.row_hashes);
         hash_columns(keys, rows, &mut row_hashes)?;
         slots.clear();

@@ -109,7 +109,7 @@ impl RowStore {
     /// Forgets a row. Its id may be given to another.
     pub(crate) fn remove(&mut self, id: u32) -> Result<()> {
         let (number, _) = std::mem::replace(&mut self.locations[id as usize], DEAD);
-        debug_assert_ne!(number, DEAD.0, "row {id} was removed twice");
+        assert_ne!(number, DEAD.0, "row {id} was removed twice");
         self.free_ids.push(id);
         self.dirty.mark(id);
         let Some(chunk) = self.chunks[number as usize].as_mut() else { return Ok(()) };

@@ -50,7 +50,7 @@ impl ByteColumn {
     #[inline]
     pub(super) fn get(&self, row: u32) -> &[u8] {
         let Some(view) = self.views.get(row as usize) else {
-            debug_assert_eq!(row, NO_ROW);
+            assert_eq!(row, NO_ROW);
             return &[];
         };
         let len = view.len as usize;
@@ -64,7 +64,7 @@ impl ByteColumn {
     /// Overwrites a row that is clear.
     #[inline]
     pub(super) fn set(&mut self, row: u32, value: &[u8]) {
-        debug_assert_eq!(self.views[row as usize].len, 0);
+        assert_eq!(self.views[row as usize].len, 0);
         self.views[row as usize] = self.put(value);
     }
 

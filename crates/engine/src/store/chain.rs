@@ -78,7 +78,7 @@ impl Chains {
     /// Unlinks `row`, which is linked under `slot`.
     pub fn remove(&mut self, slot: u32, row: u32) {
         let Some(previous) = &mut self.previous else {
-            debug_assert!(false, "these chains cannot lose single rows");
+            assert!(false, "these chains cannot lose single rows");
             return;
         };
         let (before, after) = (previous[row as usize], self.next[row as usize]);

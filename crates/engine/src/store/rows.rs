@@ -71,7 +71,7 @@ impl RowStore {
     /// Adds the rows at `rows` (distinct; all of them only in ascending order) of the given columns
     /// and appends their ids to `ids`.
     pub fn insert(&mut self, columns: &[ArrayRef], rows: &[u32], ids: &mut Vec<u32>) -> Result<()> {
-        debug_assert_eq!(columns.len(), self.columns.len());
+        assert_eq!(columns.len(), self.columns.len());
         let first = ids.len();
         let reused = rows.len().min(self.free.len());
         let fresh = rows.len() - reused;
@@ -123,7 +123,7 @@ impl RowStore {
 
     /// Frees a row's place. The row must live.
     pub fn remove(&mut self, id: u32) {
-        debug_assert!((id as usize) < self.capacity);
+        assert!((id as usize) < self.capacity);
         self.columns.iter_mut().for_each(|c| c.clear(id));
         self.live.set(id as usize, false);
         self.dirty.mark(id);

@@ -73,7 +73,7 @@ fn encoding(options: &Options<'_>) -> Result<()> {
 
 fn codec(options: &Options<'_>) -> Result<Codec> {
     let name = options.choice("avro.codec", &["null", "deflate", "snappy", "zstandard"])?;
-    debug_assert!(name.is_none_or(|name| CODECS.contains(&name)));
+    assert!(name.is_none_or(|name| CODECS.contains(&name)));
     Ok(name.and_then(Codec::named).unwrap_or(Codec::Snappy))
 }
 

@@ -158,7 +158,7 @@ impl Collected {
                 });
                 counts[at] += *count as i32;
             }
-            debug_assert!(counts.len() >= start);
+            assert!(counts.len() >= start);
             ends.push(counts.len());
         }
         let keys = cast(&self.converter.convert_rows(rows)?[0], fields[0].data_type())?;

@@ -309,7 +309,7 @@ impl Attempt {
         rows: &std::collections::VecDeque<Row>,
     ) -> Candidate {
         let candidate = self.candidate(node, rows);
-        debug_assert_eq!(candidate.ids.last(), Some(&row.id));
+        assert_eq!(candidate.ids.last(), Some(&row.id));
         candidate
     }
 }
