@@ -3,6 +3,7 @@
 use arrow::array::{Int64Array, UInt32Array};
 use arrow::datatypes::SchemaRef;
 use arrow_row::{RowConverter, SortField};
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
 use crate::{Delta, Result};
@@ -18,7 +19,8 @@ pub fn consolidate(schema: &SchemaRef, deltas: &[Delta]) -> Result<Delta> {
     let fields = schema.fields().iter().map(|f| SortField::new(f.data_type().clone())).collect();
     let converter = RowConverter::new(fields)?;
     let rows = converter.convert_columns(all.batch().columns())?;
-    let mut at: HashMap<&[u8], usize> = HashMap::with_capacity(weights.len());
+    let mut at: HashMap<&[u8], usize, RandomState> =
+        HashMap::with_capacity_and_hasher(weights.len(), RandomState::default());
     let mut kept: Vec<(u32, i64)> = Vec::with_capacity(weights.len());
     for (row, &weight) in weights.iter().enumerate() {
         let bytes = rows.row(row);

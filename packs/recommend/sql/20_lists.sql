@@ -62,8 +62,24 @@ SELECT customer_id, list_id, place, sku, reason FROM (
     FROM recommend_new) AS candidates)
 WHERE place <= ${RECOMMEND_N:-10};
 
+-- What sessions have looked at that are still going on: something was looked at in the data's last
+-- hour or in the ${RECOMMEND_SESSION_HOURS:-1} before it. Nobody asks what to show to the others.
+CREATE VIEW recommend_live_item AS
+SELECT i.session_id, i.sku, i.place
+FROM recommend_session_item AS i
+JOIN (
+  SELECT s.session_id
+  FROM (
+    SELECT session_id, MAX(viewed_at) AS last_at FROM recommend_session_item GROUP BY session_id
+  ) AS s
+  CROSS JOIN (
+    SELECT FLOOR(MAX(viewed_at) TO HOUR) AS this_hour FROM recommend_session_item) AS h
+  WHERE s.last_at >= h.this_hour - INTERVAL '${RECOMMEND_SESSION_HOURS:-1}' HOUR
+) AS l ON l.session_id = i.session_id;
+
 -- Key: (session_id, place). By what was just looked at: articles that others looked at or bought
--- with it, then popular ones; none that the session has seen or its customer has just bought.
+-- with it, then popular ones; none that the session has seen or its customer has just bought. A
+-- session that is over has no list.
 CREATE MATERIALIZED VIEW recommend_session_list AS
 SELECT session_id, place, sku, reason FROM (
   SELECT session_id, sku, reason, ROW_NUMBER() OVER (
@@ -73,15 +89,15 @@ SELECT session_id, place, sku, reason FROM (
     FROM (
       SELECT i.session_id, w.with_sku AS sku, CAST(1000 * w.baskets / i.place AS BIGINT) AS score,
         'Bought together with ' || i.sku AS reason
-      FROM recommend_session_item AS i JOIN recommend_bought_with AS w ON w.sku = i.sku
+      FROM recommend_live_item AS i JOIN recommend_bought_with AS w ON w.sku = i.sku
       UNION ALL
       SELECT i.session_id, v.with_sku, CAST(500 * v.sessions / i.place AS BIGINT),
         'Looked at together with ' || i.sku
-      FROM recommend_session_item AS i JOIN recommend_viewed_with AS v ON v.sku = i.sku
+      FROM recommend_live_item AS i JOIN recommend_viewed_with AS v ON v.sku = i.sku
       UNION ALL
       SELECT s.session_id, p.sku, CAST(100 - p.place AS BIGINT),
         'A popular one: number ' || CAST(p.place AS STRING)
-      FROM (SELECT DISTINCT session_id FROM recommend_session_item) AS s
+      FROM (SELECT DISTINCT session_id FROM recommend_live_item) AS s
       CROSS JOIN recommend_popular AS p) AS n
     LEFT JOIN recommend_out_of_stock AS o ON o.sku = n.sku
     LEFT JOIN recommend_session_item AS i ON i.session_id = n.session_id AND i.sku = n.sku

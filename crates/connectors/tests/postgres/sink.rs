@@ -99,6 +99,27 @@ fn what_was_promised_and_not_committed_is_written_by_the_next_run() {
 }
 
 #[test]
+fn what_another_run_has_written_is_known_after_hundreds_of_runs() {
+    let Some(server) = server() else { return };
+    let name = pair(server, "");
+    let spec = server.table(&name, &PAIR, 0);
+    // The first run is gone before it comes to the database.
+    let mut first = Output::opened(&spec).unwrap();
+    first.rows(&[(1, "a", 1)]);
+    let one = first.prepare(1);
+    drop(first);
+    let pending = [(1, one)];
+    for run in 0..200 {
+        let mut next = Output::opened(&spec).unwrap();
+        let pending = if run == 0 { pending.as_slice() } else { &[] };
+        next.committer.recover(pending).map_err(said).unwrap();
+    }
+    let mut last = Output::opened(&spec).unwrap();
+    last.committer.recover(&pending).map_err(said).unwrap();
+    assert_eq!(all(server, &name), ["1|a"]);
+}
+
+#[test]
 fn an_older_run_that_is_still_alive_is_refused() {
     let Some(server) = server() else { return };
     let name = pair(server, "PRIMARY KEY");

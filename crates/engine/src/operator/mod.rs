@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 pub mod clock_time;
+pub mod consolidate;
 mod emission;
 mod event_time;
 pub mod filter_project;

@@ -90,6 +90,11 @@ fn joins_of_anything() {
 }
 
 #[test]
+fn rows_beside_a_single_one() {
+    holds(Timing::Untimed, |g| g.shaped(Shape::BesideOne, 1));
+}
+
+#[test]
 fn semi_and_anti_joins() {
     holds(Timing::Untimed, |g| g.shaped(Shape::Semi, 1));
 }

@@ -79,6 +79,7 @@ pub enum Shape {
     Project,
     Group,
     Join,
+    BesideOne,
     Semi,
     SetOperation,
     Distinct,
@@ -92,7 +93,7 @@ pub enum Shape {
     Session,
 }
 
-const NESTED: [Shape; 12] = [
+const NESTED: [Shape; 13] = [
     Shape::Project,
     Shape::Group,
     Shape::Join,
@@ -105,6 +106,7 @@ const NESTED: [Shape; 12] = [
     Shape::ScalarSubquery,
     Shape::GroupingSets,
     Shape::Over,
+    Shape::BesideOne,
 ];
 
 impl<'a> Gen<'a> {
@@ -138,6 +140,7 @@ impl<'a> Gen<'a> {
             Shape::Project => self.project(depth),
             Shape::Group => self.group(depth),
             Shape::Join => self.join(depth),
+            Shape::BesideOne => self.beside_one(depth),
             Shape::Semi => self.semi(depth),
             Shape::SetOperation => self.set_operation(depth),
             Shape::Distinct => self.distinct(depth),
@@ -346,6 +349,31 @@ impl<'a> Gen<'a> {
         let filter = self.where_clause(&both, 20);
         let text = join2(&l.text, &r.text, |l, r| {
             format!("SELECT {items} FROM {l} {kind} {r} ON {condition}{filter}")
+        });
+        Relation { text, columns, window: None }
+    }
+
+    /// All rows beside a single one, which says them anew when it changes; often grouped then.
+    fn beside_one(&mut self, depth: usize) -> Relation {
+        let many = self.relation(depth - 1);
+        let one = self.relation(0);
+        let (many, one) = (self.from(&many), self.from(&one));
+        let calls = vec![self.call(&one.scope), self.call(&one.scope)];
+        let (items, columns) = self.items(calls);
+        let one = Relation {
+            text: one.text.map(|from| format!("SELECT {items} FROM {from}")),
+            columns,
+            window: None,
+        };
+        let one = self.from(&one);
+        let both = many.scope.with(&one.scope);
+        let mut exprs = self.some_columns(&many.scope);
+        exprs.push((self.expression(&both, Kind::Boolean, 1), Kind::Boolean));
+        let (items, columns) = self.items(exprs);
+        let filter = self.where_clause(&both, 60);
+        let distinct = if self.tape.chance(60) { "DISTINCT " } else { "" };
+        let text = join2(&many.text, &one.text, |many, one| {
+            format!("SELECT {distinct}{items} FROM {many} CROSS JOIN {one}{filter}")
         });
         Relation { text, columns, window: None }
     }

@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion_common::DFSchema;
 use rialto_engine::operator::aggregate::{Aggregate, Combine};
 use rialto_engine::operator::clock_time::ClockTime;
+use rialto_engine::operator::consolidate::Consolidate;
 use rialto_engine::operator::filter_project::{FilterProject, SelectColumns};
 use rialto_engine::operator::first_row::FirstRow;
 use rialto_engine::operator::join::Join;
@@ -241,6 +242,9 @@ impl<'a> Build<'a> {
             }
             StepNode::Union => self.circuit.operator(name, inputs, move || {
                 Ok(Box::new(Union { schema: Arc::clone(&schema) }))
+            }),
+            StepNode::Consolidate => self.circuit.operator(name, inputs, move || {
+                Ok(Box::new(Consolidate { schema: Arc::clone(&schema) }))
             }),
         })
     }

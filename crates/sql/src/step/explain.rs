@@ -96,7 +96,7 @@ fn describe(plan: &StepPlan) -> String {
             format!("time=[{time}], gap={} ms, partitionBy=[{by}]{zone}", spec.gap)
         }
         StepNode::Unnest(spec) => format!("collection=[{}]", input(0, &[spec.column])),
-        StepNode::Union | StepNode::ClockTime => String::new(),
+        StepNode::Union | StepNode::ClockTime | StepNode::Consolidate => String::new(),
         StepNode::SetOperation(rule) => format!("{rule:?}"),
     };
     if body.is_empty() { name.into() } else { format!("{name}({body})") }

@@ -64,6 +64,8 @@ pub struct Traits {
     pub roles: Vec<Role>,
     /// A row is in the shard of the hash of these columns, in this order; `None`: anywhere.
     pub partitioning: Option<Vec<usize>>,
+    /// The change of one row may make a step say many rows anew, most of them as they were.
+    pub restates: bool,
 }
 
 /// What a column means for time.
@@ -157,6 +159,8 @@ pub enum StepNode {
     Unnest(Box<UnnestSpec>),
     /// Appends its inputs.
     Union,
+    /// Leaves out rows that a step takes back and says again.
+    Consolidate,
     /// Counts equal rows of its inputs.
     SetOperation(SetRule),
 }
@@ -187,6 +191,7 @@ impl StepNode {
             Self::Session(_) => "SessionWindow",
             Self::Unnest(_) => "Unnest",
             Self::Union => "Union",
+            Self::Consolidate => "Consolidate",
             Self::SetOperation(_) => "SetOperation",
         }
     }

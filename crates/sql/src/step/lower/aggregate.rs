@@ -86,6 +86,7 @@ impl Lowering {
             key: Some((0..keys.len()).collect()),
             roles,
             partitioning: super::partitioning_among(&input, &keys),
+            restates: false,
         };
         let spec = AggregateSpec {
             input: Arc::clone(&input.schema),

@@ -235,8 +235,12 @@ fn join_traits(
         all.collect::<Option<Vec<usize>>>().filter(|p| !p.is_empty())
     };
     let padded = matches!(kind, JoinKind::Right | JoinKind::Full);
+    let is_single = |side: &Traits| side.key.as_ref().is_some_and(Vec::is_empty);
+    let insert_only = insert_only && (grows || emission == Emission::Final);
+    let beside_one = left.keys.is_empty() && (is_single(l) || is_single(r));
     Traits {
-        insert_only: insert_only && (grows || emission == Emission::Final),
+        insert_only,
+        restates: !insert_only && (beside_one || l.restates || r.restates),
         key,
         roles: output.iter().map(role).collect(),
         partitioning: if padded { None } else { moved(&left.keys) },

@@ -134,6 +134,7 @@ impl Lowering {
             key: None,
             roles: vec![Role::None; all.len()],
             partitioning: Some(all),
+            restates: false,
         };
         let rule = if set.except { SetRule::ExceptAll } else { SetRule::IntersectAll };
         Ok(Arc::new(StepPlan { node: StepNode::SetOperation(rule), inputs, schema, traits }))
@@ -384,6 +385,7 @@ fn project_traits(input: &Traits, columns: &[Option<usize>]) -> Traits {
         key: input.key.as_ref().and_then(moved),
         roles: columns.iter().map(|c| c.map_or(Role::None, |c| input.roles[c])).collect(),
         partitioning: input.partitioning.as_ref().and_then(moved),
+        restates: input.restates,
     }
 }
 
@@ -397,6 +399,7 @@ fn partitioning_among(input: &Plan, columns: &[usize]) -> Option<Vec<usize>> {
 /// Brings rows with equal values of `keys` to one shard, unless they are there already. By what
 /// they are partitioned then is what the plan's traits say: it may be fewer columns.
 fn exchange(input: Plan, keys: &[usize]) -> Plan {
+    let input = consolidated(input);
     let there = |p: &Vec<usize>| !p.is_empty() && p.iter().all(|c| keys.contains(c));
     if input.traits.partitioning.as_ref().is_some_and(there) {
         return input;
@@ -406,6 +409,7 @@ fn exchange(input: Plan, keys: &[usize]) -> Plan {
 
 /// Brings rows with equal values of `keys`, in this order, to the shard of their hash.
 fn exchange_exactly(input: Plan, keys: &[usize]) -> Plan {
+    let input = consolidated(input);
     if input.traits.partitioning.as_deref() == Some(keys) && !keys.is_empty() {
         return input;
     }
@@ -418,6 +422,17 @@ fn exchange_exactly(input: Plan, keys: &[usize]) -> Plan {
     let schema = Arc::clone(&input.schema);
     let node = StepNode::Exchange(partitioning);
     Arc::new(StepPlan { node, inputs: vec![input], schema, traits })
+}
+
+/// The rows without those that a step takes back and says again, where there may be many of them:
+/// all that were joined with a single row, when that changes. What stands behind it, and keeps
+/// something for each row, then has to do with what is different alone.
+fn consolidated(input: Plan) -> Plan {
+    if !input.traits.restates || matches!(input.node, StepNode::Consolidate) {
+        return input;
+    }
+    let (schema, traits) = (Arc::clone(&input.schema), input.traits.clone());
+    Arc::new(StepPlan { node: StepNode::Consolidate, inputs: vec![input], schema, traits })
 }
 
 /// Rows by the clock: their processing time becomes the event time, and no other column is one.
@@ -466,6 +481,7 @@ fn union_all(inputs: Vec<Plan>, schema: &Schema) -> Plan {
         key: None,
         roles: (0..schema.fields().len()).map(role).collect(),
         partitioning: None,
+        restates: inputs.iter().any(|i| i.traits.restates),
     };
     Arc::new(StepPlan { node: StepNode::Union, inputs, schema, traits })
 }

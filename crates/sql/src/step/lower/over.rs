@@ -100,6 +100,7 @@ impl Lowering {
             key: input.traits.key.clone(),
             roles,
             partitioning: input.traits.partitioning.clone(),
+            restates: false,
         };
         let spec = OverSpec {
             partition,

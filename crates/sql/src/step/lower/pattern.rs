@@ -80,6 +80,7 @@ impl Lowering {
             key: None,
             roles,
             partitioning: super::partitioning_among(&input, &partition),
+            restates: false,
         };
         let node = StepNode::MatchRecognize(Box::new(spec));
         Ok(Arc::new(StepPlan { node, inputs: vec![input], schema: output, traits }))

@@ -180,6 +180,7 @@ impl Lowering {
             key,
             roles,
             partitioning: input.traits.partitioning.clone(),
+            restates: false,
         };
         let schema = Arc::new(arrow::datatypes::Schema::new(fields));
         let node = StepNode::TopN(Box::new(spec));
@@ -202,6 +203,7 @@ impl Lowering {
             key: Some(partition.clone()),
             roles: input.traits.roles.clone(),
             partitioning: input.traits.partitioning.clone(),
+            restates: false,
         };
         let node = StepNode::FirstRow(FirstRowSpec { partition, time, emission: self.emission });
         let plan = StepPlan { node, inputs: vec![input], schema, traits: traits.clone() };

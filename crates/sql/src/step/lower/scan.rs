@@ -78,6 +78,7 @@ fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
         key,
         roles: columns.iter().map(role).collect(),
         partitioning: None,
+        restates: false,
     }
 }
 

@@ -132,7 +132,7 @@ fn combine(
     let output = Arc::new(Schema::new(fields));
     let mut roles: Vec<Role> = plain.iter().map(|&k| sliced.traits.roles[k]).collect();
     roles.resize(output.fields().len(), Role::None);
-    let traits = Traits { insert_only: true, key: None, roles, partitioning: None };
+    let traits = Traits { insert_only: true, roles, ..Traits::default() };
     let node = StepNode::Combine(Box::new(CombineSpec {
         input: Arc::clone(&sliced.schema),
         keys,

@@ -307,5 +307,6 @@ fn as_of_traits(left: &Side, right: &Side) -> Traits {
         key: None,
         roles,
         partitioning: known.then(|| left.keys.clone()),
+        restates: false,
     }
 }

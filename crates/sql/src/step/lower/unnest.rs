@@ -39,6 +39,7 @@ impl Lowering {
             key: None,
             roles,
             partitioning: input.traits.partitioning.clone(),
+            restates: input.traits.restates,
         };
         let total = schema.fields().len();
         let node = StepNode::Unnest(Box::new(spec));
