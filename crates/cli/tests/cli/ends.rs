@@ -252,7 +252,7 @@ fn killed_again_and_again_every_end_is_exact_and_no_reader_sees_otherwise() {
         ["run", "job.sql", "--state", "state", "--watch", "counted", "--changelog", "-o", "json"];
     let last = Running::start(at, &watch);
     last.wait_for(&format!("\"n\":{rows},\"ids\":{rows},"));
-    // Whoever asks it to stop need not wait for what is still to be delivered: another run does that.
+    // Whoever asks it to stop need not wait for what is still to be delivered: the next run does.
     let delivered = "SELECT (SELECT COUNT(*) FROM named), (SELECT SUM(n) / 2 FROM accounts)";
     let is_there = |figure: &str| figure.parse().is_ok_and(|n: u64| n >= rows);
     wait_until("all is delivered", || lines(at, &tables, delivered)[0].split(',').all(is_there));

@@ -78,8 +78,7 @@ impl Chains {
     /// Unlinks `row`, which is linked under `slot`.
     pub fn remove(&mut self, slot: u32, row: u32) {
         let Some(previous) = &mut self.previous else {
-            assert!(false, "these chains cannot lose single rows");
-            return;
+            unreachable!("these chains cannot lose single rows");
         };
         let (before, after) = (previous[row as usize], self.next[row as usize]);
         if after != NO_ROW {

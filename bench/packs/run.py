@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""What all packs together cost, over a simulated shop as fast as its events are read.
+
+    bench/packs/run.py RIALTO [--days 30] [--customers 2000] [--shards 1] [--packs sales,inventory]
+
+Makes a project of the packs, runs it with state on this disk, and prints CPU seconds of the
+process: of its start, and behind it for the events; and the operators that take the most.
+"""
+
+import argparse
+import collections
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+# So often in a row no more rows have come when all are there: what is decided goes on for ever.
+QUIET = 3
+PAUSE = 2.0
+
+
+def cpu_seconds(pid):
+    fields = open(f"/proc/{pid}/stat").read().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mb(pid):
+    found = re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{pid}/status").read())
+    return int(found.group(1)) / 1024
+
+
+def metrics(url):
+    text = urllib.request.urlopen(f"{url}/metrics").read().decode()
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in lines}
+
+
+def rows_of(figures):
+    return sum(v for name, v in figures.items() if name.startswith("rialto_source_rows_total"))
+
+
+def wait_for_address(said, process):
+    while process.poll() is None:
+        found = re.search(r"http://[0-9.:]+", open(said).read())
+        if found:
+            return found.group(0)
+        time.sleep(0.1)
+    sys.exit(f"it has ended: {open(said).read()}")
+
+
+def project(rialto, folder, packs):
+    listed = subprocess.run([rialto, "init", "--list"], check=True, capture_output=True, text=True)
+    all_packs = [line.split()[0] for line in listed.stdout.splitlines() if line.split()]
+    chosen = packs.split(",") if packs else all_packs
+    command = [rialto, "init", folder, "--from", "shop"]
+    subprocess.run([*command, "--pack", ",".join(chosen)], check=True, capture_output=True)
+    return chosen
+
+
+def run(arguments, folder):
+    state, said = f"{folder}/.rialto/state", f"{folder}.said"
+    world = {"SPEED": "max", "DAYS": arguments.days, "HISTORY": 0,
+             "CUSTOMERS": arguments.customers, "DECISIONS": ""}
+    variables = [part for name, value in world.items() for part in ("-D", f"SHOP_{name}={value}")]
+    command = [arguments.rialto, "run", folder, "--state", state, "--serve", "127.0.0.1:0",
+               "--shards", str(arguments.shards), *variables]
+    with open(said, "w") as stderr, open(os.devnull, "w") as stdout:
+        process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
+    try:
+        url = wait_for_address(said, process)
+        began, start = time.monotonic(), cpu_seconds(process.pid)
+        quiet, rows, figures = 0, 0, {}
+        while quiet < QUIET:
+            time.sleep(PAUSE)
+            figures, before = metrics(url), rows
+            rows = rows_of(figures)
+            quiet = quiet + 1 if rows == before and rows else 0
+            if not quiet:
+                took, cpu = time.monotonic() - began, cpu_seconds(process.pid) - start
+        return start, rows, cpu, took, peak_mb(process.pid), figures
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rialto")
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--customers", type=int, default=2000)
+    parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--packs")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = f"{scratch}/shop"
+        packs = project(arguments.rialto, folder, arguments.packs)
+        start, rows, cpu, took, peak, figures = run(arguments, folder)
+    print(f"packs      {len(packs)}: {', '.join(packs)}")
+    print(f"start      {start:.1f} CPU s until it answers")
+    print(f"events     {rows:,.0f} in {took:.1f} s, {cpu:.1f} CPU s, up to {peak:,.0f} MB")
+    print(f"rate       {rows / cpu:,.0f} events a CPU second, {rows / took:,.0f} a second")
+    busy = collections.Counter()
+    for name, value in figures.items():
+        if name.startswith("rialto_operator_seconds_total"):
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', name))
+            busy[f"{labels['operator']} of {labels['outputs'].split(',')[0]}"] += value
+    for name, seconds in busy.most_common(5):
+        print(f"operator   {seconds:.2f} s  {name}")
+
+
+if __name__ == "__main__":
+    main()
