@@ -299,7 +299,7 @@ fn what_is_ordered_arrives_after_its_lead_time_and_empty_shelves_lose_sales() {
     let (_, events) = trade(config.clone(), &[Table::StockMovement], |w| take_over(500)(w, true));
     let arrived: Vec<i64> = movements(events)
         .into_iter()
-        .filter(|(_, m)| matches!(m.reference, Ref::Decision(_)) && m.quantity >= 500)
+        .filter(|(_, m)| matches!(m.reference, Ref::Decision { .. }) && m.quantity >= 500)
         .map(|(time, _)| time)
         .collect();
     assert!(!arrived.is_empty());
