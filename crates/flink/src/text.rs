@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// A word or a number.
     Word,
     /// A name in backticks, or a text in quotes.
@@ -25,14 +25,14 @@ enum Kind {
 
 /// A token, with the number of parentheses that it stands in.
 #[derive(Debug, Clone)]
-struct Token {
-    kind: Kind,
-    range: Range<usize>,
-    depth: usize,
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) range: Range<usize>,
+    pub(crate) depth: usize,
 }
 
 /// Cuts SQL into tokens; space and comments are none.
-fn tokens(text: &str) -> Vec<Token> {
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let (mut at, mut depth) = (0, 0_usize);
