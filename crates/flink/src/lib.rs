@@ -4,6 +4,7 @@
 //! - `mapping.rs`: what becomes of a table, by its connector; `config.rs`: what `flink.toml` says
 //! - `text.rs`: edits of the user's text; no statement is ever printed from a plan
 //! - `constants.rs`: rows that a query says itself, told so that Flink reads them once
+//! - `functions.rs`: functions that Flink does not have
 //! - `render.rs`: the Flink SQL, and the SQL that stays with the local Rialto
 //! - `report.rs`: what is said of each statement
 //! - `gateway.rs`, `cluster.rs`: the SQL Gateway and the cluster's REST, over `http.rs`
@@ -20,6 +21,7 @@ pub mod cluster;
 pub mod config;
 mod constants;
 pub mod deploy;
+mod functions;
 mod gateway;
 mod http;
 mod mapping;

@@ -14,6 +14,7 @@ use rialto_runtime::sql::types::{quote_identifier, quote_string};
 
 use crate::config::Config;
 use crate::constants::{numbered, numbers};
+use crate::functions::with_known_functions;
 use crate::mapping::{
     Fate, Shape, Side, Topic, Writer, fate, not_json, record_columns, shape_of, topic_name,
     topic_options, topic_table, with_clause,
@@ -157,6 +158,10 @@ impl Renderer<'_> {
             verdict = Verdict::Mapped;
             why = "a name is put in backticks: it is a reserved word there".into();
         }
+        if verdict == Verdict::Same && with_known_functions(&item.parsed.text).is_some() {
+            verdict = Verdict::Mapped;
+            why = "CONV of a hash is a sum of its digits there".into();
+        }
         if verdict == Verdict::Same && numbered(&item.parsed.text).is_some() {
             verdict = Verdict::Mapped;
             why = "its constant rows come from numbers: Flink may read them twice".into();
@@ -167,6 +172,7 @@ impl Renderer<'_> {
     /// A text as it means the same there.
     fn there(&mut self, text: String) -> String {
         let text = with_quoted_words(&text).unwrap_or(text);
+        let text = with_known_functions(&text).unwrap_or(text);
         match numbered(&text) {
             Some(numbered) => {
                 self.numbers = self.numbers.max(numbered.rows);
