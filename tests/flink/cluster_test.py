@@ -242,12 +242,13 @@ filesystem = "topic"
         include = [own / path.replace("from_log", "from_shop") for path in said["include"]]
         if name in DECIDED:
             # What was decided so far: nothing. A log would have no end.
-            (folder / "decided").mkdir()
-            (folder / "decided/none.ndjson").touch()
-            (folder / "decided.sql").write_text(
+            (self.folder / f"{name}-decided").mkdir()
+            (self.folder / f"{name}-decided/none.ndjson").touch()
+            decided = self.folder / f"{name}-decided.sql"
+            decided.write_text(
                 f"CREATE TABLE decision WITH ('connector' = 'filesystem', 'path' = "
-                f"'{folder}/decided', 'format' = 'json') LIKE model.decision;\n")
-            include.append(folder / "decided.sql")
+                f"'{self.folder}/{name}-decided', 'format' = 'json') LIKE model.decision;\n")
+            include.append(decided)
         include.append(own / "sql")
         shown = ", ".join(f'"{path}"' for path in include)
         variables = "".join(f'{key} = "{value}"\n'
