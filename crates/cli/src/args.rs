@@ -371,7 +371,8 @@ pub struct Checkpoints {
 /// `rialto jobs`.
 #[derive(Debug, Args)]
 pub struct Jobs {
-    /// Folders of `rialto run --state`, or projects with the state in .rialto/state
+    /// Folders of `rialto run --state`, or projects with the state in .rialto/state; of a project
+    /// that was deployed to Flink the job there as well
     #[arg(value_name = "DIR|PROJECT", required_unless_present = "gateway")]
     pub states: Vec<PathBuf>,
     /// The jobs of a Flink cluster as well: its SQL Gateway, or its own REST

@@ -1,4 +1,5 @@
 //! `rialto jobs` and `rialto checkpoint`: jobs that run, seen from outside by their state folders.
+//! Of a project that was deployed to Flink the job there is shown as well.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -45,7 +46,19 @@ pub fn last_status(state: &Path) -> Value {
 /// Says how jobs are.
 pub fn jobs(command: &Jobs, stdout: &Stdout) -> Result<()> {
     for (number, folder) in command.states.iter().enumerate() {
-        let state = state_of(folder)?;
+        // A project may run here, on Flink, or on both sides of its topics.
+        let deployed = crate::deploy::deployed(folder)?;
+        let state = match (state_of(folder), &deployed) {
+            (Ok(state), _) => state,
+            (Err(_), Some(record)) => {
+                if number > 0 && command.output == Answer::Text {
+                    stdout.line("")?;
+                }
+                crate::deploy::of_record(record, command.output, stdout)?;
+                continue;
+            }
+            (Err(error), None) => return Err(error),
+        };
         let found = gather(&state)?;
         match command.output {
             Answer::Json => stdout.line(&found.to_string())?,
@@ -55,6 +68,12 @@ pub fn jobs(command: &Jobs, stdout: &Stdout) -> Result<()> {
                 }
                 stdout.text(&describe(&found))?;
             }
+        }
+        if let Some(record) = &deployed {
+            if command.output == Answer::Text {
+                stdout.line("")?;
+            }
+            crate::deploy::of_record(record, command.output, stdout)?;
         }
     }
     if let Some(gateway) = &command.gateway {

@@ -49,12 +49,13 @@ pub fn test(command: &Test, stdout: &Stdout) -> Result<()> {
     }
 }
 
-fn wrong(error: FixtureError) -> Failure {
+/// What is wrong with a fixture.
+pub fn wrong(error: FixtureError) -> Failure {
     Failure::request(error, None)
 }
 
 /// The project, where it has fixtures, and the packs that it keeps as its own files.
-fn tested_projects(project: &Path) -> Vec<PathBuf> {
+pub fn tested_projects(project: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(project.join("packs")).into_iter().flatten();
     let mut packs: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
@@ -69,7 +70,7 @@ fn tested_projects(project: &Path) -> Vec<PathBuf> {
 }
 
 /// The files with fixtures, by name.
-fn files(project: &Path) -> Result<Vec<PathBuf>> {
+pub fn files(project: &Path) -> Result<Vec<PathBuf>> {
     let folder = project.join("tests");
     let hint = "a fixture is a file tests/NAME.yaml of the project (docs/testing.md)";
     let none = |reason: &str| {

@@ -66,9 +66,12 @@ pub struct Checkpointed {
     pub duration_ms: u64,
 }
 
+/// The state of a job that the cluster does not know.
+pub const GONE: &str = "GONE";
+
 /// Whether a job in this state is over.
 pub fn is_over(state: &str) -> bool {
-    matches!(state, "FINISHED" | "FAILED" | "CANCELED" | "GONE")
+    matches!(state, "FINISHED" | "FAILED" | "CANCELED" | GONE)
 }
 
 impl Cluster {
@@ -92,11 +95,11 @@ impl Cluster {
         Ok(jobs.iter().map(|j| [text(j, "jid"), text(j, "name"), text(j, "state")]).collect())
     }
 
-    /// The state of a job; `GONE` where the cluster does not know it.
+    /// The state of a job; [`GONE`] where the cluster does not know it.
     pub fn state(&self, job: &str) -> Result<String, Trouble> {
         let jobs = self.jobs()?;
         let found = jobs.into_iter().find(|[id, ..]| id == job);
-        Ok(found.map_or_else(|| "GONE".into(), |[_, _, state]| state))
+        Ok(found.map_or_else(|| GONE.into(), |[_, _, state]| state))
     }
 
     /// All that is said of a job.

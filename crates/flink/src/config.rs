@@ -30,6 +30,9 @@ pub struct Config {
     pub connectors: BTreeMap<String, Treatment>,
     /// For a table by its name: the options it has on Flink, in place of all of its own.
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
+    /// What becomes of all tables, whatever else is said: a check keeps away from the real ones.
+    #[serde(skip)]
+    pub(crate) every_connector: Option<Treatment>,
 }
 
 /// What becomes of the tables of a connector.
@@ -54,6 +57,7 @@ impl Default for Config {
             source: BTreeMap::new(),
             connectors: BTreeMap::new(),
             tables: BTreeMap::new(),
+            every_connector: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::cluster::{Cluster, Stop, is_over};
+use crate::cluster::{Cluster, GONE, Stop, is_over};
 use crate::gateway::Gateway;
 use crate::record::Record;
 use crate::render::{Part, Rendered};
@@ -72,7 +72,7 @@ pub fn deploy(rendered: &Rendered, options: &Options<'_>) -> Result<Deployed, Tr
             return Ok(Deployed { is_new: false, job, state, rest, savepoint: None });
         }
         savepoint = match state.as_str() {
-            "GONE" => return Err(gone(&record, job, options.project)),
+            GONE => return Err(gone(&record, job, options.project)),
             "FINISHED" => return Err(finished(&record, job, options.project)),
             state if is_over(state) => cluster.last_checkpoint(job)?.or(savepoint),
             _ if options.change == Change::Refuse => return Err(changed(&record, job)),
@@ -100,6 +100,33 @@ pub fn deploy(rendered: &Rendered, options: &Options<'_>) -> Result<Deployed, Tr
         return Err(Trouble::new(format!("the job {job} failed"), why));
     }
     Ok(Deployed { is_new: true, job, state, rest: record.rest, savepoint })
+}
+
+/// Runs a project that ends, once, and leaves no record of it.
+pub(crate) fn to_the_end(
+    rendered: &Rendered,
+    gateway: &str,
+    rest: Option<&str>,
+    limit: Duration,
+) -> Result<(), Trouble> {
+    // Without a view or an insert there is nothing to run.
+    let Some(set) = rendered.statement_set() else { return Ok(()) };
+    let (change, savepoints) = (Change::Refuse, None);
+    let options = Options { project: Path::new(""), gateway, rest, change, savepoints, limit };
+    let (job, rest) = submit(rendered, &set, &options, None)?;
+    let cluster = Cluster::new(&rest)?;
+    match cluster.wait(&job, &[], limit) {
+        Ok(state) if state == "FINISHED" => Ok(()),
+        Ok(state) => {
+            let why = cluster.exception(&job)?.unwrap_or_else(|| "it did not say why".into());
+            Err(Trouble::new(format!("the job {job} is {state}"), why))
+        }
+        Err(trouble) => {
+            // Nobody would ever read what it goes on to write; that it did not end is what counts.
+            let _ = cluster.cancel(&job, limit);
+            Err(trouble)
+        }
+    }
 }
 
 /// A cluster that is gone for good is not waited for.
@@ -196,6 +223,9 @@ fn submit_once(
             if !part.is_keyed && loses_updates(&plan) {
                 return Err(early(updates_lost(part)));
             }
+            if reads_twice(&plan) {
+                return Err(early(read_twice(part)));
+            }
         }
         let what = "cannot start the job";
         let answer = gateway.run(set, what).map_err(|trouble| (trouble, Reached::Submitted))?;
@@ -236,6 +266,21 @@ fn loses_updates(plan: &str) -> bool {
             && line.contains("changelogMode=[I]")
             && order.is_some_and(|(order, _)| order.contains(',') || order.contains(" DESC"))
     })
+}
+
+/// Whether rows that stand in the query itself are read by a source that forgets that it has read
+/// them (`constants.rs`).
+fn reads_twice(plan: &str) -> bool {
+    let last = plan.rsplit_once("\n== ").map_or(plan, |(_, last)| last);
+    last.contains("Values(tuples=[[{")
+}
+
+fn read_twice(part: &Part) -> Trouble {
+    let why = "it has rows of its own in a form that Flink reads once more when it goes on from an \
+               early checkpoint, and the result would be wrong";
+    Trouble::new(place(part), why)
+        .hint("write these rows as VALUES (...), (...), which `deploy` has numbered")
+        .request()
 }
 
 fn updates_lost(part: &Part) -> Trouble {
@@ -292,5 +337,16 @@ mod tests {
         assert!(!loses_updates(&rank("at ASC", "I")));
         assert!(!loses_updates(&rank("price DESC, at ASC", "I,UB,UA,D")));
         assert!(!loses_updates(&rank("price DESC", "I").replace("Rank(", "WindowRank(")));
+    }
+
+    #[test]
+    fn rows_of_a_query_that_are_read_twice_are_seen() {
+        let plan = |ast: &str, last: &str| {
+            format!("== Abstract Syntax Tree ==\n{ast}\n\n== Optimized Execution Plan ==\n{last}\n")
+        };
+        let values = "+- Values(tuples=[[{ 1, _UTF-16LE'a' }]])";
+        assert!(reads_twice(&plan("", values)));
+        assert!(!reads_twice(&plan(values, "+- Values(tuples=[[]])")));
+        assert!(!reads_twice(&plan(values, "+- TableSourceScan(table=[[t]], fields=[n])")));
     }
 }

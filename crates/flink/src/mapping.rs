@@ -75,7 +75,7 @@ pub(crate) fn fate(table: &TableDef, config: &Config) -> Fate {
     if let Some(told) = config.tables.get(&table.path.object) {
         return Fate::Options(told.iter().collect(), "flink.toml says so".into());
     }
-    match config.connectors.get(connector) {
+    match config.every_connector.as_ref().or_else(|| config.connectors.get(connector)) {
         Some(Treatment::Same) => return same(table),
         Some(Treatment::Topic) => return Fate::Topic("flink.toml says so".into()),
         None => {}

@@ -9,9 +9,12 @@ use rialto_runtime::sql::catalog::{ColumnKind, TableDef};
 use rialto_runtime::sql::parser::{
     AlterAction, CreateTable, Insert, ParsedStatement, QualifiedName, Statement,
 };
+use rialto_runtime::sql::step::has_changes;
 use rialto_runtime::sql::types::{quote_identifier, quote_string};
 
 use crate::config::Config;
+use crate::constants::{numbered, numbers};
+use crate::functions::with_known_functions;
 use crate::mapping::{
     Fate, Shape, Side, Topic, Writer, fate, not_json, record_columns, shape_of, topic_name,
     topic_options, topic_table, with_clause,
@@ -58,12 +61,18 @@ pub fn render(
     let survey = survey(project, runtime)?;
     let base = std::path::absolute(&project.base_dir).unwrap_or_else(|_| project.base_dir.clone());
     let rendered = Rendered { name: name.to_owned(), ..Rendered::default() };
-    let mut renderer = Renderer { survey: &survey, config, base, rendered };
+    let mut renderer = Renderer { survey: &survey, config, base, rendered, numbers: 0 };
     renderer.preamble();
+    let set = renderer.rendered.declarations.len();
     for item in &survey.items {
         renderer.item(item);
     }
-    Ok(renderer.rendered)
+    let mut rendered = renderer.rendered;
+    if renderer.numbers > 0 {
+        let part = Part { text: numbers(renderer.numbers), place: None, is_keyed: false };
+        rendered.declarations.insert(set, part);
+    }
+    Ok(rendered)
 }
 
 impl Rendered {
@@ -110,6 +119,8 @@ struct Renderer<'a> {
     config: &'a Config,
     base: PathBuf,
     rendered: Rendered,
+    /// How many numbers constant rows need.
+    numbers: usize,
 }
 
 /// How a topic is read back where everything shall end: `-D BOUNDED=latest-offset`.
@@ -147,11 +158,32 @@ impl Renderer<'_> {
             verdict = Verdict::Mapped;
             why = "a name is put in backticks: it is a reserved word there".into();
         }
+        if verdict == Verdict::Same && with_known_functions(&item.parsed.text).is_some() {
+            verdict = Verdict::Mapped;
+            why = "CONV of a hash is a sum of its digits there".into();
+        }
+        if verdict == Verdict::Same && numbered(&item.parsed.text).is_some() {
+            verdict = Verdict::Mapped;
+            why = "its constant rows come from numbers: Flink may read them twice".into();
+        }
         self.rendered.findings.push(Finding { file, line, verdict, what, why });
     }
 
-    fn declare(&mut self, item: &Item<'_>, text: String) {
+    /// A text as it means the same there.
+    fn there(&mut self, text: String) -> String {
         let text = with_quoted_words(&text).unwrap_or(text);
+        let text = with_known_functions(&text).unwrap_or(text);
+        match numbered(&text) {
+            Some(numbered) => {
+                self.numbers = self.numbers.max(numbered.rows);
+                numbered.text
+            }
+            None => text,
+        }
+    }
+
+    fn declare(&mut self, item: &Item<'_>, text: String) {
+        let text = self.there(text);
         let place = Some((item.file.path.clone(), item.parsed.span.start.line));
         self.rendered.declarations.push(Part { text, place, is_keyed: false });
     }
@@ -243,7 +275,11 @@ impl Renderer<'_> {
             }
             Fate::Options(options, why) => (options, None, why),
             Fate::Topic(because) => {
-                let adds_only = self.survey.written.get(&table.path).copied().unwrap_or(true);
+                // What comes from outside may be changes as well.
+                let adds_only = match self.survey.written.get(&table.path) {
+                    Some(&adds_only) => adds_only,
+                    None => !has_changes(table),
+                };
                 let shape = shape_of(table, adds_only);
                 if let Some(why) = self.no_topic(table, is_written) {
                     return self.found(item, Verdict::NotPortable, what, why);
@@ -490,7 +526,7 @@ impl Renderer<'_> {
     }
 
     fn run(&mut self, item: &Item<'_>, text: String, is_keyed: bool) {
-        let text = with_quoted_words(&text).unwrap_or(text);
+        let text = self.there(text);
         let place = Some((item.file.path.clone(), item.parsed.span.start.line));
         self.rendered.inserts.push(Part { text, place, is_keyed });
     }

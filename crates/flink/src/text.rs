@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// A word or a number.
     Word,
     /// A name in backticks, or a text in quotes.
@@ -25,14 +25,14 @@ enum Kind {
 
 /// A token, with the number of parentheses that it stands in.
 #[derive(Debug, Clone)]
-struct Token {
-    kind: Kind,
-    range: Range<usize>,
-    depth: usize,
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) range: Range<usize>,
+    pub(crate) depth: usize,
 }
 
 /// Cuts SQL into tokens; space and comments are none.
-fn tokens(text: &str) -> Vec<Token> {
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let (mut at, mut depth) = (0, 0_usize);
@@ -104,7 +104,7 @@ const RESERVED_THERE: &str = "ALLOCATE ALLOW ARE ATOMIC AUTHORIZATION BLOB CALL 
     DISALLOW DISCONNECT DOT EQUALS EXEC EXTERNAL FREE FRESHNESS FRIDAY GET HOLD IDENTITY IMPORT \
     INDICATOR INOUT LARGE METHOD MONDAY NEW OLD OPEN OUT PERCENT PORTION PREPARE PROCEDURE READS \
     RELEASE RETURN RETURNS REVOKE ROLLBACK SATURDAY SAVEPOINT SCOPE SCROLL SEARCH SENSITIVE \
-    SPECIFIC START STATIC SUNDAY THURSDAY TRIGGER TUESDAY VARIANT WEDNESDAY WHENEVER";
+    SPECIFIC START STATIC SUNDAY THURSDAY TRIGGER TUESDAY VARIANT VIEWS WEDNESDAY WHENEVER";
 
 /// The text with words in backticks that are reserved on Flink; none where there are none.
 pub(crate) fn with_quoted_words(text: &str) -> Option<String> {

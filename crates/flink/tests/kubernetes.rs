@@ -170,3 +170,93 @@ fn the_cluster_is_one_that_the_operator_takes_and_that_the_gateway_finds() {
     let image = &gateway["spec"]["template"]["spec"]["containers"][0]["image"];
     assert_eq!(image, &spec["image"], "the connector must be in all three");
 }
+
+/// What of a value does not fit a schema, as a CRD says it: with its path.
+fn misfits(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
+    if schema["x-kubernetes-int-or-string"] == true {
+        if !value.is_number() && !value.is_string() {
+            found.push(format!("{path} is no number or text: {value}"));
+        }
+        return;
+    }
+    let is_of_type = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_i64(),
+        Some("number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        _ => true,
+    };
+    if !is_of_type {
+        found.push(format!("{path} is no {}: {value}", schema["type"]));
+    }
+    if let Some(known) = schema["enum"].as_array()
+        && !known.contains(value)
+    {
+        found.push(format!("{path} is {value}, none of {}", schema["enum"]));
+    }
+    for needed in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if value.get(needed).is_none() {
+            found.push(format!("{path}.{needed} is missing"));
+        }
+    }
+    for (number, item) in value.as_array().into_iter().flatten().enumerate() {
+        misfits(&schema["items"], item, &format!("{path}[{number}]"), found);
+    }
+    for (name, inner) in value.as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        let (fields, others) = (&schema["properties"], &schema["additionalProperties"]);
+        if let Some(field) = fields.get(name) {
+            misfits(field, inner, &path, found);
+        } else if others.is_object() {
+            misfits(others, inner, &path, found);
+        } else if fields.is_object() && schema["x-kubernetes-preserve-unknown-fields"] != true {
+            found.push(format!("{path} is unknown"));
+        }
+    }
+}
+
+/// The schema of `FlinkDeployment`, of the newest operator that a registry has.
+fn schema_of_the_operator() -> Option<Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/flink/crd.sh");
+    let done = std::process::Command::new(script).output().expect("crd.sh");
+    if done.status.code() == Some(3) {
+        eprintln!("{}", String::from_utf8_lossy(&done.stderr));
+        return None;
+    }
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let folder = String::from_utf8(done.stdout).expect("a path");
+    let file = Path::new(folder.trim()).join("flinkdeployments.flink.apache.org-v1.yml");
+    let text = std::fs::read_to_string(&file).expect("the schema");
+    let definition: Value = serde_saphyr::from_str(&text).expect("the schema is YAML");
+    let version = &definition["spec"]["versions"][0];
+    assert_eq!(version["name"], "v1beta1");
+    Some(version["schema"]["openAPIV3Schema"].clone())
+}
+
+#[test]
+fn the_cluster_fits_the_schema_of_the_operator() {
+    let Some(schema) = schema_of_the_operator() else { return };
+    let check = |cluster: &Value| {
+        let mut found = Vec::new();
+        misfits(&schema["properties"]["spec"], &cluster["spec"], "spec", &mut found);
+        // That operator is older than Flink 2: of this one field it cannot know the value.
+        found.retain(|text| !text.starts_with("spec.flinkVersion is \"v2_"));
+        found
+    };
+    let [mut cluster] = of_kind("FlinkDeployment").try_into().expect("one");
+    assert_eq!(check(&cluster), Vec::<String>::new());
+    // What is wrong would be found.
+    cluster["spec"]["taskmanager"] = cluster["spec"]["taskManager"].clone();
+    cluster["spec"]["taskManager"]["resource"]["cpu"] = "four".into();
+    cluster["spec"]["flinkConfiguration"]["parallelism.default"] = 4.into();
+    let expected = [
+        "spec.flinkConfiguration.parallelism.default is no \"string\": 4",
+        "spec.taskManager.resource.cpu is no \"number\": \"four\"",
+        "spec.taskmanager is unknown",
+    ];
+    let mut found = check(&cluster);
+    found.sort();
+    assert_eq!(found, expected);
+}

@@ -22,6 +22,12 @@ pub enum DeployCommand {
     /// becomes a topic that the local Rialto reads back as the same view. What flink.toml beside
     /// the SQL says goes before the mapping. Doing it again changes nothing.
     Flink(Flink),
+    /// Run the project's fixtures here and on a Flink cluster, and say where they differ
+    ///
+    /// A fixture is what `rialto test` takes. Its rows go to topics that are made for it, through
+    /// the brokers that flink.toml names; no real table is read or written.
+    #[command(long_flag = "check")]
+    Check(Check),
     /// Stop the project's job with a savepoint, and go on from it with the text as it is now
     Upgrade(Upgrade),
     /// Take a savepoint of the project's job
@@ -74,6 +80,32 @@ pub struct Flink {
     pub dry_run: bool,
     #[command(flatten)]
     pub target: Target,
+}
+
+/// `rialto deploy check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub project: ProjectArguments,
+    /// The SQL Gateway: http://host:8083
+    #[arg(long, value_name = "URL")]
+    pub gateway: String,
+    /// What is said about the cluster [default: flink.toml of the project]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Fixtures whose file or name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// The REST of the cluster [default: the gateway is asked]
+    #[arg(long, value_name = "URL")]
+    pub rest: Option<String>,
+    /// How long is waited for the job of a fixture to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 300,
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Answer,
 }
 
 /// `rialto deploy upgrade`.

@@ -1,7 +1,8 @@
-//! `rialto jobs --gateway URL`: how the jobs of a Flink cluster are.
+//! `rialto jobs`: how jobs on Flink are, those of a cluster and the one of a project.
 
-use rialto_flink::cluster::{Cluster, JobState};
+use rialto_flink::cluster::{Cluster, GONE, JobState};
 use rialto_flink::deploy;
+use rialto_flink::record::Record;
 use serde_json::{Value, json};
 
 use super::told;
@@ -15,19 +16,49 @@ pub fn of_gateway(url: &str, output: Answer, stdout: &Stdout) -> Result<()> {
     let cluster = Cluster::new(&rest).map_err(told)?;
     let jobs = cluster.jobs().map_err(told)?;
     for (number, [id, ..]) in jobs.iter().enumerate() {
-        let job = cluster.job(id).map_err(told)?;
-        match output {
-            Answer::Json => stdout.line(&as_json(&rest, &job).to_string())?,
-            Answer::Text => {
-                if number > 0 {
-                    stdout.line("")?;
-                }
-                stdout.text(&as_text(&rest, &job))?;
-            }
+        if output == Answer::Text && number > 0 {
+            stdout.line("")?;
         }
+        print(&cluster, id, output, stdout)?;
     }
     if jobs.is_empty() && output == Answer::Text {
         stdout.line(&format!("no job on {rest}"))?;
+    }
+    Ok(())
+}
+
+/// Prints the job that a project was deployed as.
+pub fn of_record(record: &Record, output: Answer, stdout: &Stdout) -> Result<()> {
+    let Record { rest, name, savepoint, .. } = record;
+    let absent = |job: &Option<String>, state: &str, why: String| match output {
+        Answer::Json => stdout.line(
+            &json!({ "cluster": rest, "job": job, "name": name, "state": state,
+                "savepoint": savepoint })
+            .to_string(),
+        ),
+        Answer::Text => stdout.text(&why),
+    };
+    let Some(job) = &record.job else {
+        let from = savepoint.as_ref().map(|s| format!("; the next goes on from {s}"));
+        let why = format!("job         none of '{name}' on {rest}{}\n", from.unwrap_or_default());
+        return Ok(absent(&None, "NONE", why)?);
+    };
+    let cluster = Cluster::new(rest).map_err(told)?;
+    if cluster.state(job).map_err(told)? == GONE {
+        let why = format!(
+            "job         {job} '{name}' on {rest}\nstate       {GONE}: the cluster does not know \
+             it any more (`rialto deploy flink` says what to do)\n"
+        );
+        return Ok(absent(&record.job, GONE, why)?);
+    }
+    print(&cluster, job, output, stdout)
+}
+
+fn print(cluster: &Cluster, job: &str, output: Answer, stdout: &Stdout) -> Result<()> {
+    let job = cluster.job(job).map_err(told)?;
+    match output {
+        Answer::Json => stdout.line(&as_json(cluster.rest(), &job).to_string())?,
+        Answer::Text => stdout.text(&as_text(cluster.rest(), &job))?,
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! `rialto deploy`: a project on a Flink cluster.
 //!
 //! - `arguments.rs`: what a user may type
-//! - `jobs.rs`: `rialto jobs --gateway`
+//! - `check.rs`: the fixtures of a project on both sides
+//! - `jobs.rs`: the part of `rialto jobs` that is about Flink
 
 mod arguments;
+mod check;
 mod jobs;
 
 use std::path::{Path, PathBuf};
@@ -23,12 +25,13 @@ use crate::sql;
 
 pub use arguments::Deploy;
 use arguments::{DeployCommand, Flink, OfJob, Rendering, Target, Upgrade};
-pub use jobs::of_gateway;
+pub use jobs::{of_gateway, of_record};
 
 /// Does what is to be done with a project on a cluster.
 pub fn deploy(command: &Deploy, stdout: &Stdout) -> Result<()> {
     match &command.command {
         DeployCommand::Flink(command) => flink(command, stdout),
+        DeployCommand::Check(command) => check::check(command, stdout),
         DeployCommand::Upgrade(command) => upgrade(command, stdout),
         DeployCommand::Savepoint(command) => savepoint(command, stdout),
         DeployCommand::Cancel(command) => cancel(command, stdout),
@@ -196,10 +199,14 @@ fn print_deployed(
     Ok(())
 }
 
-/// What was deployed last of a project.
+/// What was deployed last of a project; none where nothing ever was.
+pub fn deployed(project: &Path) -> Result<Option<Record>> {
+    Record::read(project).map_err(told)
+}
+
+/// What was deployed last of a project that must have been.
 fn of_project(project: &Path) -> Result<Record> {
-    let found = Record::read(project).map_err(told)?;
-    found.ok_or_else(|| {
+    deployed(project)?.ok_or_else(|| {
         let message = format!("nothing of {} was deployed", project.display());
         let hint = format!("`rialto deploy flink` writes {}", record::path(project).display());
         Failure::request(message, Some(&hint))

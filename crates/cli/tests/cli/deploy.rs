@@ -146,6 +146,54 @@ fn all_examples_and_packs_are_portable() {
     }
 }
 
+#[test]
+fn rows_of_a_query_come_from_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let sql = "CREATE TABLE t (a INT) WITH ('connector' = 'log');\n\
+               CREATE VIEW names (a, name) AS SELECT * FROM (VALUES (1, 'x'), (2, 'y')) AS v;\n\
+               CREATE MATERIALIZED VIEW named AS SELECT t.a, name FROM t JOIN names AS n ON n.a = t.a;\n";
+    fs::write(dir.path().join("shop.sql"), sql).unwrap();
+    let out = rialto(dir.path(), &["deploy", "flink", "shop.sql", "--dry-run"]);
+    assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+    let (script, report) = (stdout(&out), stderr(&out));
+    let numbers =
+        "CREATE TABLE `default_catalog`.`default_database`.`rialto$numbers` (`rialto$n` INT)";
+    let case = "(SELECT CASE `rialto$n` WHEN 1 THEN 1 ELSE 2 END,\n  CASE `rialto$n` WHEN 1 THEN 'x' \
+                ELSE 'y' END\nFROM ";
+    let place = |part: &str| script.find(part).unwrap_or_else(|| panic!("{part}\nnot in {script}"));
+    assert!(place(numbers) < place("CREATE TABLE t ("));
+    assert!(place(case) < place("WHERE `rialto$n` <= 2) AS v"));
+    assert!(script.contains("'fields.rialto$n.end' = '2'"), "{script}");
+    assert!(report.contains("shop.sql:2: mapped: CREATE VIEW names"), "{report}");
+    assert!(report.contains("constant rows come from numbers"), "{report}");
+}
+
+#[test]
+fn a_check_needs_fixtures_and_what_is_portable() {
+    let dir = project();
+    let check = |more: &[&str]| {
+        let mut arguments = vec!["deploy", "--check", ".", "--gateway", "http://127.0.0.1:9"];
+        arguments.extend(more);
+        let out = rialto(dir.path(), &arguments);
+        (out.status.code(), stderr(&out))
+    };
+    let (code, err) = check(&[]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("no fixtures in") && err.contains("docs/testing.md"), "{err}");
+    fs::create_dir(dir.path().join("tests")).unwrap();
+    let fixture = "- name: one\n  given: [{sales: [{id: 1}]}]\n  expect: {totals: [{total: 1}]}\n";
+    fs::write(dir.path().join("tests/a.yaml"), fixture).unwrap();
+    let (code, err) = check(&["--only", "two"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("there is no such fixture"), "{err}");
+    fs::write(dir.path().join("zone.sql"), "SET 'table.local-time-zone' = 'Asia/Tokyo';\n")
+        .unwrap();
+    let (code, err) = check(&[]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("not portable: CREATE MATERIALIZED VIEW totals"), "{err}");
+    assert!(err.contains("hint: only what is portable can be compared"), "{err}");
+}
+
 /// What the fake cluster is told to do, and what it has seen.
 #[derive(Default)]
 struct Fake {
@@ -381,6 +429,11 @@ fn what_runs_is_left_alone_and_what_was_changed_goes_on_from_a_savepoint() {
         assert!(text.contains(line), "{line}\nis not in\n{text}{}", stderr(&out));
     }
 
+    // Of the project alone: its own job, where it was noted to be.
+    let out = rialto(dir.path(), &["jobs", "shop.sql"]);
+    let expected = format!("job         job2 'shop' on {url}\nstate       RUNNING, 2 of 2 tasks");
+    assert!(stdout(&out).starts_with(&expected), "{}{}", stdout(&out), stderr(&out));
+
     // A job that failed goes on from its last checkpoint.
     fake.lock().unwrap().jobs[1][2] = "FAILED".into();
     let (code, out, err) = deploy(&dir, "flink", &["--gateway", &url]);
@@ -391,6 +444,8 @@ fn what_runs_is_left_alone_and_what_was_changed_goes_on_from_a_savepoint() {
     let (code, _, err) = deploy(&dir, "flink", &["--gateway", &url]);
     assert_eq!(code, Some(2));
     assert!(err.contains("does not know it any more") && err.contains("topic-prefix"), "{err}");
+    let out = rialto(dir.path(), &["jobs", "shop.sql"]);
+    assert!(stdout(&out).contains("state       GONE: the cluster does not"), "{}", stdout(&out));
     fake.lock().unwrap().jobs = jobs;
 
     let (code, out, _) = deploy(&dir, "cancel", &[]);
@@ -398,6 +453,9 @@ fn what_runs_is_left_alone_and_what_was_changed_goes_on_from_a_savepoint() {
     let (code, _, err) = deploy(&dir, "cancel", &[]);
     assert_eq!(code, Some(2));
     assert!(err.contains("'shop' has no job now"), "{err}");
+    let out = rialto(dir.path(), &["jobs", "shop.sql", "-o", "json"]);
+    let line: Value = serde_json::from_str(&stdout(&out)).unwrap();
+    assert_eq!((&line["state"], &line["name"]), (&json!("NONE"), &json!("shop")));
 }
 
 #[test]
@@ -426,6 +484,17 @@ fn every_trouble_is_said_with_what_to_do() {
             Fake { forgets: 9, ..RUNNING },
             1,
             vec!["Session 's2' does not exist.", "run the command"],
+        ),
+        (
+            Fake {
+                explains: "== Optimized Execution Plan ==\n+- Values(tuples=[[{ 1 }]])",
+                ..RUNNING
+            },
+            2,
+            vec![
+                "shop.sql:5: Flink refuses this statement: it has rows of its own",
+                "VALUES (...)",
+            ],
         ),
         (Fake { state: "FAILED", ..RUNNING }, 1, vec!["the job job1 failed: no topic 'sales'"]),
         (
