@@ -11,7 +11,23 @@ export interface Sized {
 
 const elk = new ELK();
 
-async function placed(boxes: Sized[], edges: [string, string][], gap: number): Promise<Places> {
+/** Long chains are broken into lines, so that they can still be read as a whole. */
+const WRAPPED = {
+  'elk.layered.wrapping.strategy': 'MULTI_EDGE',
+  'elk.aspectRatio': '2.2',
+  'elk.layered.wrapping.additionalEdgeSpacing': '24',
+};
+
+interface Form {
+  gap?: number;
+  isWrapped?: boolean;
+}
+
+async function placed(
+  boxes: Sized[],
+  edges: [string, string][],
+  { gap = 90, isWrapped = false }: Form,
+): Promise<Places> {
   const made = await elk.layout({
     id: 'root',
     layoutOptions: {
@@ -19,6 +35,7 @@ async function placed(boxes: Sized[], edges: [string, string][], gap: number): P
       'elk.direction': 'RIGHT',
       'elk.spacing.nodeNode': '14',
       'elk.layered.spacing.nodeNodeBetweenLayers': String(gap),
+      ...(isWrapped ? WRAPPED : {}),
     },
     children: boxes.map(({ id, width, height }) => ({ id, width, height })),
     edges: edges.map(([from, to]) => ({ id: `${from}>${to}`, sources: [from], targets: [to] })),
@@ -29,16 +46,16 @@ async function placed(boxes: Sized[], edges: [string, string][], gap: number): P
 }
 
 /** The places of a graph's boxes; those of before, or none, until they are worked out. */
-export function usePlaces(boxes: Sized[], edges: [string, string][], gap = 90) {
-  const shape = JSON.stringify([boxes, edges]);
+export function usePlaces(boxes: Sized[], edges: [string, string][], form: Form = {}) {
+  const shape = JSON.stringify([boxes, edges, form]);
   const [places, setPlaces] = useState<{ shape: string; at: Places } | null>(null);
   useEffect(() => {
     let gone = false;
-    const [all, lines] = JSON.parse(shape) as [Sized[], [string, string][]];
-    void placed(all, lines, gap).then((at) => !gone && setPlaces({ shape, at }));
+    const [all, lines, how] = JSON.parse(shape) as [Sized[], [string, string][], Form];
+    void placed(all, lines, how).then((at) => !gone && setPlaces({ shape, at }));
     return () => {
       gone = true;
     };
-  }, [shape, gap]);
+  }, [shape]);
   return { places: places?.at ?? null, isNow: places?.shape === shape, shape };
 }

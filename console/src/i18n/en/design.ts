@@ -55,6 +55,7 @@ export const design = {
     sinkMeans: 'A sink begins when this SQL is a file of the project: download it.',
     sample: 'Sample',
     sampled: '{{rows}} rows of step {{step}}',
+    twice: 'Not shown, because several columns have these names: {{names}}. Give them names of their own.',
     noSample: 'This statement gives no rows that can be asked.',
     kind: {
       source: 'Source',

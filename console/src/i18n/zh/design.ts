@@ -55,6 +55,7 @@ export const design = {
     sinkMeans: '把这段 SQL 作为项目文件后写入才会开始：请下载。',
     sample: '样本',
     sampled: '{{rows}} 行，第 {{step}} 步',
+    twice: '以下列名重复，未显示：{{names}}。请为它们取不同的名字。',
     noSample: '这条语句没有可查询的行。',
     kind: {
       source: '来源',

@@ -18,7 +18,7 @@ import { usePlaces } from '@/components/placed';
 import type { Graph, GraphNode } from './graph';
 import './Canvas.css';
 
-const WIDTH = 190;
+const WIDTH = 176;
 const HEIGHT = 58;
 type BoxNode = Node<{ node: GraphNode; isChosen: boolean }, 'box'>;
 
@@ -32,13 +32,17 @@ function BoxView({ data: { node, isChosen } }: NodeProps<BoxNode>) {
   const { t } = useTranslation();
   const hands = useContext(HandsContext);
   const kind = t(`editor.kind.${node.kind}`);
-  const said = node.title || node.text.replace(/\s+/g, ' ');
+  const text = node.text.replace(/\s+/g, ' ');
+  const isBoth = node.kind === 'join' && text !== '';
+  const said = isBoth ? `${node.title} · ${text}` : node.title || text;
   return (
     <>
       {node.kind !== 'source' && <Handle type="target" position={Position.Left} />}
       <button
         type="button"
-        className={`step ${node.kind}`}
+        // No class of its own: React Flow takes what is called `source` for a handle.
+        className="step"
+        data-kind={node.kind}
         aria-pressed={isChosen}
         aria-label={t('editor.node', { kind, what: clipped(said, 80) })}
         title={clipped(node.text || node.title, 400)}
@@ -75,7 +79,7 @@ export function Canvas({ graph, chosen, choose, remove, connect }: Props) {
   const { t } = useTranslation();
   const scheme = useComputedColorScheme('light');
   const sized = graph.nodes.map(({ id }) => ({ id, width: WIDTH, height: HEIGHT }));
-  const { places, shape } = usePlaces(sized, graph.edges, 48);
+  const { places, shape } = usePlaces(sized, graph.edges, { gap: 40, isWrapped: sized.length > 6 });
   const hands = useMemo(() => ({ choose, remove }), [choose, remove]);
   if (!places) return <p className="soft">{t('table.loading')}</p>;
   const nodes = graph.nodes.flatMap((node): BoxNode[] => {
@@ -111,7 +115,7 @@ export function Canvas({ graph, chosen, choose, remove, connect }: Props) {
         nodeTypes={types}
         colorMode={scheme}
         fitView
-        fitViewOptions={{ maxZoom: 1, padding: 0.08 }}
+        fitViewOptions={{ maxZoom: 1, minZoom: 0.5, padding: 0.06 }}
         minZoom={0.15}
         nodesFocusable={false}
         edgesFocusable={false}

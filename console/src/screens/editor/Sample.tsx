@@ -25,7 +25,14 @@ export function Sample({ pipeline, node }: { pipeline: Pipeline; node: GraphNode
     placeholderData: keepPreviousData,
   });
   const answer = found.isError ? undefined : found.data;
-  const columns = useMemo(() => columnsOf(answer?.columns ?? []), [answer]);
+  const names = (answer?.columns ?? []).map((column) => column.name);
+  // Of several of one name a row holds one value: which, nobody could tell.
+  const twice = [...new Set(names.filter((name, at) => names.indexOf(name) !== at))];
+  const columns = useMemo(() => {
+    const all = answer?.columns ?? [];
+    const often = (name: string) => all.filter((one) => one.name === name).length > 1;
+    return columnsOf(all.filter((column) => !often(column.name)));
+  }, [answer]);
   const keys = useMemo(() => {
     const numbered = new Map<Row, string>();
     answer?.rows.forEach((row, at) => numbered.set(row, String(at)));
@@ -44,6 +51,7 @@ export function Sample({ pipeline, node }: { pipeline: Pipeline; node: GraphNode
         )
       }
     >
+      {twice.length > 0 && <Nothing>{t('editor.twice', { names: twice.join(', ') })}</Nothing>}
       {query === null && <Nothing>{t('editor.noSample')}</Nothing>}
       <div style={{ padding: found.error ? '0 14px 14px' : 0 }}>
         <ErrorNotice error={found.error} />

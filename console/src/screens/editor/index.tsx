@@ -158,7 +158,7 @@ export function VisualEditor() {
         </div>
       </PageHead>
       <div className="grid">
-        <section className="panel span-8" aria-label={t('editor.graph')}>
+        <section className="panel span-9" aria-label={t('editor.graph')}>
           <Palette
             relations={relations}
             sinks={sinks.map((one) => one.name)}
@@ -211,7 +211,7 @@ export function VisualEditor() {
         </section>
         <Panel
           title={chosen ? t(`editor.kind.${chosen.kind}`) : t('editor.step')}
-          span={4}
+          span={3}
           end={chosen?.title}
         >
           {chosen ? (

@@ -33,7 +33,12 @@ function BoxView({ data: { box } }: NodeProps<BoxNode>) {
     operators: number(box.operators),
   };
   return (
-    <div className={`box ${box.kind}`} title={box.note === null ? undefined : clipped(box.note)}>
+    // No class of its own: React Flow takes what is called `source` for a handle.
+    <div
+      className="box"
+      data-kind={box.kind}
+      title={box.note === null ? undefined : clipped(box.note)}
+    >
       {box.kind !== 'source' && (
         <Handle type="target" position={Position.Left} isConnectable={false} />
       )}

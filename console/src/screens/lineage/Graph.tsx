@@ -99,7 +99,7 @@ export function LineageGraph({ traced, column, choose }: Props) {
   const { places, isNow, shape } = usePlaces(
     sized,
     [...between.values()].map(([from, to]): [string, string] => [from, to]),
-    70,
+    { gap: 70 },
   );
   if (!places || !isNow) return <p className="soft">{t('table.loading')}</p>;
   const nodes = boxes.map((box): BoxNode => ({
