@@ -2,7 +2,7 @@
 // counts; the graph is read from it after every change.
 import { Button } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useRef, type KeyboardEvent } from 'react';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useViews } from '@/api/hooks';
 import { useProject } from '@/api/project';
@@ -86,11 +86,30 @@ function useDrawing() {
   return { history, pipeline, graph, chosen, choose, change, added };
 }
 
+/** Undo and redo by keyboard, wherever the focus is: a box that was drawn anew has lost it. */
+function useUndoKeys(undo: () => void, redo: () => void) {
+  useEffect(() => {
+    const keys = (event: KeyboardEvent) => {
+      const from = event.target as HTMLElement;
+      // What is written in undoes what was written there.
+      if (from.closest('input, textarea, .cm-editor') !== null) return;
+      const key = event.key.toLowerCase();
+      if (!(event.ctrlKey || event.metaKey) || (key !== 'z' && key !== 'y')) return;
+      event.preventDefault();
+      if (key === 'y' || event.shiftKey) redo();
+      else undo();
+    };
+    document.addEventListener('keydown', keys);
+    return () => document.removeEventListener('keydown', keys);
+  }, [undo, redo]);
+}
+
 export function VisualEditor() {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const project = useProject();
   const { history, pipeline, graph, chosen, choose, change, added } = useDrawing();
+  useUndoKeys(history.undo, history.redo);
   const relations = useMemo(() => {
     const own = pipeline.statements.flatMap((one) => (one.is === 'insert' ? [] : (one.name ?? [])));
     const known = (project.data?.relations ?? []).map((one) => one.name);
@@ -119,18 +138,8 @@ export function VisualEditor() {
     // A step behind a node in the middle would come before what follows it: it becomes a view.
     return { name: plainName(name), place, isLast: place?.path.length === 0 };
   };
-  const keys = (event: KeyboardEvent) => {
-    const isText = (event.target as HTMLElement).closest('input, textarea, .cm-editor') !== null;
-    if (isText || !(event.ctrlKey || event.metaKey)) return;
-    const key = event.key.toLowerCase();
-    if (key !== 'z' && key !== 'y') return;
-    event.preventDefault();
-    if (key === 'y' || event.shiftKey) history.redo();
-    else history.undo();
-  };
   return (
-    // Keys that reach the page from its buttons; what they do is also done by buttons.
-    <div onKeyDown={keys} role="presentation">
+    <>
       <PageHead title={t('nav.editor')} note={t('editor.note')}>
         <div style={{ display: 'flex', gap: 8 }}>
           <Button
@@ -231,6 +240,6 @@ export function VisualEditor() {
         </section>
         {chosen && <Sample pipeline={pipeline} node={chosen} />}
       </div>
-    </div>
+    </>
   );
 }
