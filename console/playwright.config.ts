@@ -3,11 +3,21 @@ import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
   testDir: 'tests/e2e',
-  workers: 1,
+  workers: 2,
   timeout: 90_000,
   expect: { timeout: 20_000 },
   reporter: [['list']],
   outputDir: process.env.CONSOLE_SHOTS ?? 'shots',
+  // Those that only look may run side by side; those that do something come after, one by one.
+  projects: [
+    { name: 'look', testMatch: /(screens|hostile)\.spec/, fullyParallel: true },
+    {
+      name: 'act',
+      testMatch: /(live|stories|design|quality|token)\.spec/,
+      workers: 1,
+      dependencies: ['look'],
+    },
+  ],
   globalSetup: './tests/e2e/setup.ts',
   use: {
     viewport: { width: 1440, height: 900 },

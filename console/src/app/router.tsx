@@ -109,6 +109,26 @@ const screens = [
     path: '/sources',
     component: lazyRouteComponent(() => import('@/screens/sources'), 'Sources'),
   }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/editor',
+    component: lazyRouteComponent(() => import('@/screens/editor'), 'VisualEditor'),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/lineage',
+    component: lazyRouteComponent(() => import('@/screens/lineage'), 'LineageScreen'),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/alerts',
+    component: lazyRouteComponent(() => import('@/screens/alerts'), 'AlertsScreen'),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/settings',
+    component: lazyRouteComponent(() => import('@/screens/settings'), 'Settings'),
+  }),
 ];
 
 export const router = createRouter({

@@ -1,6 +1,8 @@
 // The screens, in the order of the menu.
 import {
   IconAd2,
+  IconBell,
+  IconBinaryTree,
   IconChartHistogram,
   IconDatabaseSearch,
   IconFilter,
@@ -9,6 +11,8 @@ import {
   IconListSearch,
   IconPackage,
   IconPlugConnected,
+  IconSettings,
+  IconSitemap,
   IconSparkles,
   IconTag,
   IconTopologyStar3,
@@ -31,12 +35,16 @@ export const SHOP: Screen[] = [
   { path: '/funnel', name: 'funnel', icon: IconFilter },
   { path: '/ads', name: 'ads', icon: IconAd2 },
   { path: '/decisions', name: 'decisions', icon: IconGavel },
+  { path: '/alerts', name: 'alerts', icon: IconBell },
 ];
 
 export const WORK: Screen[] = [
   { path: '/sql', name: 'sql', icon: IconDatabaseSearch },
+  { path: '/editor', name: 'editor', icon: IconSitemap },
   { path: '/catalogue', name: 'catalogue', icon: IconListSearch },
+  { path: '/lineage', name: 'lineage', icon: IconBinaryTree },
   { path: '/jobs', name: 'jobs', icon: IconTopologyStar3 },
   { path: '/sources', name: 'sources', icon: IconPlugConnected },
   { path: '/wall', name: 'wall', icon: IconChartHistogram },
+  { path: '/settings', name: 'settings', icon: IconSettings },
 ];

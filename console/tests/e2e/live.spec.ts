@@ -1,6 +1,6 @@
 // The page is live: an event is seen within a second; a lost connection is said, and heals.
 import { expect, test } from '@playwright/test';
-import { sale, send, startPage, startRialto } from './rialto';
+import { sale, send, startPage, startRialto, until } from './rialto';
 
 test('a sale is seen within a second of its event', async ({ page }) => {
   const rialto = process.env.TEST_RIALTO!;
@@ -60,8 +60,13 @@ test('a step that is held stays, and is let go', async ({ page }) => {
   await page.getByRole('button', { name: 'Hold this step' }).click();
   await expect(page.getByText('You are looking at step')).toBeVisible();
   const held = await orders.textContent();
+  const step = async () =>
+    ((await (await fetch(`${rialto}/v1/views`)).json()) as { step: number }).step;
+  const before = await step();
+  // The page keeps asking as of the step that it holds, also after others have ended.
   await send(rialto, 'sale_line', [sale('2026-03-04 10:00:00', 'sku-2', 1, 10)]);
-  await page.waitForTimeout(1500);
+  await until('another step', 20_000, async () => (await step()) > before);
+  await page.waitForResponse((answer) => answer.url().includes('/v1/views'));
   await expect(orders).toHaveText(held!);
   await page.getByRole('button', { name: 'Back to live' }).first().click();
   await expect(orders).not.toHaveText(held!);

@@ -27,6 +27,19 @@ test('a token is asked for, and forgotten', async ({ page }) => {
     await form.getByRole('button', { name: 'Use it' }).click();
     await expect(page.getByText('how_many').first()).toBeVisible();
     await expect(form).toBeHidden();
+    // The administrator makes a token for somebody else, sees it once, and takes it back.
+    await page.goto(`${own.url}/settings`);
+    await page.getByLabel('Whose it is').fill('grafana');
+    await page.getByRole('button', { name: 'Make a token' }).click();
+    await expect(page.getByTestId('made')).toContainText('rialto_');
+    const made = await page.getByTestId('made').locator('code').textContent();
+    const asked = () =>
+      fetch(`http://127.0.0.1:${port}/v1/views`, { headers: { Authorization: `Bearer ${made}` } });
+    await until('the new token', 10_000, async () => (await asked()).ok);
+    await page.getByRole('button', { name: 'Take back grafana' }).click();
+    await until('its end', 10_000, async () => (await asked()).status === 401);
+    await page.getByRole('button', { name: 'Take back admin' }).click();
+    await expect(page.getByRole('alert')).toContainText('last token of an admin');
     await page.getByRole('button', { name: 'Forget the token' }).click();
     await expect(form).toBeVisible();
   } finally {

@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Signals {
     stop: Arc<AtomicBool>,
+    again: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -39,14 +40,14 @@ impl Signals {
         };
         let listener = std::thread::Builder::new().name("signals".into()).spawn(listen);
         listener.map_err(cannot_listen)?;
-        Ok(Self { stop })
+        Ok(Self { stop, again: Arc::default() })
     }
 
     /// SIGINT stops the query that runs, never the shell.
     pub fn for_shell() -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         flag::register(SIGINT, Arc::clone(&stop)).map_err(cannot_listen)?;
-        Ok(Self { stop })
+        Ok(Self { stop, again: Arc::default() })
     }
 
     /// A control that obeys the signals.
@@ -57,6 +58,16 @@ impl Signals {
     /// Whether a signal came.
     pub fn came(&self) -> bool {
         self.stop.load(Ordering::Acquire)
+    }
+
+    /// What is set so that the job begins again once it has stopped.
+    pub fn again(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.again)
+    }
+
+    /// Whether it shall.
+    pub fn wants_again(&self) -> bool {
+        self.again.load(Ordering::Acquire)
     }
 
     /// Forgets a signal that has been obeyed.

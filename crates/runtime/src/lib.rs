@@ -9,6 +9,7 @@ mod connect;
 pub mod crash;
 mod delivery;
 mod describe;
+pub mod design;
 pub mod fixture;
 pub mod job;
 mod keeping;

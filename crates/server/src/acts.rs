@@ -115,7 +115,26 @@ pub fn rows(
     question: &str,
     instead: &[(&str, String)],
 ) -> Result<Vec<Value>, Refusal> {
-    let limits = QueryLimits::default();
+    answered(serving, snapshot, question, instead, QueryLimits::default())
+}
+
+/// The rows that a question has over a snapshot, within limits. Blocks.
+pub fn rows_within(
+    serving: &Serving,
+    snapshot: &Arc<Snapshot>,
+    question: &str,
+    limits: QueryLimits,
+) -> Result<Vec<Value>, Refusal> {
+    answered(serving, snapshot, question, &[], limits)
+}
+
+fn answered(
+    serving: &Serving,
+    snapshot: &Arc<Snapshot>,
+    question: &str,
+    instead: &[(&str, String)],
+    limits: QueryLimits,
+) -> Result<Vec<Value>, Refusal> {
     let gone = AtomicBool::new(false);
     let answer = serving.query_instead(snapshot, question, instead, limits, &gone);
     let answer = answer.map_err(|e| sql::failed(&e, question))?;

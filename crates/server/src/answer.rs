@@ -41,6 +41,11 @@ impl Refusal {
         Self { status, body, retry_after: None }
     }
 
+    /// What is wrong, in one sentence.
+    pub fn said(&self) -> String {
+        self.body["error"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// Adds what to do.
     pub fn hint(self, hint: impl Into<String>) -> Self {
         self.with("hint", Value::String(hint.into()))

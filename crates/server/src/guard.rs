@@ -91,7 +91,9 @@ fn need(method: &Method, path: &str) -> Need {
         "openapi.json" | "whoami" if is_read => Need::Any,
         "sql" if *method == Method::POST => Need::Ask,
         // They ask what would be; nothing comes of it.
-        "rules/simulate" | "segments/count" if *method == Method::POST => Need::Ask,
+        "rules/simulate" | "segments/count" | "alerts/try" if *method == Method::POST => Need::Ask,
+        // Who may ask is nobody's business who could not change it.
+        _ if rest.split('/').next() == Some("tokens") => Need::Administer,
         // Records as somebody sent them: more than any view shows.
         _ if is_read && rest.split('/').next() == Some("dead-letters") => Need::Ask,
         _ if rest.starts_with("events/") && *method == Method::POST => Need::Send,
@@ -232,6 +234,14 @@ mod tests {
             (&get, "/v1/dead-letters/a", Need::Ask),
             (&post, "/v1/dead-letters/redrive", Need::Administer),
             (&post, "/v1/%73ql", Need::Administer),
+            (&get, "/v1/tokens", Need::Administer),
+            (&post, "/v1/tokens", Need::Administer),
+            (&get, "/v1/lineage/a", Need::View),
+            (&post, "/v1/views", Need::Administer),
+            (&post, "/v1/restart", Need::Administer),
+            (&get, "/v1/alerts", Need::View),
+            (&post, "/v1/alerts/try", Need::Ask),
+            (&Method::PUT, "/v1/alerts/try", Need::Administer),
             (&Method::DELETE, "/v1/views/a", Need::Administer),
             (&Method::OPTIONS, "/v1/sql", Need::Administer),
         ] {

@@ -16,6 +16,9 @@
 //! - `acts.rs`: what people do is an event in a table's log; what those routes share
 //! - `decisions.rs`, `rules.rs`, `segments.rs`: approving, rules of prices, segments of customers
 //! - `letters.rs`: dead letters
+//! - `project.rs`: what the project declares, lineage, views that are saved
+//! - `alerts/`: conditions over views that somebody wants to be told of
+//! - `tokens.rs`: tokens, for the administrator
 //! - `openapi.rs`: the API's description
 //! - `postgres/`: the same views over PostgreSQL's protocol
 //! - `console.rs`: the files of the console, which are part of the binary
@@ -31,6 +34,7 @@
 
 mod access;
 mod acts;
+mod alerts;
 mod answer;
 mod body;
 mod changes;
@@ -46,11 +50,13 @@ mod openapi;
 mod operations;
 mod parameters;
 mod postgres;
+mod project;
 mod routes;
 mod rules;
 mod segments;
 mod sql;
 mod tls;
+mod tokens;
 mod views;
 
 use std::collections::BTreeMap;
@@ -60,6 +66,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rialto_connectors::Ingest;
+use rialto_runtime::design::Design;
 use rialto_runtime::serving::Serving;
 use tokio::sync::oneshot;
 
@@ -68,7 +75,7 @@ use guard::Guard;
 use listen::{Connections, Peer};
 use operations::Slot;
 use postgres::Postgres;
-use routes::Served;
+use routes::{Parts, Served};
 
 pub use access::{Role, Token, Tokens, TokensError, now_ms};
 pub use health::Health;
@@ -124,6 +131,10 @@ pub struct Server {
     health: Arc<Health>,
     job: Arc<Slot>,
     served: Arc<Served>,
+    design: Arc<project::Designed>,
+    alerts: Arc<alerts::Watched>,
+    /// Where what the server does by itself runs.
+    handle: tokio::runtime::Handle,
     postgres: Option<Postgres>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -151,7 +162,7 @@ impl Server {
         if !is_local && (!is_required || tls.is_none()) {
             return Err(StartError::NotLoopback(address));
         }
-        let access = Access::new(tokens, is_required);
+        let access = Access::new(tokens.clone(), is_required);
         let bind = |e| StartError::Bind(address, e);
         let listener = TcpListener::bind(address).map_err(bind)?;
         listener.set_nonblocking(true).map_err(bind)?;
@@ -168,9 +179,13 @@ impl Server {
         let health = Arc::new(Health::new(tables.values().cloned().collect()));
         let job = Arc::new(Slot::new());
         let served = Arc::new(Served::new());
+        let design = Arc::new(project::Designed::new());
+        let alerts = Arc::new(alerts::Watched::new());
         let guard = Guard::new(Arc::clone(&access), is_local);
-        let parts = (Arc::clone(&health), Arc::clone(&job), Arc::clone(&served));
-        let app = routes::router(tables, parts, guard);
+        let after = (Arc::clone(&job), Arc::clone(&served), Arc::clone(&design));
+        let known = (tokens, Arc::clone(&health), Arc::clone(&alerts));
+        let app = routes::router(Parts::of(tables, known, after), guard);
+        let handle = runtime.handle().clone();
         let app = app.into_make_service_with_connect_info::<Peer>();
         let acceptor = tls.as_ref().map(Tls::http);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -190,7 +205,20 @@ impl Server {
         let thread = std::thread::Builder::new().name("http".into()).spawn(run);
         let thread = Some(thread.map_err(StartError::Thread)?);
         let (postgres, stop) = (None, Some(stop));
-        Ok(Self { address, access, tls, health, job, served, postgres, stop, thread })
+        Ok(Self {
+            address,
+            access,
+            tls,
+            health,
+            job,
+            served,
+            design,
+            alerts,
+            handle,
+            postgres,
+            stop,
+            thread,
+        })
     }
 
     /// Where the server listens: with port 0 the system has chosen one.
@@ -232,6 +260,17 @@ impl Server {
     /// The job's views can be read from now on. A server has one job.
     pub fn show(&self, serving: Arc<Serving>) {
         let _ = self.served.set(serving);
+    }
+
+    /// The project can be looked at from now on, and its alerts are watched. Its views are shown
+    /// before.
+    pub fn design(&self, design: Arc<Design>) {
+        let watch = Arc::new(alerts::open(design.folder()));
+        if let Some(serving) = self.served.get() {
+            self.handle.spawn(Arc::clone(&watch).run(Arc::clone(serving)));
+        }
+        let _ = self.alerts.set(watch);
+        let _ = self.design.set(design);
     }
 
     /// Takes no more requests, and waits a moment for those that have begun.

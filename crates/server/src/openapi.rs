@@ -34,6 +34,18 @@ use crate::answer::{Refusal, raw};
         crate::letters::show,
         crate::letters::redrive,
         crate::letters::discard,
+        crate::project::catalogue,
+        crate::project::lineage,
+        crate::project::save,
+        crate::project::remove,
+        crate::project::restart,
+        crate::alerts::list,
+        crate::alerts::attempt,
+        crate::alerts::save,
+        crate::alerts::delete,
+        crate::tokens::list,
+        crate::tokens::create,
+        crate::tokens::revoke,
         openapi,
     ),
     components(schemas(
@@ -48,6 +60,10 @@ use crate::answer::{Refusal, raw};
         crate::segments::Conditions,
         crate::letters::Again,
         crate::letters::Aside,
+        crate::project::ViewToSave,
+        crate::alerts::NewAlert,
+        crate::alerts::Tried,
+        crate::tokens::NewToken,
     ))
 )]
 struct Api;

@@ -28,6 +28,12 @@ pub trait Operated: Send + Sync {
 
     /// Where the job keeps its state, if it does.
     fn state_folder(&self) -> Option<PathBuf>;
+
+    /// Whether the job could be ended and begun again from here; if not, why.
+    fn can_restart(&self) -> Result<(), String>;
+
+    /// Has the job end between two steps, and begin again with the project as it is then.
+    fn restart(&self) -> Result<(), String>;
 }
 
 /// Where the job is, once it runs.

@@ -9,13 +9,14 @@ use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use rialto_connectors::Ingest;
 use rialto_connectors::options::nearest;
 use rialto_runtime::serving::Serving;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::access::Tokens;
 use crate::access::{Caller, Need};
 use crate::answer::{Refusal, answer};
 use crate::body::Bodies;
@@ -23,7 +24,8 @@ use crate::guard::{self, Guard};
 use crate::health::Health;
 use crate::operations::{self, Slot};
 use crate::{
-    changes, collect, console, decisions, events, letters, openapi, rules, segments, sql, views,
+    alerts, changes, collect, console, decisions, events, letters, openapi, project, rules,
+    segments, sql, tokens, views,
 };
 
 /// Pages that are read at once; more wait a moment.
@@ -48,6 +50,12 @@ pub struct Shared {
     pub bodies: Bodies,
     /// The views, once the job runs.
     pub served: Arc<Served>,
+    /// The project, once the job runs.
+    pub design: Arc<project::Designed>,
+    /// The alerts, once the job runs.
+    pub alerts: Arc<alerts::Watched>,
+    /// The project's tokens.
+    pub tokens: Option<Tokens>,
     pages: Arc<Semaphore>,
     queries: Arc<Semaphore>,
     subscribers: Arc<Semaphore>,
@@ -101,18 +109,50 @@ fn too_many(what: &str) -> Refusal {
         .retry_after(1)
 }
 
+/// What the routes are given.
+pub struct Parts {
+    /// The tables that take events, by name.
+    pub tables: BTreeMap<String, Arc<Ingest>>,
+    /// What the server says of itself.
+    pub health: Arc<Health>,
+    /// The project's tokens.
+    pub tokens: Option<Tokens>,
+    /// The job, once it runs, as the following.
+    pub job: Arc<Slot>,
+    /// Its views.
+    pub served: Arc<Served>,
+    /// Its project.
+    pub design: Arc<project::Designed>,
+    /// Its alerts.
+    pub alerts: Arc<alerts::Watched>,
+}
+
+/// What is there once the job runs.
+type After = (Arc<Slot>, Arc<Served>, Arc<project::Designed>);
+
+impl Parts {
+    /// From what the server has.
+    pub fn of(
+        tables: BTreeMap<String, Arc<Ingest>>,
+        (tokens, health, alerts): (Option<Tokens>, Arc<Health>, Arc<alerts::Watched>),
+        (job, served, design): After,
+    ) -> Self {
+        Self { tables, health, tokens, job, served, design, alerts }
+    }
+}
+
 /// All routes.
-pub fn router(
-    tables: BTreeMap<String, Arc<Ingest>>,
-    (health, job, served): (Arc<Health>, Arc<Slot>, Arc<Served>),
-    guard: Guard,
-) -> Router {
+pub fn router(parts: Parts, guard: Guard) -> Router {
+    let Parts { tables, health, tokens, job, served, design, alerts } = parts;
     let shared = Arc::new(Shared {
         tables,
         health,
         job,
         bodies: Bodies::default(),
         served,
+        design,
+        alerts,
+        tokens,
         pages: Arc::new(Semaphore::new(PAGES_MAX)),
         queries: Arc::new(Semaphore::new(QUERIES_MAX)),
         subscribers: Arc::new(Semaphore::new(SUBSCRIBERS_MAX)),
@@ -125,12 +165,13 @@ pub fn router(
         .route("/v1/screen", post(collect::collect))
         .route("/v1/alias", post(collect::collect))
         .route("/v1/batch", post(collect::collect))
-        .route("/v1/views", get(views::list))
-        .route("/v1/views/{name}", get(views::page))
+        .route("/v1/views", get(views::list).post(project::save))
+        .route("/v1/views/{name}", get(views::page).delete(project::remove))
         .route("/v1/views/{name}/changes", get(changes::changes))
         .route("/v1/views/{name}/{key}", get(views::point))
         .route("/v1/sql", post(sql::sql))
         .merge(acts())
+        .merge(work())
         .route("/v1/openapi.json", get(openapi::openapi))
         .route("/v1/whoami", get(guard::whoami))
         .route("/livez", get(livez))
@@ -157,6 +198,19 @@ fn acts() -> Router<Arc<Shared>> {
         .route("/v1/dead-letters/redrive", post(letters::redrive))
         .route("/v1/dead-letters/discard", post(letters::discard))
         .route("/v1/dead-letters/{id}", get(letters::show))
+}
+
+/// What people do to the project, and to who may ask.
+fn work() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/v1/catalogue", get(project::catalogue))
+        .route("/v1/lineage/{name}", get(project::lineage))
+        .route("/v1/restart", post(project::restart))
+        .route("/v1/alerts", get(alerts::list))
+        .route("/v1/alerts/try", post(alerts::attempt))
+        .route("/v1/alerts/{id}", put(alerts::save).delete(alerts::delete))
+        .route("/v1/tokens", get(tokens::list).post(tokens::create))
+        .route("/v1/tokens/{name}", delete(tokens::revoke))
 }
 
 /// The process answers.

@@ -1,8 +1,9 @@
 // English: all texts of the page.
 import { acts } from './acts';
+import { design } from './design';
 import { people } from './people';
 import { shell } from './shell';
 import { shop } from './shop';
 import { work } from './work';
 
-export const en = { ...shell, ...shop, ...people, ...work, ...acts };
+export const en = { ...shell, ...shop, ...people, ...work, ...acts, ...design };

@@ -18,6 +18,10 @@ export const shell = {
     catalogue: 'Catalogue',
     jobs: 'Jobs',
     sources: 'Sources',
+    editor: 'Visual editor',
+    lineage: 'Lineage',
+    alerts: 'Alerts',
+    settings: 'Settings',
     wall: 'Big screen',
   },
   prefs: {

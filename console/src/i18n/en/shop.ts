@@ -43,6 +43,7 @@ export const shop = {
       risk: 'Stock',
       price: 'Price',
       trend: 'Trend',
+      own: 'Own',
     },
     ledger: 'Entry {{entry}} of the ledger of points does not add up',
     oversold: '{{sku}} at {{location}}: {{missing}} more are promised than there are',

@@ -1,7 +1,7 @@
 // SQL, catalogue, jobs, sources.
 export const work = {
   sql: {
-    note: 'One SELECT in Flink SQL over the views of a step. Nothing can be changed from here.',
+    note: 'One SELECT in Flink SQL over the views of a step; a good one is saved as a view.',
     views: 'Views',
     insert: 'Insert a SELECT',
     question: 'Question in SQL',
@@ -23,6 +23,7 @@ export const work = {
     rows: 'Rows',
     key: 'Key: {{key}}',
     ask: 'Ask in SQL',
+    lineage: 'Lineage',
     choose: 'Choose a view',
     chooseMore: 'Its columns, key and rows are shown here. They move by themselves.',
   },

@@ -18,6 +18,10 @@ export const shell = {
     catalogue: '目录',
     jobs: '作业',
     sources: '数据源',
+    editor: '可视化编辑器',
+    lineage: '血缘',
+    alerts: '告警',
+    settings: '设置',
     wall: '大屏',
   },
   prefs: {

@@ -43,6 +43,7 @@ export const shop = {
       risk: '库存',
       price: '价格',
       trend: '趋势',
+      own: '自定义',
     },
     ledger: '积分账目 {{entry}} 不平',
     oversold: '{{location}} 的 {{sku}} 超卖 {{missing}} 件',

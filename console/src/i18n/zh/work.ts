@@ -1,7 +1,7 @@
 // SQL、目录、作业、数据源。
 export const work = {
   sql: {
-    note: '用 Flink SQL 的一条 SELECT 查询同一步的视图；此处不能做任何修改。',
+    note: '针对某一步视图的一条 Flink SQL SELECT；好的查询可以保存为视图。',
     views: '视图',
     insert: '插入 SELECT',
     question: 'SQL 查询',
@@ -23,6 +23,7 @@ export const work = {
     rows: '行数',
     key: '键：{{key}}',
     ask: '用 SQL 查询',
+    lineage: '血缘',
     choose: '请选择视图',
     chooseMore: '这里显示它的列、键与行，并自动更新。',
   },

@@ -10,6 +10,7 @@ import { ErrorNotice, ProblemNotice } from '@/components/Notice';
 import { Badge, PageHead, Panel } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
 import { WhyDrawer } from '@/components/Why';
+import { Saved } from './Saved';
 import { columnsOf, RowDetail } from '@/screens/sql/Answer';
 
 /** A view up to this size is followed; of a larger one the first rows are read again and again. */
@@ -44,6 +45,9 @@ function Rows({ view }: { view: ViewInfo }) {
             </Badge>
             <Link to="/sql" search={{ q: `SELECT * FROM ${view.name} LIMIT 100` } as never}>
               {t('catalogue.ask')}
+            </Link>
+            <Link to="/lineage" search={{ view: view.name } as never}>
+              {t('catalogue.lineage')}
             </Link>
           </>
         }
@@ -107,17 +111,20 @@ export function CatalogueScreen() {
     <>
       <PageHead title={t('nav.catalogue')} note={t('catalogue.note')} />
       <div className="grid">
-        <div className="panel span-4">
-          <DataTable
-            name="views"
-            label={t('nav.catalogue')}
-            columns={columns}
-            rows={rows}
-            rowKey={(row) => text(row.name)}
-            onOpen={(row) => choose(text(row.name))}
-            openKey={chosen}
-            height="calc(100vh - 240px)"
-          />
+        <div className="span-4 stack">
+          <Saved />
+          <div className="panel">
+            <DataTable
+              name="views"
+              label={t('nav.catalogue')}
+              columns={columns}
+              rows={rows}
+              rowKey={(row) => text(row.name)}
+              onOpen={(row) => choose(text(row.name))}
+              openKey={chosen}
+              height="calc(100vh - 240px)"
+            />
+          </div>
         </div>
         <div className="span-8 stack">
           {view && now ? (

@@ -12,11 +12,11 @@ import {
 } from '@xyflow/react';
 import '@xyflow/react/dist/style.css';
 import { useComputedColorScheme } from '@mantine/core';
-import ELK from 'elkjs/lib/elk.bundled.js';
-import { useEffect, useMemo, useState } from 'react';
+import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Status } from '@/api/types';
 import { bytes, clipped, number, percent } from '@/components/format';
+import { usePlaces } from '@/components/placed';
 import { lineageOf, type Box } from './lineage';
 import './Graph.css';
 
@@ -33,7 +33,12 @@ function BoxView({ data: { box } }: NodeProps<BoxNode>) {
     operators: number(box.operators),
   };
   return (
-    <div className={`box ${box.kind}`} title={box.note === null ? undefined : clipped(box.note)}>
+    // No class of its own: React Flow takes what is called `source` for a handle.
+    <div
+      className="box"
+      data-kind={box.kind}
+      title={box.note === null ? undefined : clipped(box.note)}
+    >
       {box.kind !== 'source' && (
         <Handle type="target" position={Position.Left} isConnectable={false} />
       )}
@@ -59,51 +64,18 @@ const handlesOf = (box: Box) => [
 ];
 
 const types = { box: BoxView };
-const elk = new ELK();
-
-async function placed(
-  ids: string[],
-  edges: [string, string][],
-): Promise<Map<string, { x: number; y: number }>> {
-  const made = await elk.layout({
-    id: 'root',
-    layoutOptions: {
-      'elk.algorithm': 'layered',
-      'elk.direction': 'RIGHT',
-      'elk.spacing.nodeNode': '14',
-      'elk.layered.spacing.nodeNodeBetweenLayers': '90',
-    },
-    children: ids.map((id) => ({ id, width: WIDTH, height: HEIGHT })),
-    edges: edges.map(([from, to]) => ({ id: `${from}>${to}`, sources: [from], targets: [to] })),
-  });
-  return new Map(
-    (made.children ?? []).map((node) => [node.id, { x: node.x ?? 0, y: node.y ?? 0 }]),
-  );
-}
-
 export function Graph({ status, view }: { status: Status; view: string }) {
   const { t } = useTranslation();
   const scheme = useComputedColorScheme('light');
   const { boxes, edges } = useMemo(() => lineageOf(status, view), [status, view]);
-  const shape = JSON.stringify([boxes.map((box) => box.id), edges]);
-  const [places, setPlaces] = useState<{
-    shape: string;
-    at: Map<string, { x: number; y: number }>;
-  } | null>(null);
-  useEffect(() => {
-    let gone = false;
-    const [ids, lines] = JSON.parse(shape) as [string[], [string, string][]];
-    void placed(ids, lines).then((at) => !gone && setPlaces({ shape, at }));
-    return () => {
-      gone = true;
-    };
-  }, [shape]);
-  if (!places || places.shape !== shape) return <p className="soft">{t('table.loading')}</p>;
+  const sized = boxes.map(({ id }) => ({ id, width: WIDTH, height: HEIGHT }));
+  const { places, isNow, shape } = usePlaces(sized, edges);
+  if (!places || !isNow) return <p className="soft">{t('table.loading')}</p>;
   const nodes = boxes.map((box): BoxNode => ({
     id: box.id,
     type: 'box',
     data: { box },
-    position: places.at.get(box.id) ?? { x: 0, y: 0 },
+    position: places.get(box.id) ?? { x: 0, y: 0 },
     draggable: false,
     width: WIDTH,
     height: HEIGHT,

@@ -1,6 +1,7 @@
 // The alarms of all packs, by kind; many of a kind are folded behind their number.
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
+import { useOwnAlerts } from '@/api/alerts';
 import { Badge, Panel } from '@/components/Panel';
 import { Nothing } from '@/components/Notice';
 import { clipped, number } from '@/components/format';
@@ -8,14 +9,39 @@ import { useAlerts, type Alert } from './alerts';
 
 const SHOWN = 3;
 
-export function AlertsPanel({ span = 8, shown = SHOWN }: { span?: 4 | 8 | 12; shown?: number }) {
+interface Props {
+  span?: 4 | 6 | 8 | 12;
+  shown?: number;
+  /** Without the alerts of one's own, where they stand beside. */
+  packsOnly?: boolean;
+}
+const TONES = { critical: 'bad', warning: 'care', notice: 'accent' } as const;
+
+/** Those of one's own that fire, before those of the packs. */
+function useOwn(): Alert[] {
+  const { data } = useOwnAlerts();
+  return (data?.alerts ?? [])
+    .filter((alert) => alert.is_firing)
+    .map((alert) => ({
+      id: `own:${alert.id}`,
+      tone: TONES[alert.severity],
+      kind: 'own',
+      said: alert.title,
+      to: '/alerts',
+      search: { open: alert.id },
+    }));
+}
+
+export function AlertsPanel({ span = 8, shown = SHOWN, packsOnly = false }: Props) {
   const { t } = useTranslation();
-  const alerts = useAlerts();
+  const packs = useAlerts();
+  const own = useOwn();
+  const alerts = packsOnly ? packs : [...own, ...packs];
   const kinds = new Map<string, Alert[]>();
   for (const alert of alerts) kinds.set(alert.kind, [...(kinds.get(alert.kind) ?? []), alert]);
   return (
     <Panel
-      title={t('overview.alerts')}
+      title={t(packsOnly ? 'alerts.packs' : 'overview.alerts')}
       span={span}
       flush
       end={

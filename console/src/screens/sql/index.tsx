@@ -2,6 +2,7 @@
 import { Button, NumberInput, SegmentedControl, TextInput } from '@mantine/core';
 import { IconPlayerPlay, IconSearch } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useCatalogue, useViews } from '@/api/hooks';
@@ -11,6 +12,7 @@ import type { SqlAnswer } from '@/api/types';
 import { number } from '@/components/format';
 import { ErrorNotice } from '@/components/Notice';
 import { PageHead, Panel } from '@/components/Panel';
+import { SaveView } from '@/components/SaveView';
 import { useUrlState } from '@/components/urlState';
 import { openEditor, type Editor } from './editor';
 import { Answer } from './Answer';
@@ -91,6 +93,7 @@ function Tree({ pick }: { pick: (text: string) => void }) {
 export function Sql() {
   const { t } = useTranslation();
   const views = useViews();
+  const navigate = useNavigate();
   const [kept, keep] = useUrlState('q');
   const [limit, setLimit] = useState<string | number>(1000);
   const [form, setForm] = useUrlState('as', 'table');
@@ -165,6 +168,18 @@ export function Sql() {
                 {t('sql.run')}
               </Button>
               <span className="soft">Ctrl ↵</span>
+              <SaveView query={() => text.current.trim().replace(/;\s*$/, '') || null} />
+              <Button
+                size="xs"
+                variant="subtle"
+                onClick={() => {
+                  const query = text.current.trim().replace(/;\s*$/, '');
+                  const drawn = query && `CREATE VIEW answer AS\n${query};`;
+                  void navigate({ to: '/editor', search: { text: drawn } as never });
+                }}
+              >
+                {t('nav.editor')}
+              </Button>
               <NumberInput
                 size="xs"
                 w={160}

@@ -16,9 +16,11 @@ mod savepoint;
 mod serve;
 pub mod state;
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use rialto_runtime::design::Design;
 use rialto_runtime::output::Target;
 use rialto_runtime::project::{Project, ProjectError, SqlFile};
 use rialto_runtime::serving::{Publisher, Retain};
@@ -43,10 +45,22 @@ pub use serve::{home as server_home, no_token};
 use state::StateFolder;
 pub use state::{checkpoints, newest_checkpoint, state_of, store};
 
-/// Runs a project.
+/// Runs a project; again, where somebody asks for it meanwhile.
 pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
-    let project = open(&command.project)?;
     let signals = Signals::for_command()?;
+    run_once(command, &signals, stdout)?;
+    if !signals.wants_again() {
+        return Ok(());
+    }
+    // A new process by the same words: nothing of this one's memory, threads or sessions is left.
+    let again = std::env::current_exe()
+        .map(|own| std::process::Command::new(own).args(std::env::args_os().skip(1)).exec());
+    let error = again.map_or_else(|error| error, |error| error);
+    Err(Failure::Job(format!("error: cannot begin again: {error}\n")))
+}
+
+fn run_once(command: &Run, signals: &Signals, stdout: &Stdout) -> Result<()> {
+    let project = open(&command.project)?;
     let mut runtime = sql::runtime(&project.base_dir, &command.job, stdout);
     let format = command.output;
     let mut plan = JobPlan::default();
@@ -85,7 +99,7 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
             None => runtime.start(&plan).map_err(|e| without_place(&e))?,
         };
         server.iter().for_each(serve::is_ready);
-        let at = (&signals, server.as_ref());
+        let at = (signals, server.as_ref());
         let result = run_job(job, &plan, &runtime, command, at, stdout, &mut report);
         server.into_iter().for_each(Server::stop);
         result?;
@@ -95,7 +109,7 @@ pub fn run(command: &Run, stdout: &Stdout) -> Result<()> {
     if signals.came() {
         return Ok(());
     }
-    let mut session = Session::over(runtime, signals, report, format, stdout);
+    let mut session = Session::over(runtime, signals.clone(), report, format, stdout);
     for (file, statement) in queries {
         let name = file.path.display().to_string();
         if session.statement(statement, &name, &file.text)? == Flow::Stop {
@@ -134,11 +148,15 @@ fn run_job(
     let publisher = is_kept.then(publisher).transpose()?;
     if let (Some(server), Some(publisher)) = (server, &publisher) {
         server.show(Arc::clone(publisher.serving()));
+        let variables = variables(&command.project);
+        let design = Design::new(&command.project.project, &variables, runtime.session());
+        server.design(Arc::new(design));
     }
     let mut views = Views::new(&job, plan, publisher, command, settings, stdout, report)?;
     let control = signals.control();
     let (state, file) = (command.state.as_deref(), &command.project.project);
-    let operator = Operator::start(&job, &control, file, state, server).map_err(|e| {
+    let (stops, kept) = ((&control, signals.again()), (state, command.serve));
+    let operator = Operator::start(&job, stops, file, kept, server).map_err(|e| {
         Failure::Job(format!("error: cannot start a thread that looks after the job: {e}\n"))
     })?;
     let result = job.run(&control, &mut views);
@@ -152,7 +170,9 @@ fn run_job(
     }
     result?;
     ended?;
-    if signals.came() {
+    if signals.wants_again() {
+        tell("stopped between two steps, to go on with the project as it is now\n");
+    } else if signals.came() {
         tell("stopped between two steps\n");
     }
     Ok(())
@@ -232,9 +252,11 @@ pub fn counted(n: usize, one: &str, many: &str) -> String {
 }
 
 fn open(arguments: &ProjectArguments) -> Result<Project> {
-    let variables: Vec<(String, String)> =
-        arguments.variables.iter().map(|v| (v.0.clone(), v.1.clone())).collect();
-    open_with(&arguments.project, &variables)
+    open_with(&arguments.project, &variables(arguments))
+}
+
+fn variables(arguments: &ProjectArguments) -> Vec<(String, String)> {
+    arguments.variables.iter().map(|v| (v.0.clone(), v.1.clone())).collect()
 }
 
 /// Reads a project; what is wrong with it is a wrong request.

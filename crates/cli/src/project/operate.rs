@@ -63,6 +63,10 @@ struct Desk {
     is_encrypted: bool,
     health: Option<Arc<Health>>,
     ended: AtomicBool,
+    /// Set so that the job begins again once it has stopped.
+    again: Arc<AtomicBool>,
+    /// Why it cannot.
+    stays: Option<&'static str>,
 }
 
 /// Looks after a job until it is dropped.
@@ -75,9 +79,9 @@ impl Operator {
     /// Begins to look after a job that is about to run.
     pub fn start(
         job: &Job,
-        control: &Control,
+        (control, again): (&Control, Arc<AtomicBool>),
         project: &Path,
-        state: Option<&Path>,
+        (state, serve): (Option<&Path>, Option<SocketAddr>),
         server: Option<&Server>,
     ) -> std::io::Result<Self> {
         let desk = Arc::new(Desk {
@@ -89,6 +93,12 @@ impl Operator {
             is_encrypted: server.is_some_and(Server::is_encrypted),
             health: server.map(|s| Arc::clone(s.health())),
             ended: AtomicBool::new(false),
+            again,
+            stays: match (state, serve) {
+                (None, _) => Some("the job keeps no state, so that it would begin anew"),
+                (_, Some(at)) if at.port() == 0 => Some("its port is another one at every start"),
+                _ => None,
+            },
         });
         if let Some(server) = server {
             server.operate(Arc::clone(&desk) as Arc<dyn Operated>);
@@ -133,6 +143,17 @@ impl Operated for Desk {
 
     fn state_folder(&self) -> Option<PathBuf> {
         self.state.clone()
+    }
+
+    fn can_restart(&self) -> Result<(), String> {
+        self.stays.map_or(Ok(()), |why| Err(why.into()))
+    }
+
+    fn restart(&self) -> Result<(), String> {
+        self.can_restart()?;
+        self.again.store(true, Ordering::Release);
+        self.control.stop();
+        Ok(())
     }
 
     fn checkpoint(&self) -> Result<u64, String> {

@@ -17,6 +17,7 @@
 //! - `restart.rs`: projects that are killed, and go on
 //! - `running.rs`: a command beside the test
 //! - `serve.rs`: events over HTTP while a project runs
+//! - `serve_design.rs`: lineage, saved views, alerts and tokens over HTTP
 //! - `serve_collect.rs`: calls of Segment's libraries
 //! - `serve_acts.rs`: approving, rules, segments and dead letters over HTTP
 //! - `serve_postgres.rs`: views for PostgreSQL's clients
@@ -51,6 +52,7 @@ mod running;
 mod serve;
 mod serve_acts;
 mod serve_collect;
+mod serve_design;
 mod serve_postgres;
 mod serve_security;
 mod serve_views;

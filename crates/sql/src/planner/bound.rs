@@ -33,8 +33,9 @@ impl Clone for BoundViews {
 }
 
 impl BoundViews {
-    /// The same plans, for a session that differs in its current place alone.
-    pub(super) fn share(&self) -> Self {
+    /// The same plans, for a session that differs in its current place, or in what was declared
+    /// since.
+    pub fn share(&self) -> Self {
         Self { plans: Arc::clone(&self.plans) }
     }
 

@@ -92,6 +92,8 @@ pub(super) fn table_schema(table: &TableDef) -> Schema {
 pub(super) struct Context<'a> {
     session: &'a Session,
     depth: usize,
+    /// Whether every view is a leaf, also one that stands for its query.
+    names_views: bool,
     functions: FunctionRegistry,
     options: ConfigOptions,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
@@ -107,6 +109,7 @@ impl<'a> Context<'a> {
         Self {
             session,
             depth,
+            names_views: false,
             functions: FunctionRegistry::new(&session.settings),
             options,
             expr_planners: vec![Arc::new(FlinkExprPlanner::new(&session.settings))],
@@ -133,7 +136,7 @@ impl<'a> Context<'a> {
     fn view(&self, view: &ViewDef) -> Result<Arc<dyn TableSource>> {
         let plan = self.view_plan(view)?;
         let schema = Arc::new(plan.schema().as_arrow().clone());
-        if view.materialized {
+        if view.materialized || self.names_views {
             let relation = Relation::View(Box::new(view.clone()));
             return Ok(Arc::new(TableRef { relation, schema }));
         }
@@ -162,21 +165,31 @@ impl<'a> Context<'a> {
         if let Some(plan) = self.session.bound.get(self.session, view) {
             return Ok(plan);
         }
+        let plan = self.bind_view(view, false)?;
+        self.session.bound.put(self.session, view, &plan);
+        Ok(plan)
+    }
+
+    /// The plan of a view's query in which every view that it reads is a leaf.
+    pub fn view_plan_over_views(&self, view: &ViewDef) -> Result<LogicalPlan> {
+        self.bind_view(view, true)
+    }
+
+    fn bind_view(&self, view: &ViewDef, names_views: bool) -> Result<LogicalPlan> {
         // A view's names are looked up where it was created.
         let mut session = self.session.clone();
         session.bound = self.session.bound.share();
         let (catalog, database) = view.home.clone();
         let home = QualifiedName { parts: vec![catalog, database], span: None };
         session.catalog.use_place(&Use::Database(home)).map_err(external)?;
-        let context = Context::new(&session, self.depth + 1);
+        let mut context = Context::new(&session, self.depth + 1);
+        context.names_views = names_views;
         let mut ast = view.query.query.clone();
         context.prepare(&mut ast).map_err(external)?;
         let planner = SqlToRel::new_with_options(&context, parser_options());
         let plan = planner.sql_statement_to_plan(Statement::Query(ast))?;
         let plan = super::rewrite::finish(plan, &session.settings)?;
-        let plan = rename(plan, view)?;
-        self.session.bound.put(self.session, view, &plan);
-        Ok(plan)
+        rename(plan, view)
     }
 }
 

@@ -14,6 +14,7 @@ mod membership;
 mod membership_value;
 pub mod nodes;
 mod optimize;
+mod origins;
 pub mod pattern;
 mod relation;
 mod rewrite;
@@ -41,6 +42,7 @@ use crate::types::FlinkType;
 
 pub use bound::BoundViews;
 pub use context::{TableRef, table_of};
+pub use origins::{ColumnOrigin, Columns, Origins};
 
 /// What a session has declared and set.
 #[derive(Debug, Clone, Default)]
