@@ -31,7 +31,7 @@ if referee="$(bench/nexmark/provision.sh)"; then
 else
   echo "test: SKIPPED: Nexmark is not compared with DuckDB, which cannot be had (see above)" >&2
 fi
-"$cargo" test --workspace || failed=1
+"$cargo" test --workspace --no-fail-fast || failed=1
 if [ "$failed" != 0 ]; then
   echo "test: failed; the first failure stands above" >&2
 fi
