@@ -190,8 +190,12 @@ impl Ground {
                 run.kill()
             }
             End::Later => {
-                let run = Running::start(at, &run);
+                let (run, before) = (Running::start(at, &run), last_seen(at));
                 run.wait_for_checkpoints(&at.join("state"), 1);
+                // What it reads anew comes to the database, and to whoever reads that.
+                wait_until("a reader sees another state", || {
+                    last_seen(at) != before || !run.is_running()
+                });
                 pause(dice.below(200));
                 run.kill()
             }
@@ -268,6 +272,14 @@ fn killed_again_and_again_every_end_is_exact_and_no_reader_sees_otherwise() {
     check_readings(&seen, rows);
     check_topic(at, &tables);
     check_windows(at, &tables, rows);
+}
+
+/// What the reader of the database saw last; nothing before it saw a row.
+fn last_seen(at: &Path) -> Option<String> {
+    let text = fs::read_to_string(at.join("seen")).unwrap_or_default();
+    // The last line may be cut off.
+    let whole = text.lines().rev().skip(1).find(|line| line.starts_with("seen|"));
+    whole.map(str::to_owned)
 }
 
 /// Whoever read the database saw a whole number of sales each time, and never fewer than before.

@@ -69,17 +69,7 @@ pub trait Decoder: Send {
     /// Decodes one record that stands alone, as in a message of a broker, or says why it is none.
     /// It may become no row where the format was told to ignore what it cannot read.
     fn decode_record(&mut self, record: &[u8]) -> Result<(), String> {
-        if record.is_empty() {
-            return Err("the record is empty".into());
-        }
-        self.start_file();
-        let mut bad = Vec::new();
-        let done = self.decode(record, true, usize::MAX, &mut bad)?;
-        match bad.into_iter().next() {
-            Some(bad) => Err(bad.reason),
-            None if done.consumed < record.len() => Err("the batch is full".into()),
-            None => Ok(()),
-        }
+        decode_alone(self, record)
     }
 
     /// Takes a message without a value; answers whether that is a row in this format.
@@ -115,6 +105,21 @@ pub trait Decoder: Send {
 
     /// How many records and fields were dropped because the format was told to ignore them.
     fn ignored(&self) -> u64;
+}
+
+/// Decodes a record as if it were a file.
+fn decode_alone<D: Decoder + ?Sized>(decoder: &mut D, record: &[u8]) -> Result<(), String> {
+    if record.is_empty() {
+        return Err("the record is empty".into());
+    }
+    decoder.start_file();
+    let mut bad = Vec::new();
+    let done = decoder.decode(record, true, usize::MAX, &mut bad)?;
+    match bad.into_iter().next() {
+        Some(bad) => Err(bad.reason),
+        None if done.consumed < record.len() => Err("the batch is full".into()),
+        None => Ok(()),
+    }
 }
 
 /// Turns rows into bytes.

@@ -305,7 +305,7 @@ mod tests {
         for (name, query, said) in [
             ("Top", "SELECT 1 AS a", "no name"),
             ("1a", "SELECT 1 AS a", "no name"),
-            ("by_sku", "SELECT sku FROM sold", "exists"),
+            ("by_sku", "SELECT sku FROM sold", "already"),
             ("a", "SELECT nothing FROM sold", "nothing"),
             ("a", "DROP TABLE sale", "only one SELECT"),
             ("a", "SELECT 1 AS a; SELECT 2 AS b", "only one SELECT"),

@@ -14,7 +14,7 @@ use super::Dialect;
 use crate::error::{ConnectorError, Result};
 use crate::format::column::{Column, Slot};
 use crate::format::field::{not_a, parse_field};
-use crate::format::{BATCH_BYTES_MAX, BadRecord, Decoder, Progress, ReadColumns};
+use crate::format::{BATCH_BYTES_MAX, BadRecord, Decoder, Progress, ReadColumns, decode_alone};
 
 /// Reads CSV. See the module's documentation.
 pub struct CsvDecoder {
@@ -369,6 +369,18 @@ impl Decoder for CsvDecoder {
             self.bytes += len;
         }
         Ok(done)
+    }
+
+    /// A message may have several lines. Where one of them is bad, none is a row: the whole message
+    /// is what is kept, and what would come twice if it were sent again.
+    fn decode_record(&mut self, record: &[u8]) -> Result<(), String> {
+        let before = self.rows;
+        let decoded = decode_alone(self, record);
+        if decoded.is_err() {
+            self.rows = before;
+            self.take_back();
+        }
+        decoded
     }
 
     fn rows(&self) -> usize {
