@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use datafusion_common::tree_node::TreeNode;
 use datafusion_common::{DFSchema, JoinType, NullEquality, ScalarValue};
 use datafusion_expr::logical_plan::Join;
 use datafusion_expr::{Expr, Operator};
