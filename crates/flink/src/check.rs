@@ -12,12 +12,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type};
 use rialto_runtime::connectors::given::{Arrived, Given};
 use rialto_runtime::engine::{Delta, Result as EngineResult};
+use rialto_runtime::fixture::row_text;
 use rialto_runtime::project::Project;
-use rialto_runtime::sql::functions::{SessionSettings, format_field_value};
 use rialto_runtime::sql::parser::{ParsedStatement, Statement, parse};
 use rialto_runtime::sql::types::quote_identifier;
 use rialto_runtime::view::View;
@@ -260,7 +258,7 @@ fn observed(plan: &JobPlan, runtime: &Runtime) -> Result<Outputs, Unchecked> {
         let batch = view.read(&[]).map_err(broken)?;
         let rows = outputs.entry(name.to_owned()).or_default();
         for row in 0..batch.num_rows() {
-            *rows.entry(text(&batch, row, &session.settings)).or_default() += 1;
+            *rows.entry(row_text(&batch, row, &session.settings)).or_default() += 1;
         }
     }
     Ok(outputs)
@@ -280,31 +278,6 @@ impl Observer for Nobody {
     fn changed(&mut self, _output: usize, _delta: &Delta, _step: u64) -> EngineResult<()> {
         Ok(())
     }
-}
-
-/// A row as a fixture would say it.
-fn text(batch: &RecordBatch, row: usize, settings: &SessionSettings) -> String {
-    let schema = batch.schema();
-    let cell = |(field, column): (&FieldRef, &ArrayRef)| {
-        let value = match column.data_type() {
-            _ if column.is_null(row) => "NULL".into(),
-            // Sums of floating-point numbers depend on their order in the last digits.
-            DataType::Float64 => float(column.as_primitive::<Float64Type>().value(row), 10),
-            DataType::Float32 => float(column.as_primitive::<Float32Type>().value(row).into(), 5),
-            _ => {
-                let declared = field.metadata().get("flink.type").map(String::as_str);
-                format_field_value(column.as_ref(), row, declared, settings)
-            }
-        };
-        format!("{}: {value}", field.name())
-    };
-    let cells: Vec<String> = schema.fields().iter().zip(batch.columns()).map(cell).collect();
-    format!("{{{}}}", cells.join(", "))
-}
-
-fn float(value: f64, digits: usize) -> String {
-    let rounded: f64 = format!("{value:.digits$e}").parse().unwrap_or(value);
-    format!("{rounded}")
 }
 
 /// What differs, as lines.

@@ -72,8 +72,7 @@ fn encoding(options: &Options<'_>) -> Result<()> {
 }
 
 fn codec(options: &Options<'_>) -> Result<Codec> {
-    let name = options.choice("avro.codec", &["null", "deflate", "snappy", "zstandard"])?;
-    assert!(name.is_none_or(|name| CODECS.contains(&name)));
+    let name = options.choice("avro.codec", CODECS)?;
     Ok(name.and_then(Codec::named).unwrap_or(Codec::Snappy))
 }
 
