@@ -65,3 +65,12 @@ pub enum CommitError {
     /// The outside will never take it: the job stops.
     Refused(EngineError),
 }
+
+impl From<CommitError> for EngineError {
+    /// The reason, for whoever cannot wait.
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Away(reason) | CommitError::Refused(reason) => reason,
+        }
+    }
+}

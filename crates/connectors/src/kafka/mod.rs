@@ -7,6 +7,7 @@
 //! - `reader.rs`, `decode.rs`: messages into rows
 //! - `upsert.rs`: the last record of every key
 //! - `sink.rs`, `encode.rs`: rows into messages
+//! - `producer.rs`: producers, and records into their buffers
 //! - `transaction.rs`, `outbox.rs`: epochs of messages, each in the topic once
 //! - `sending.rs`: epochs of messages, each in the topic at least once
 //!
@@ -21,6 +22,7 @@ mod hub;
 mod native;
 mod options;
 mod outbox;
+mod producer;
 mod properties;
 mod reader;
 mod sending;
@@ -106,7 +108,7 @@ impl Source for KafkaSource {
 
     fn readers(&self, parallelism: usize) -> rialto_engine::Result<Vec<Box<dyn Reader>>> {
         let options = KafkaOptions::read(&self.spec, self.upsert)?;
-        let hub = Hub::new(&options, self.spec.in_order, parallelism, &self.stderr)?;
+        let hub = Hub::new(&options, self.spec.rowtime.is_some(), parallelism, &self.stderr)?;
         let mut readers: Vec<Box<dyn Reader>> = Vec::with_capacity(hub.readers());
         for index in 0..hub.readers() {
             let rows = RowMaker::new(&self.spec, &options)?;

@@ -1,6 +1,7 @@
 //! The few calls of librdkafka that its safe wrapper does not have: messages in batches from the
-//! queue of one partition, the leader's epoch, and headers whatever the bytes of their names (the
-//! wrapper panics where a name is no UTF-8). The only unsafe code of the connectors.
+//! queue of one partition, and into the buffer of a producer, the leader's epoch, and headers
+//! whatever the bytes of their names (the wrapper panics where a name is no UTF-8). The only unsafe
+//! code of the connectors.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
@@ -10,9 +11,11 @@ use std::sync::Arc;
 
 use rdkafka::bindings as native;
 use rdkafka::consumer::Consumer;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::Producer;
 
-use super::client::KafkaConsumer;
+use super::client::{KafkaConsumer, KafkaProducer};
+use super::outbox::Record;
 
 /// The messages that were fetched from one partition and wait to be taken.
 ///
@@ -72,6 +75,97 @@ impl Drop for PartitionQueue {
     fn drop(&mut self) {
         // SAFETY: the queue was ours alone, and its client is still there.
         unsafe { native::rd_kafka_queue_destroy(self.queue) };
+    }
+}
+
+/// No partition: `RD_KAFKA_PARTITION_UA`, a macro, which bindings do not have.
+const PARTITION_UA: i32 = -1;
+
+/// The buffer of a producer, for the records of one topic.
+///
+/// A call for each record looks the topic up and takes five locks; of a call for many, each record
+/// of a partition takes two.
+pub(super) struct TopicQueue<'p> {
+    topic: *mut native::rd_kafka_topic_t,
+    producer: &'p KafkaProducer,
+}
+
+impl<'p> TopicQueue<'p> {
+    /// Fails for a name that no topic can have.
+    pub fn open(producer: &'p KafkaProducer, topic: &str) -> Result<Self, KafkaError> {
+        let name = CString::new(topic)?;
+        let client = producer.client().native_ptr();
+        // SAFETY: the client lives as long as `producer`, which is borrowed; the name is a C
+        // string, and no configuration means that of the client.
+        let topic = unsafe { native::rd_kafka_topic_new(client, name.as_ptr(), ptr::null_mut()) };
+        if topic.is_null() {
+            return Err(KafkaError::MessageProduction(RDKafkaErrorCode::InvalidTopic));
+        }
+        Ok(Self { topic, producer })
+    }
+
+    pub fn producer(&self) -> &'p KafkaProducer {
+        self.producer
+    }
+
+    /// Copies keys and values into the buffer, in order, for one partition or, without one, for
+    /// that of each key. Answers how many found a place: fewer than all where the buffer is full.
+    pub fn produce(
+        &self,
+        partition: Option<i32>,
+        records: &[Record<'_>],
+    ) -> Result<usize, KafkaError> {
+        let part = |bytes: Option<&[u8]>| match bytes {
+            Some(bytes) => (bytes.as_ptr().cast_mut().cast(), bytes.len()),
+            None => (ptr::null_mut(), 0),
+        };
+        let mut messages: Vec<native::rd_kafka_message_t> = records
+            .iter()
+            .map(|record| {
+                let ((payload, len), (key, key_len)) = (part(record.value), part(record.key));
+                native::rd_kafka_message_t {
+                    err: native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR,
+                    rkt: ptr::null_mut(),
+                    partition: 0,
+                    payload,
+                    len,
+                    key,
+                    key_len,
+                    offset: 0,
+                    _private: ptr::null_mut(),
+                }
+            })
+            .collect();
+        let count = i32::try_from(messages.len()).unwrap_or(i32::MAX);
+        // SAFETY: the topic is alive; the messages are `count`, and point to bytes that outlive
+        // the call, which copies them and writes to none: so it is documented for this flag.
+        unsafe {
+            native::rd_kafka_produce_batch(
+                self.topic,
+                partition.unwrap_or(PARTITION_UA),
+                native::RD_KAFKA_MSG_F_COPY,
+                messages.as_mut_ptr(),
+                count,
+            );
+        }
+        use native::rd_kafka_resp_err_t as Code;
+        // Once the buffer is full it takes none of those behind.
+        let mut taken = 0;
+        for message in &messages {
+            match message.err {
+                Code::RD_KAFKA_RESP_ERR_NO_ERROR => taken += 1,
+                Code::RD_KAFKA_RESP_ERR__QUEUE_FULL => break,
+                error => return Err(KafkaError::MessageProduction(error.into())),
+            }
+        }
+        Ok(taken)
+    }
+}
+
+impl Drop for TopicQueue<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the handle was ours, and its client is still there.
+        unsafe { native::rd_kafka_topic_destroy(self.topic) };
     }
 }
 

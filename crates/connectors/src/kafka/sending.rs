@@ -11,9 +11,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 use rialto_engine::{CommitError, Committer};
 
-use super::client::{KafkaProducer, explain};
 use super::outbox::Outbox;
-use super::transaction::{Client, NoTopic, is_away, partitions, send};
+use super::producer::{Client, TopicProducer};
+use super::transaction::is_away;
 
 /// How long a record may wait to be delivered before its epoch is given up, and sent again.
 const DELIVERY_TIMEOUT_MS: &str = "30000";
@@ -21,7 +21,7 @@ const DELIVERY_TIMEOUT_MS: &str = "30000";
 /// Sends epochs. See the module's documentation.
 pub(super) struct Sending {
     client: Client,
-    producer: Option<KafkaProducer>,
+    producer: Option<TopicProducer>,
     /// The last epoch that was acknowledged, and whose it was.
     done: Option<(String, u64)>,
 }
@@ -31,7 +31,7 @@ impl Sending {
         Self { client, producer: None, done: None }
     }
 
-    fn open(&mut self) -> Result<(), CommitError> {
+    fn open(&mut self) -> Result<&mut TopicProducer, CommitError> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
             None => {
@@ -39,27 +39,19 @@ impl Sending {
                 if config.get("delivery.timeout.ms").is_none() {
                     config.set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS);
                 }
-                let producer = self.client.producer(&config).map_err(CommitError::Refused)?;
-                partitions(&producer, &self.client.topic).map_err(|e| match e {
-                    NoTopic::Away(reason) => self.client.away(reason),
-                    NoTopic::Refused(reason) => self.client.refused(reason),
-                })?;
-                producer
+                self.client.producer(&config)?
             }
         };
-        self.producer = Some(producer);
-        Ok(())
+        Ok(self.producer.insert(producer))
     }
 
     fn send(&mut self, outbox: &Outbox) -> Result<(), CommitError> {
-        self.open()?;
-        let Some(producer) = &self.producer else { return Ok(()) };
-        for record in outbox.records() {
-            send(producer, &self.client.topic, &record).map_err(|e| {
-                let reason = explain(&e, producer.context());
-                if is_away(&e) { self.client.away(reason) } else { self.client.refused(reason) }
-            })?;
-        }
+        let client = self.client.clone();
+        let producer = self.open()?;
+        producer.send(outbox.records()).map_err(|e| {
+            let reason = producer.explain(&e);
+            if is_away(&e) { client.away(reason) } else { client.refused(reason) }
+        })?;
         while producer.in_flight_count() > 0 {
             // A time-out of this call is none of a record's: those have one of their own.
             let _ = producer.flush(Duration::from_millis(500));
@@ -68,12 +60,11 @@ impl Sending {
             None => Ok(()),
             Some(code) => {
                 let error = KafkaError::MessageProduction(code);
-                let reason =
-                    format!("a record was not delivered: {}", explain(&error, producer.context()));
+                let reason = format!("a record was not delivered: {}", producer.explain(&error));
                 // A producer that lost count of what it sent is of no use; another one is.
                 match is_away(&error) || code == RDKafkaErrorCode::Fatal {
-                    true => Err(self.client.away(reason)),
-                    false => Err(self.client.refused(reason)),
+                    true => Err(client.away(reason)),
+                    false => Err(client.refused(reason)),
                 }
             }
         }

@@ -13,12 +13,12 @@ use arrow::compute::take_record_batch;
 use rdkafka::producer::Producer;
 use rialto_engine::{Committer, Delta, Sink};
 
-use super::client::{KafkaProducer, explain};
 use super::encode::{HalfWriter, MetadataWriter, timestamp_ms};
 use super::options::{Guarantee, KafkaOptions, Partitioner, Topics};
 use super::outbox::{Outbox, Record};
+use super::producer::{Client, TopicProducer};
 use super::sending::Sending;
-use super::transaction::{Client, Hold, Seen, Transactions, partitions, send};
+use super::transaction::{Hold, Seen, Transactions};
 use crate::changelog::{RowKind, changes};
 use crate::error::{ConnectorError, Result};
 use crate::spec::{Environment, TableSpec};
@@ -28,7 +28,6 @@ const FLUSH: Duration = Duration::from_millis(200);
 
 /// Writes a table of a topic.
 pub struct KafkaSink {
-    topic: String,
     value: HalfWriter,
     key: Option<HalfWriter>,
     metadata: MetadataWriter,
@@ -65,7 +64,9 @@ enum Delivery {
 /// Records that go out as they come.
 struct Direct {
     client: Client,
-    producer: Option<KafkaProducer>,
+    producer: Option<TopicProducer>,
+    /// The records of the rows at hand.
+    outbox: Outbox,
 }
 
 /// Records that go out when their epoch is committed.
@@ -80,7 +81,7 @@ struct Kept {
     outbox: Outbox,
     client: Client,
     /// Asks how many partitions there are.
-    asking: Option<KafkaProducer>,
+    asking: Option<TopicProducer>,
 }
 
 impl KafkaSink {
@@ -105,7 +106,7 @@ impl KafkaSink {
         };
         let client = Client {
             table: spec.name.clone(),
-            topic: topic.clone(),
+            topic,
             properties: options.properties.clone(),
             stderr: environment.stderr.clone(),
         };
@@ -120,7 +121,11 @@ impl KafkaSink {
             _ => Some(Box::new(Sending::new(client.clone()))),
         };
         let delivery = match committer {
-            None => Delivery::Direct(Box::new(Direct { client, producer: None })),
+            None => Delivery::Direct(Box::new(Direct {
+                client,
+                producer: None,
+                outbox: Outbox::default(),
+            })),
             committer => {
                 let (outbox, asking) = (Outbox::default(), None);
                 Delivery::Kept(Box::new(Kept {
@@ -135,7 +140,6 @@ impl KafkaSink {
             }
         };
         Ok(Self {
-            topic,
             value: HalfWriter::new(&options.value)?,
             key: options.key.as_ref().map(HalfWriter::new).transpose()?,
             metadata: MetadataWriter::new(spec, &options)?,
@@ -198,10 +202,7 @@ impl Sink for KafkaSink {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        if let Delivery::Direct(direct) = &mut self.delivery {
-            direct.open()?;
-        }
-        self.spread.ask(&self.topic, &mut self.delivery)?;
+        self.spread.ask(&mut self.delivery)?;
         let signs = (self.form == Form::Changes).then_some(retracts.as_slice());
         let values = self.value.encode(&batch, signs)?;
         let keys = self.key.as_mut().map(|key| key.encode(&batch, None)).transpose()?;
@@ -217,11 +218,14 @@ impl Sink for KafkaSink {
                 headers: headers.as_deref(),
             };
             match &mut self.delivery {
-                Delivery::Direct(direct) => direct.send(&record)?,
+                Delivery::Direct(direct) => direct.outbox.push(&record),
                 Delivery::Kept(sink) => sink.outbox.push(&record),
             }
         }
-        Ok(())
+        match &mut self.delivery {
+            Delivery::Direct(direct) => direct.send(),
+            Delivery::Kept(_) => Ok(()),
+        }
     }
 
     fn prepare(&mut self, _: u64) -> rialto_engine::Result<Vec<u8>> {
@@ -252,24 +256,21 @@ impl Sink for KafkaSink {
 
 impl Spread {
     /// Learns how many partitions there are, where that is needed.
-    fn ask(&mut self, topic: &str, delivery: &mut Delivery) -> rialto_engine::Result<()> {
+    fn ask(&mut self, delivery: &mut Delivery) -> rialto_engine::Result<()> {
         if self.partitions > 0 || self.by != Partitioner::RoundRobin {
             return Ok(());
         }
-        let (found, client) = match delivery {
-            Delivery::Direct(direct) => match &direct.producer {
-                Some(producer) => (partitions(producer, topic), &direct.client),
-                None => return Ok(()),
-            },
+        let producer = match delivery {
+            Delivery::Direct(direct) => direct.open()?,
             Delivery::Kept(sink) => {
                 let producer = match sink.asking.take() {
                     Some(producer) => producer,
                     None => sink.client.producer(&sink.client.producer_config()?)?,
                 };
-                (partitions(sink.asking.insert(producer), topic), &sink.client)
+                sink.asking.insert(producer)
             }
         };
-        self.partitions = found.map_err(|e| client.failed(e.reason()))?;
+        self.partitions = producer.partitions();
         Ok(())
     }
 
@@ -287,20 +288,19 @@ impl Spread {
 }
 
 impl Direct {
-    fn open(&mut self) -> rialto_engine::Result<()> {
-        if self.producer.is_none() {
-            let producer = self.client.producer(&self.client.producer_config()?)?;
-            partitions(&producer, &self.client.topic)
-                .map_err(|e| self.client.failed(e.reason()))?;
-            self.producer = Some(producer);
-        }
-        Ok(())
+    fn open(&mut self) -> rialto_engine::Result<&mut TopicProducer> {
+        let producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => self.client.producer(&self.client.producer_config()?)?,
+        };
+        Ok(self.producer.insert(producer))
     }
 
-    fn send(&mut self, record: &Record<'_>) -> rialto_engine::Result<()> {
-        let Some(producer) = &self.producer else { return Ok(()) };
-        send(producer, &self.client.topic, record)
-            .map_err(|e| self.client.failed(explain(&e, producer.context())))
+    fn send(&mut self) -> rialto_engine::Result<()> {
+        let outbox = std::mem::take(&mut self.outbox);
+        let producer = self.open()?;
+        let sent = producer.send(outbox.records()).map_err(|e| producer.explain(&e));
+        sent.map_err(|reason| self.client.failed(reason))
     }
 
     /// Has what was sent go out, as far as the broker takes it at once.

@@ -17,162 +17,26 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer};
+use rdkafka::producer::Producer;
 use rdkafka::{Offset, TopicPartitionList};
 use rialto_engine::{CommitError, Committer, EngineError};
 
-use super::client::{Context, KafkaConsumer, KafkaProducer, explain};
-use super::outbox::{Outbox, Record, headers};
-use super::properties::{Properties, Side};
-use crate::spec::Output;
+use super::client::{Context, KafkaConsumer, explain};
+use super::outbox::Outbox;
+use super::producer::{Client, TopicProducer};
+use super::properties::Side;
 
 /// Java's default, and Flink's is an hour; a transaction here lasts as long as it takes to send.
 const TRANSACTION_TIMEOUT_MS: u64 = 60_000;
 /// How long one call may take before its outcome is looked at.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a topic is waited for that a broker may be making.
-const TOPIC_WAIT: Duration = Duration::from_secs(2);
 /// How often an epoch that a broker does not take, for a reason that may pass, is tried in a row.
 const TRIES_MAX: usize = 20;
 
 type Commit<T> = Result<T, CommitError>;
-
-/// What a client needs to be made.
-#[derive(Clone)]
-pub(super) struct Client {
-    pub table: String,
-    pub topic: String,
-    pub properties: Properties,
-    pub stderr: Output,
-}
-
-impl Client {
-    /// What will not get better by waiting.
-    pub fn refused(&self, reason: impl Into<String>) -> CommitError {
-        CommitError::Refused(self.failed(reason))
-    }
-
-    /// What may.
-    pub fn away(&self, reason: impl Into<String>) -> CommitError {
-        CommitError::Away(self.failed(reason))
-    }
-
-    pub fn failed(&self, reason: impl Into<String>) -> EngineError {
-        let brokers = self.properties.brokers();
-        let place = format!("table '{}' to the topic '{}' at {brokers}", self.table, self.topic);
-        EngineError::sink(place, reason.into())
-    }
-
-    /// The settings of a producer, with our defaults where the table says nothing.
-    pub fn producer_config(&self) -> rialto_engine::Result<ClientConfig> {
-        let mut config = self.properties.config(Side::Producer)?;
-        for (name, value) in [
-            ("linger.ms", "20"),
-            ("batch.size", "1000000"),
-            ("enable.idempotence", "true"),
-            ("queue.buffering.max.messages", "500000"),
-            ("queue.buffering.max.kbytes", "262144"),
-            ("delivery.report.only.error", "true"),
-            ("partitioner", "murmur2_random"),
-        ] {
-            if config.get(name).is_none() {
-                config.set(name, value);
-            }
-        }
-        Ok(config)
-    }
-
-    pub fn producer(&self, config: &ClientConfig) -> rialto_engine::Result<KafkaProducer> {
-        let context = Context::new(&self.table, self.properties.patience(), &self.stderr);
-        KafkaProducer::from_config_and_context(config, context)
-            .map_err(|e| self.failed(e.to_string()))
-    }
-}
-
-/// Why nothing is known of a topic.
-pub(super) enum NoTopic {
-    /// No broker answers.
-    Away(String),
-    /// It is not there, or not for us.
-    Refused(String),
-}
-
-impl NoTopic {
-    pub fn reason(self) -> String {
-        match self {
-            Self::Away(reason) | Self::Refused(reason) => reason,
-        }
-    }
-}
-
-/// How many partitions a topic has. One that is not there may be made by the broker, because it was
-/// asked for: that is waited for a little.
-pub(super) fn partitions(producer: &KafkaProducer, topic: &str) -> Result<i32, NoTopic> {
-    let since = Instant::now();
-    loop {
-        let client = producer.client();
-        let metadata = client.fetch_metadata(Some(topic), producer.context().patience);
-        let metadata = metadata.map_err(|e| {
-            let reason = explain(&e, producer.context());
-            NoTopic::Away(format!("no broker answers: {reason}"))
-        })?;
-        let found = metadata.topics().iter().find(|t| t.name() == topic);
-        let error = found.and_then(|t| t.error()).map(RDKafkaErrorCode::from);
-        let count = found.map_or(0, |t| t.partitions().len());
-        match error {
-            None if count > 0 => return Ok(i32::try_from(count).unwrap_or(i32::MAX)),
-            None
-            | Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::LeaderNotAvailable,
-            ) if since.elapsed() > TOPIC_WAIT => {
-                return Err(NoTopic::Refused(format!("the topic '{topic}' does not exist")));
-            }
-            None
-            | Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::LeaderNotAvailable,
-            ) => std::thread::sleep(Duration::from_millis(100)),
-            Some(error) => {
-                return Err(NoTopic::Refused(format!("the topic cannot be written: {error}")));
-            }
-        }
-    }
-}
-
-/// Sends a record; waits where the client's buffer is full.
-pub(super) fn send(
-    producer: &KafkaProducer,
-    topic: &str,
-    record: &Record<'_>,
-) -> Result<(), KafkaError> {
-    let mut message: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
-    message.key = record.key;
-    message.payload = record.value;
-    message.partition = record.partition;
-    message.timestamp = record.timestamp;
-    if let Some(bytes) = record.headers {
-        let mut all = OwnedHeaders::new();
-        for (key, value) in headers(bytes) {
-            all = all.insert(Header { key, value });
-        }
-        message.headers = Some(all);
-    }
-    loop {
-        match producer.send(message) {
-            Ok(()) => return Ok(()),
-            Err((error, back))
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
-            {
-                producer.poll(Duration::from_millis(10));
-                message = back;
-            }
-            Err((error, _)) => return Err(error),
-        }
-    }
-}
 
 /// The last epoch that is in the topic, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,7 +54,7 @@ pub(super) struct Transactions {
     /// Tells this process from others of the same id.
     instance: String,
     claimed: bool,
-    producer: Option<KafkaProducer>,
+    producer: Option<TopicProducer>,
     marks: Option<KafkaConsumer>,
     /// An epoch of which it is not known whether it is in the topic.
     unknown: Option<Mark>,
@@ -238,11 +102,7 @@ impl Transactions {
         // librdkafka wants a record to be given up before its transaction is.
         config.remove("delivery.timeout.ms");
         config.set("message.timeout.ms", self.timeout.as_millis().to_string());
-        let producer = self.client.producer(&config).map_err(CommitError::Refused)?;
-        partitions(&producer, &self.client.topic).map_err(|e| match e {
-            NoTopic::Away(reason) => self.client.away(reason),
-            NoTopic::Refused(reason) => self.client.refused(reason),
-        })?;
+        let producer = self.client.producer(&config)?;
         self.claim()?;
         let begun = Instant::now();
         loop {
@@ -250,7 +110,7 @@ impl Transactions {
                 Ok(()) => break,
                 Err(error) => {
                     let again = matches!(verdict(&error), Verdict::CallAgain);
-                    let reason = explain(&error, producer.context());
+                    let reason = producer.explain(&error);
                     let reason = format!("transactions of '{}' cannot begin: {reason}", self.id);
                     if !again && !is_away(&error) {
                         return Err(self.client.refused(reason));
@@ -379,7 +239,7 @@ impl Transactions {
                 Err(error) => error,
             };
             last = match &self.producer {
-                Some(producer) => explain(&error, producer.context()),
+                Some(producer) => producer.explain(&error),
                 None => error.to_string(),
             };
             let aborted = match verdict(&error) {
@@ -423,14 +283,12 @@ impl Transactions {
             .map_err(|e| self.client.refused(e.to_string()))?;
         element.set_metadata(mark.run.as_str());
         let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(producer) = &self.producer else {
+        let Some(producer) = &mut self.producer else {
             return Err(internal("a transaction without a producer"));
         };
         Ok((|| {
             producer.begin_transaction()?;
-            for record in outbox.records() {
-                send(producer, &topic, &record)?;
-            }
+            producer.send(outbox.records())?;
             if let Some(hold) = hold {
                 producer.flush(CALL_TIMEOUT)?;
                 std::thread::sleep(hold);
