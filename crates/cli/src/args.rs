@@ -689,6 +689,9 @@ pub struct Demo {
     /// The folder with the CSV files of Online Retail
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// How many times as fast as the clock the data goes: 1, 1000, or max
+    #[arg(long, value_name = "N", default_value = "max", requires = "data")]
+    pub speed: String,
     /// The console and the API
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub serve: SocketAddr,

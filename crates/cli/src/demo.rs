@@ -46,7 +46,8 @@ pub fn demo(command: &Demo, stdout: &Stdout) -> Result<()> {
         init::write(Path::new(&folder), &path, &file)?;
     }
     let data = std::path::absolute(data).unwrap_or_else(|_| data.clone());
-    run(&folder, &["-D", &format!("DATA={}", data.display())], stdout)
+    let (data, speed) = (format!("DATA={}", data.display()), format!("SPEED={}", command.speed));
+    run(&folder, &["-D", &data, "-D", &speed], stdout)
 }
 
 fn make(folder: &Path) -> Result<()> {

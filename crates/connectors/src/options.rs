@@ -70,6 +70,18 @@ impl<'a> Options<'a> {
         text.trim().parse().map(Some).map_err(|_| self.bad(name, text, "a number in range"))
     }
 
+    /// How much faster than the clock event time goes; `None` is as fast as can be.
+    pub fn speed(&self, name: &str) -> Result<Option<f64>> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        if text.trim() == "max" {
+            return Ok(None);
+        }
+        match text.trim().trim_end_matches('x').parse::<f64>() {
+            Ok(speed) if speed.is_finite() && speed > 0.0 => Ok(Some(speed)),
+            _ => Err(self.bad(name, text, "a positive number such as '1' or '1000', or 'max'")),
+        }
+    }
+
     /// A duration: `10 s`, `5min`, `100 ms`, `1 d`.
     pub fn duration(&self, name: &str) -> Result<Option<Duration>> {
         let Some(text) = self.get(name) else { return Ok(None) };

@@ -28,10 +28,10 @@ pub struct TableSpec {
     pub metadata: Vec<(String, Field)>,
     /// The columns of `PRIMARY KEY … NOT ENFORCED`.
     pub primary_key: Vec<String>,
-    /// Whether the table has a watermark: then what was written in order is read in order, a file
-    /// by one reader. Two readers of one file would make rows of its first part late. Sinks ignore
-    /// it.
-    pub in_order: bool,
+    /// The column of event time, where the table has a watermark: then what was written in order is
+    /// read in order, a file by one reader. Two readers of one file would make rows of its first
+    /// part late. Sinks ignore it.
+    pub rowtime: Option<String>,
     /// The columns of `PARTITIONED BY`.
     pub partition_keys: Vec<String>,
     /// The options of `WITH (…)`, in order.
@@ -63,7 +63,7 @@ impl TableSpec {
             projection: None,
             metadata: Vec::new(),
             primary_key: Vec::new(),
-            in_order: false,
+            rowtime: None,
             partition_keys: Vec::new(),
             options: options.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
             changelog: Changelog::default(),

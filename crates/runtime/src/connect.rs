@@ -111,7 +111,7 @@ fn spec(table: &TableDef, schema: SchemaRef) -> TableSpec {
     let options = table.options.iter().map(|o| (o.key.clone(), o.value.clone()));
     let mut spec = TableSpec::new(table.path.object.clone(), schema, options);
     spec.primary_key = table.key_columns().to_vec();
-    spec.in_order = table.watermark.is_some();
+    spec.rowtime = table.watermark.as_ref().map(|watermark| watermark.column.clone());
     spec.partition_keys = table.partitioned_by.clone();
     spec
 }

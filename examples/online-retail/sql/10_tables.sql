@@ -20,7 +20,8 @@ CREATE TABLE sales (
   'connector' = 'filesystem',
   'path' = '${DATA}',
   'format' = 'csv',
-  'csv.header' = 'true'
+  'csv.header' = 'true',
+  'rialto.replay.speed' = '${SPEED:-max}'
 );
 
 -- The same lines in the words of the trade. Everything below reads this view.

@@ -5,6 +5,7 @@
 //! - `compression.rs`: plain, gzip and zstd
 //! - `queue.rs`: what is left to read, shared by the readers
 //! - `reader.rs`: splits into rows
+//! - `replay.rs`: rows at the speed of a clock
 //! - `columns.rs`: partition and metadata columns
 //! - `sink.rs`, `part.rs`: rows into rolling part files
 //!
@@ -18,6 +19,7 @@ mod part;
 pub(crate) mod paths;
 mod queue;
 mod reader;
+mod replay;
 mod sink;
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,7 @@ mod tests_crash;
 use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::SchemaRef;
-use rialto_engine::{Reader, Sink, Source};
+use rialto_engine::{EngineError, Reader, Sink, Source};
 
 use crate::error::Result;
 use crate::format::ReadColumns;
@@ -38,6 +40,7 @@ use columns::Assembly;
 use options::{FileOptions, Format};
 use queue::{Queue, SPLIT_BYTES};
 use reader::{Decoding, FileReader};
+use replay::Replay;
 
 pub(crate) const CONNECTOR: Connector = Connector {
     name: "filesystem",
@@ -95,6 +98,15 @@ impl FileSource {
     }
 }
 
+impl FileSource {
+    /// Where a reader's rows have a column.
+    fn index(&self, column: &str) -> rialto_engine::Result<usize> {
+        self.assembly.schema().index_of(column).map_err(|_| {
+            EngineError::Internal(format!("'{column}' of '{}' is not read", self.spec.name))
+        })
+    }
+}
+
 impl Source for FileSource {
     fn schema(&self) -> SchemaRef {
         self.assembly.schema().clone()
@@ -110,15 +122,17 @@ impl Source for FileSource {
             Format::Text(format) => (format.splittable, format.changelog),
             Format::Parquet => (false, false),
         };
-        let split_bytes = (splittable && !self.spec.in_order).then_some(self.split_bytes);
+        let split_bytes = (splittable && self.spec.rowtime.is_none()).then_some(self.split_bytes);
         let queue = Queue::new(self.location.clone(), options.interval, split_bytes)?;
         let bounded = queue.is_bounded();
         let queue = Arc::new(Mutex::new(queue));
         let mut readers: Vec<Box<dyn Reader>> = Vec::new();
         // Changes keep their order: a row must not be taken back before it was added.
         let parallelism = if changelog { 1 } else { parallelism.max(1) };
+        // There is one clock.
+        let parallelism = if options.replay.is_some() { 1 } else { parallelism };
         for _ in 0..parallelism {
-            readers.push(Box::new(FileReader {
+            let reader = FileReader {
                 queue: queue.clone(),
                 decoding: self.decoding(&options)?,
                 assembly: self.assembly.clone(),
@@ -130,7 +144,11 @@ impl Source for FileSource {
                 bounded,
                 buffer: Vec::new(),
                 bytes: 0,
-            }));
+            };
+            readers.push(match options.replay {
+                Some((column, speed)) => Box::new(Replay::new(reader, self.index(column)?, speed)),
+                None => Box::new(reader),
+            });
         }
         Ok(readers)
     }

@@ -33,6 +33,7 @@ const NAMES: &[&str] = &[
     "auto-compaction",
     "compaction.file-size",
     "rialto.on-error",
+    "rialto.replay.speed",
 ];
 
 /// What a record that cannot be decoded leads to.
@@ -67,6 +68,8 @@ pub(super) struct FileOptions<'a> {
     pub format: Format,
     pub regex: Option<Regex>,
     pub interval: Option<Duration>,
+    /// The column of event time that sets the pace, and how much faster than the clock.
+    pub replay: Option<(&'a str, f64)>,
     pub on_error: OnError,
     /// The name of a partition whose value is null.
     pub default_name: &'a str,
@@ -111,6 +114,7 @@ impl<'a> FileOptions<'a> {
             format,
             regex: regex(&raw)?,
             interval: raw.duration("source.monitor-interval")?,
+            replay: replay(spec, &raw)?,
             on_error,
             default_name: raw.get("partition.default-name").unwrap_or("__DEFAULT_PARTITION__"),
             sink: SinkOptions::read(&raw)?,
@@ -120,6 +124,23 @@ impl<'a> FileOptions<'a> {
 
     pub fn location(&self, environment: &Environment) -> Result<Location> {
         Location::new(self.path, self.regex.clone(), environment)
+    }
+}
+
+fn replay<'a>(spec: &'a TableSpec, raw: &Options<'a>) -> Result<Option<(&'a str, f64)>> {
+    const NAME: &str = "rialto.replay.speed";
+    let Some(speed) = raw.speed(NAME)? else { return Ok(None) };
+    let refused = |reason: &str| {
+        ConnectorError::new(format!("option '{NAME}' of table '{}' cannot be kept", spec.name))
+            .detail(reason)
+            .hint("files are replayed by a column of theirs: WATERMARK FOR column AS column")
+    };
+    let Some(column) = &spec.rowtime else {
+        return Err(refused("the table has no watermark"));
+    };
+    match spec.schema.field_with_name(column) {
+        Ok(_) => Ok(Some((column, speed))),
+        Err(_) => Err(refused(&format!("its event time '{column}' is not in the files"))),
     }
 }
 

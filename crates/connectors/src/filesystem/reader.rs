@@ -474,6 +474,13 @@ impl Reader for FileReader {
     }
 
     fn seek(&mut self, position: &Position) -> rialto_engine::Result<()> {
+        if position.get("before").is_some() {
+            return Err(EngineError::source(
+                "files",
+                "they were replayed at a speed, and some rows that were read are not given yet; \
+                 go on with 'rialto.replay.speed' set to a number, which may be another one",
+            ));
+        }
         let strange =
             || EngineError::source("files", format!("the position {position} is not one of files"));
         let list = |name: &str| position[name].as_array().ok_or_else(strange);

@@ -154,7 +154,7 @@ fn a_large_file_of_a_table_with_a_watermark_is_read_by_one_reader_in_order() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("a.json"), objects(0..500)).unwrap();
     let mut spec = spec(&[("path", "a.json"), ("format", "json")]);
-    spec.in_order = true;
+    spec.rowtime = Some("t".into());
     let options = super::FileOptions::read(&spec).unwrap();
     let location = options.location(&Environment::new(dir.path())).unwrap();
     let (columns, assembly) =

@@ -46,7 +46,7 @@ impl Source for PgSource {
         let query = session.run(Query::plan(&session.client, &self.options, &self.spec));
         let query = Arc::new(query.map_err(failed)?);
         let parts = Arc::new(Parts::new(query.parts.len()));
-        let count = match self.spec.in_order {
+        let count = match self.spec.rowtime.is_some() {
             // The parts follow one another, and so do their times.
             true => 1,
             false => parallelism.clamp(1, query.parts.len()),

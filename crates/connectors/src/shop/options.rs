@@ -72,7 +72,7 @@ impl Settings {
         }
         let written_decisions = options.get("decisions").filter(|path| !path.is_empty());
         let written_decisions = written_decisions.map(str::to_owned);
-        let speed = speed(&options)?;
+        let speed = options.speed("speed")?;
         let history: u32 = options.number("history")?.unwrap_or(0);
         let history_ms = i64::from(history) * DAY_MS;
         Ok(Self {
@@ -128,17 +128,6 @@ fn start(options: &Options<'_>) -> Result<Option<i64>> {
     match timestamp(whole.as_bytes(), TimestampStyle::Sql, TimeUnit::Millisecond) {
         Some(ms) => Ok(Some(ms)),
         None => Err(options.bad("start", text, "a day or time such as '2025-09-01 08:00:00'")),
-    }
-}
-
-fn speed(options: &Options<'_>) -> Result<Option<f64>> {
-    let Some(text) = options.get("speed") else { return Ok(None) };
-    if text.trim() == "max" {
-        return Ok(None);
-    }
-    match text.trim().trim_end_matches('x').parse::<f64>() {
-        Ok(speed) if speed.is_finite() && speed > 0.0 => Ok(Some(speed)),
-        _ => Err(options.bad("speed", text, "a positive number such as '1' or '1000', or 'max'")),
     }
 }
 

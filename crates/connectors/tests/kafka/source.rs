@@ -296,7 +296,7 @@ fn a_table_with_a_watermark_has_a_reader_for_each_partition() {
         broker.write(&topic, partition, &strs(&numbers(0..10)));
     }
     let mut spec = table(broker, &topic, &[("n", Int64)]);
-    spec.in_order = true;
+    spec.rowtime = Some("t".into());
     let mut input = Input::open(&spec, 1);
     assert_eq!(input.readers.len(), 3);
     assert_eq!(input.until(30).rows(), 30);
