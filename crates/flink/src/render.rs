@@ -9,6 +9,7 @@ use rialto_runtime::sql::catalog::{ColumnKind, TableDef};
 use rialto_runtime::sql::parser::{
     AlterAction, CreateTable, Insert, ParsedStatement, QualifiedName, Statement,
 };
+use rialto_runtime::sql::planner::Session;
 use rialto_runtime::sql::step::has_changes;
 use rialto_runtime::sql::types::{quote_identifier, quote_string};
 
@@ -218,7 +219,10 @@ impl Renderer<'_> {
             Statement::Set(Some((key, _))) | Statement::Reset(Some(key))
                 if key.starts_with("rialto.") =>
             {
-                self.rendered.local.push(item.parsed.text.clone());
+                // The views that are shared are read there, and not here.
+                if !key.starts_with(Session::SHARE) {
+                    self.rendered.local.push(item.parsed.text.clone());
+                }
                 (Verdict::Mapped, "left out there: it is Rialto's own".to_owned())
             }
             Statement::Query(_) | Statement::Show(_) | Statement::Describe(_) => {

@@ -300,59 +300,87 @@ fn check_sink(table: &TableDef, plan: &StepPlan) -> Result<()> {
     ))
 }
 
-/// The materialized views of a session that have been lowered.
+/// The views of a session that have been lowered: the materialized ones, and those that are shared.
 #[derive(Debug, Default)]
 struct Lowered {
-    views: HashMap<ObjectPath, Arc<StepPlan>>,
+    /// A materialized view is corrected as rows arrive, whoever reads it. A shared one gives its
+    /// rows when its reader wants them, so that there may be two of it.
+    views: HashMap<Emission, HashMap<ObjectPath, Arc<StepPlan>>>,
     /// What they were lowered with: the catalog's stamp, and what was set.
     with: (u64, BTreeMap<String, String>),
 }
 
 impl Lowered {
-    /// A lowering that knows every materialized view of the catalog.
+    /// A lowering that knows every materialized or shared view of the catalog.
     fn lowering(&mut self, session: &Session, emission: Emission) -> Result<Lowering> {
-        let with = (session.catalog.stamp(), session.config.clone());
+        // What a view is shared for is what is planned from then on.
+        let mut settings = session.config.clone();
+        settings.retain(|key, _| !key.starts_with(Session::SHARE));
+        let with = (session.catalog.stamp(), settings);
         if self.with != with {
             *self = Self { views: HashMap::new(), with };
         }
+        self.lower(session, Emission::Updates)?;
+        if emission != Emission::Updates {
+            self.lower(session, emission)?;
+        }
+        let views = self.views.get(&emission).cloned().unwrap_or_default();
+        Ok(Lowering { emission, views, ..Lowering::default() })
+    }
+
+    /// Lowers what is not yet, for readers who want their rows at a certain time.
+    fn lower(&mut self, session: &Session, emission: Emission) -> Result<()> {
+        let mut views = self.views.remove(&emission).unwrap_or_default();
+        let corrected = self.views.get(&Emission::Updates);
         let mut waiting: Vec<&ViewDef> = Vec::new();
         for relation in session.catalog.relations(None)? {
             if let Relation::View(view) = relation
-                && view.materialized
-                && !self.views.contains_key(&view.path)
+                && session.is_shared(view)
+                && !views.contains_key(&view.path)
             {
-                waiting.push(view);
+                match corrected.and_then(|plans| plans.get(&view.path)) {
+                    Some(plan) if view.materialized => {
+                        views.insert(view.path.clone(), Arc::clone(plan));
+                    }
+                    _ => waiting.push(view),
+                }
             }
         }
         // A view may read others: whatever can be lowered is, until nothing is left.
+        let planner = Planner::new(session);
         while !waiting.is_empty() {
             let before = waiting.len();
             let mut failed = None;
             let mut left = Vec::new();
             for view in waiting {
                 let lowering = Lowering {
-                    emission: Emission::Updates,
-                    views: self.views.clone(),
+                    emission,
+                    views: views.clone(),
                     ttl: state_ttl(session, &view.query)?,
                     statement: Some(format!("in view {}", view.path.object)),
                 };
-                let planner = Planner::new(session);
+                let below = planner.views_below(view)?;
+                if !below.iter().all(|path| views.contains_key(path)) {
+                    left.push(view);
+                    continue;
+                }
                 let lower =
                     |logical| lowering.ttl.check(&logical).and_then(|()| lowering.lower(&logical));
                 match planner.plan_view(view).and_then(lower) {
-                    Ok(plan) => drop(self.views.insert(view.path.clone(), plan)),
-                    Err(error) => {
-                        failed.get_or_insert(error);
-                        left.push(view);
-                    }
+                    Ok(plan) => drop(views.insert(view.path.clone(), plan)),
+                    Err(error) => drop(failed.get_or_insert(error)),
                 }
             }
             waiting = left;
-            if let (true, Some(error)) = (waiting.len() == before, failed) {
+            if let Some(error) = failed {
                 return Err(error);
             }
+            if waiting.len() == before {
+                return Err(SqlError::new("views read each other in a circle"));
+            }
         }
-        Ok(Lowering { emission, views: self.views.clone(), ..Lowering::default() })
+        self.views.insert(emission, views);
+        Ok(())
     }
 }
 
@@ -394,6 +422,25 @@ pub(crate) fn check_letters_setting(key: &str, value: &str) -> Result<()> {
         false => Err(SqlError::new(format!("'{value}' is not what '{key}' wants"))
             .with_hint(format!("write SET '{key}' = '{example}'"))),
     }
+}
+
+/// Refuses to share what is no view.
+pub(crate) fn check_share_setting(session: &Session, key: &str, value: &str) -> Result<()> {
+    let Some(name) = key.strip_prefix(Session::SHARE) else { return Ok(()) };
+    let is_view = session
+        .catalog
+        .relations(None)?
+        .iter()
+        .any(|relation| matches!(relation, Relation::View(view) if view.path.object == name));
+    if !is_view {
+        return Err(SqlError::new(format!("there is no view '{name}' that could be shared"))
+            .with_hint("create the view first, and write its name as it is there"));
+    }
+    if !matches!(value, "true" | "false") {
+        return Err(SqlError::new(format!("'{value}' is not what '{key}' wants"))
+            .with_hint(format!("write SET '{key}' = 'true'")));
+    }
+    Ok(())
 }
 
 /// The setting that says how long state is kept.
@@ -454,6 +501,49 @@ mod tests {
              AS n FROM a) AS t WHERE n = 1";
         assert_eq!(ttls_of(best), [[None, None]]);
         assert_eq!(ttls_of(&format!("{session}{best}")), [[Some(60_000), None]]);
+    }
+
+    /// How many steps keep first rows, over all outputs.
+    fn first_rows(sql: &str) -> usize {
+        let plan = planned(sql).unwrap();
+        let mut found: Vec<Arc<StepPlan>> = Vec::new();
+        for output in 0..plan.outputs.len() {
+            for step in steps(plan.plan(output)) {
+                let is_new = !found.iter().any(|known| Arc::ptr_eq(known, &step));
+                if matches!(step.node, StepNode::FirstRow(_)) && is_new {
+                    found.push(step);
+                }
+            }
+        }
+        found.len()
+    }
+
+    const ONCE: &str = "CREATE TABLE e (id INT, v INT, w INT, t TIMESTAMP(3), \
+        WATERMARK FOR t AS t) WITH ('connector' = 'datagen');\
+        CREATE VIEW once AS SELECT id, v, w, t FROM (SELECT *, ROW_NUMBER() OVER \
+            (PARTITION BY id ORDER BY t) AS n FROM e) WHERE n = 1;";
+    const READERS: &str = "CREATE MATERIALIZED VIEW x AS SELECT id, v FROM once;\
+        CREATE MATERIALIZED VIEW y AS SELECT id, w FROM once WHERE w > 1;";
+
+    #[test]
+    fn a_shared_view_is_one_step_for_all_that_read_it() {
+        assert_eq!(first_rows(&format!("{ONCE}{READERS}")), 2);
+        let shared = format!("{ONCE} SET 'rialto.share.once' = 'true'; {READERS}");
+        assert_eq!(first_rows(&shared), 1);
+        // What is only appended to waits for what is final, and has a step of its own.
+        let sink = "CREATE TABLE s (id INT) WITH ('connector' = 'blackhole');\
+            INSERT INTO s SELECT id FROM once; INSERT INTO s SELECT w FROM once";
+        assert_eq!(first_rows(&format!("{shared}{sink}")), 2);
+        let unshared = format!("{ONCE} SET 'rialto.share.once' = 'false'; {READERS}");
+        assert_eq!(first_rows(&unshared), 2);
+    }
+
+    #[test]
+    fn only_a_view_that_is_there_can_be_shared() {
+        let error = planned(&format!("{ONCE} SET 'rialto.share.onse' = 'true'")).unwrap_err();
+        assert!(error.to_string().contains("there is no view 'onse'"), "{error}");
+        let error = planned(&format!("{ONCE} SET 'rialto.share.once' = 'yes'")).unwrap_err();
+        assert!(error.to_string().contains("'yes' is not what"), "{error}");
     }
 
     #[test]

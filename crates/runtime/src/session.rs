@@ -18,7 +18,7 @@ use rialto_sql::planner::{Planner, Session};
 use crate::checkpoint::{Change, CheckpointError, Resumed};
 use crate::job::Job;
 use crate::keeping::{Keeping, StartError};
-use crate::plan::{JobPlan, STATE_TTL, check_letters_setting, state_ttl_ms};
+use crate::plan::{JobPlan, STATE_TTL, check_letters_setting, check_share_setting, state_ttl_ms};
 use crate::{connect, describe};
 
 type Result<T> = std::result::Result<T, SqlError>;
@@ -361,6 +361,7 @@ impl Runtime {
             state_ttl_ms(value)?;
         }
         check_letters_setting(key, value)?;
+        check_share_setting(&self.session, key, value)?;
         self.session.config.insert(key.clone(), value.clone());
         Ok(Answer::Done("OK".into()))
     }

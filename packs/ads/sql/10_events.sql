@@ -6,6 +6,7 @@ SELECT * FROM (
   SELECT *, ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY event_time) AS nth
   FROM ad_event)
 WHERE nth = 1;
+SET 'rialto.share.ads_event_once' = 'true';
 
 -- What is paid is said by the impression, or by an event `cost`; `win` says it too, for nothing.
 CREATE VIEW ads_impression AS
@@ -24,6 +25,7 @@ FROM (SELECT * FROM ads_event_once WHERE kind = 'click') AS c
 LEFT JOIN (SELECT * FROM ads_event_once WHERE kind = 'impression') AS i
 ON c.imp_id = i.imp_id
   AND i.event_time BETWEEN c.event_time - INTERVAL '${ADS_CLICK_HOURS:-24}' HOUR AND c.event_time;
+SET 'rialto.share.ads_click' = 'true';
 
 -- Conversions, booked at the moment of their click: what was paid then is what they came of.
 CREATE VIEW ads_conversion AS

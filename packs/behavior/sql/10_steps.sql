@@ -7,6 +7,7 @@ SELECT * FROM (
   SELECT *, ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY event_time) AS nth
   FROM behavior_event)
 WHERE nth = 1;
+SET 'rialto.share.behavior_event_once' = 'true';
 
 CREATE VIEW behavior_sale_once AS
 SELECT * FROM (
@@ -14,6 +15,7 @@ SELECT * FROM (
     PARTITION BY transaction_id, line_no ORDER BY event_time) AS nth
   FROM sale_line)
 WHERE nth = 1;
+SET 'rialto.share.behavior_sale_once' = 'true';
 
 -- user_id   the customer where one is logged in, else the browser
 -- visit_id  the session that the shop counts, which a login does not break; at a till the customer
@@ -54,6 +56,7 @@ SELECT
   transaction_id
 FROM behavior_sale_once
 WHERE txn_type IN ('sale', 'void') AND line_type IN ('item', 'gift', 'discount');
+SET 'rialto.share.behavior_step' = 'true';
 
 -- What time is it? No clock is read: it is as late as the newest event says, less the ten seconds
 -- by which events may be out of order. A view shows an open window as if the input ended now, so

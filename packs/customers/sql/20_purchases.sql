@@ -5,6 +5,7 @@ SELECT * FROM (
   SELECT *, ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY event_time DESC) AS nth
   FROM sale_line)
 WHERE nth = 1 AND customer_id IS NOT NULL;
+SET 'rialto.share.customers_line' = 'true';
 
 -- One row: the day up to which there are data. No view reads a clock: `today` is the last day on
 -- which anything happened, so that a replay of old data gives what was true then.

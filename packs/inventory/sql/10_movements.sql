@@ -18,6 +18,7 @@ FROM (
   FROM stock_movement
 )
 WHERE nth = 1;
+SET 'rialto.share.inventory_movement' = 'true';
 
 -- The minute and the day that it is, by the events themselves: no pack reads a clock.
 CREATE VIEW inventory_now AS

@@ -10,6 +10,7 @@ SELECT * FROM (
   FROM sale_line)
 WHERE nth = 1 AND txn_type = 'sale' AND line_type = 'item' AND sku IS NOT NULL
   AND unit_price > 0;
+SET 'rialto.share.recommend_bought' = 'true';
 
 -- One row: the last day with sales.
 CREATE VIEW recommend_today AS
@@ -73,6 +74,7 @@ SELECT session_id, customer_id, item AS sku, MAX(event_time) AS viewed_at FROM (
   WHERE action IN ('product_viewed', 'cart_added') AND session_id IS NOT NULL
     AND sku IS NOT NULL) AS steps
 WHERE nth = 1 GROUP BY session_id, customer_id, item;
+SET 'rialto.share.recommend_viewed' = 'true';
 
 -- The last ${RECOMMEND_SESSION_ITEMS:-5} articles of a session, newest first.
 CREATE MATERIALIZED VIEW recommend_session_item AS

@@ -8,6 +8,7 @@ SELECT * FROM (
     PARTITION BY transaction_id, line_no ORDER BY event_time DESC) AS nth
   FROM sale_line)
 WHERE nth = 1;
+SET 'rialto.share.sales_line_once' = 'true';
 
 -- gmv          goods sold, after discounts, less what the till took back at once (voids)
 -- returned     goods that came back, or whose order was cancelled; positive
@@ -59,3 +60,4 @@ SELECT
   CASE WHEN SUM(units) > 0 THEN 1 ELSE 0 END AS orders
 FROM sales_line
 GROUP BY transaction_id, business_date, store_id, channel, currency;
+SET 'rialto.share.sales_receipt' = 'true';

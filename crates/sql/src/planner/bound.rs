@@ -23,8 +23,9 @@ struct Bound {
     plan: LogicalPlan,
 }
 
-/// What a plan was bound with: the catalog's stamp, the time zone, the current place.
-type Stamp = (u64, &'static str, String, String);
+/// What a plan was bound with: the catalog's stamp, the time zone, the current place, the views
+/// that are shared.
+type Stamp = (u64, &'static str, String, String, Vec<(String, String)>);
 
 impl Clone for BoundViews {
     fn clone(&self) -> Self {
@@ -56,5 +57,5 @@ impl BoundViews {
 fn stamp(session: &Session) -> Stamp {
     let settings = &session.settings;
     let (catalog, database) = (settings.catalog.clone(), settings.database.clone());
-    (session.catalog.stamp(), settings.time_zone.name(), catalog, database)
+    (session.catalog.stamp(), settings.time_zone.name(), catalog, database, session.shares())
 }

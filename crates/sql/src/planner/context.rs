@@ -136,7 +136,7 @@ impl<'a> Context<'a> {
     fn view(&self, view: &ViewDef) -> Result<Arc<dyn TableSource>> {
         let plan = self.view_plan(view)?;
         let schema = Arc::new(plan.schema().as_arrow().clone());
-        if view.materialized || self.names_views {
+        if self.names_views || self.session.is_shared(view) {
             let relation = Relation::View(Box::new(view.clone()));
             return Ok(Arc::new(TableRef { relation, schema }));
         }

@@ -29,11 +29,12 @@ mod using;
 use std::collections::BTreeMap;
 
 use datafusion_common::DFSchema;
+use datafusion_common::tree_node::TreeNodeRecursion;
 use datafusion_expr::{Expr, LogicalPlan};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use sqlparser::ast::Statement;
 
-use crate::catalog::{Catalog, ColumnKind, TableDef};
+use crate::catalog::{Catalog, ColumnKind, ObjectPath, Relation, TableDef, ViewDef};
 use crate::error::{Result, SqlError};
 use crate::functions::SessionSettings;
 use crate::parser::{ExprText, QueryText};
@@ -55,6 +56,25 @@ pub struct Session {
     pub config: BTreeMap<String, String>,
     /// Views that have been bound.
     pub bound: BoundViews,
+}
+
+impl Session {
+    /// What a setting begins with that says of a view that it is computed once, with all its
+    /// columns, for everything that reads it: `rialto.share.NAME`.
+    pub const SHARE: &str = "rialto.share.";
+
+    /// Whether a view is a step of its own that its readers share. Others become part of each query
+    /// that names them, with the columns that it needs.
+    pub fn is_shared(&self, view: &ViewDef) -> bool {
+        let set = |name: &str| self.config.get(&format!("{}{name}", Self::SHARE));
+        view.materialized || set(&view.path.object).is_some_and(|value| value == "true")
+    }
+
+    /// The settings of shared views.
+    fn shares(&self) -> Vec<(String, String)> {
+        let shares = self.config.iter().filter(|(key, _)| key.starts_with(Self::SHARE));
+        shares.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
 }
 
 /// Binds queries to a session.
@@ -196,6 +216,21 @@ impl Planner<'_> {
         let context = context::Context::new(self.session, 0);
         let plan = context.view_plan(view)?;
         optimize::optimize(plan).map_err(|e| locate(e.into(), &view.query))
+    }
+
+    /// The views that a view reads and that are steps of their own.
+    pub fn views_below(&self, view: &ViewDef) -> Result<Vec<ObjectPath>> {
+        let plan = context::Context::new(self.session, 0).view_plan(view)?;
+        let mut found = Vec::new();
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node
+                && let Some(Relation::View(view)) = table_of(&scan.source).map(|t| &t.relation)
+            {
+                found.push(view.path.clone());
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(found)
     }
 
     /// The optimised logical plan of what an insert writes: a column for each of the sink's, in
