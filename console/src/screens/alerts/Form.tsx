@@ -84,10 +84,17 @@ function Tried({ view, condition }: { view: string; condition: string }) {
   const { t } = useTranslation();
   const [said] = useDebouncedValue(condition, TRY_MS);
   const tried = useTried(view, said);
+  const isBefore = tried.isPending || tried.isPlaceholderData || said !== condition;
   if (view === '' || condition.trim() === '') return <p className="soft">{t('alerts.teach')}</p>;
   if (tried.error) return <ErrorNotice error={tried.error} />;
   return (
-    <div role="status" data-testid="tried">
+    // What was found before stays, pale, until this condition is tried.
+    <div
+      role="status"
+      data-testid="tried"
+      aria-busy={isBefore}
+      className={isBefore ? 'soft' : undefined}
+    >
       {tried.data
         ? t('alerts.tried', { rows: number(tried.data.rows), count: tried.data.rows })
         : t('table.loading')}
