@@ -19,7 +19,11 @@ import { useCallback, useEffect, useRef, type FocusEvent } from 'react';
 
 /** Room between a box and the edge of what is seen, in pixels. */
 const ROOM = 12;
-const FITTED = { maxZoom: 1, padding: 0.06 };
+/** What is drawn does not lie under the buttons that move it. */
+const FITTED = {
+  maxZoom: 1,
+  padding: { left: '56px', right: '16px', top: '16px', bottom: '16px' },
+} as const;
 
 /** Shows a box that the focus comes to by keyboard. Under a pointer nothing may move: what goes
  * down on a box has to come up on it. */

@@ -128,18 +128,20 @@ export function AlertsScreen() {
           </ul>
         </Panel>
         <AlertsPanel span={6} shown={4} packsOnly />
-        <div className="panel span-12">
-          <DataTable
-            name="alerts"
-            label={t('alerts.all')}
-            columns={columns}
-            rows={rows}
-            rowKey={(row) => text(row.id)}
-            height={Math.min(420, 90 + Math.max(2, rows.length) * 33)}
-            onOpen={(row) => setOpen(text(row.id))}
-            openKey={open}
-          />
-        </div>
+        {rows.length > 0 && (
+          <div className="panel span-12">
+            <DataTable
+              name="alerts"
+              label={t('alerts.all')}
+              columns={columns}
+              rows={rows}
+              rowKey={(row) => text(row.id)}
+              height={Math.min(420, 90 + Math.max(2, rows.length) * 33)}
+              onOpen={(row) => setOpen(text(row.id))}
+              openKey={open}
+            />
+          </div>
+        )}
       </div>
       <AlertForm alert={chosen} taken={[...byId.keys()]} may={may} close={() => setOpen('')} />
     </>

@@ -87,6 +87,8 @@ export function Graph({ status, view }: { status: Status; view: string }) {
         shape={shape}
         label={t('jobs.graph')}
         minZoom={0.2}
+        fitZoom={0.5}
+        shown={`output:${view}`}
         isGoneThrough
       />
     </div>

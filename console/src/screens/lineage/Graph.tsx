@@ -78,10 +78,11 @@ const handlesOf = (box: LineageBox) =>
 
 interface Props {
   traced: Traced;
+  view: string;
   column: string;
   choose: (view: string, column: string) => void;
 }
-export function LineageGraph({ traced, column, choose }: Props) {
+export function LineageGraph({ traced, view, column, choose }: Props) {
   const { t } = useTranslation();
   const { boxes, lines } = traced;
   const sized = boxes.map((box) => ({ id: box.name, width: WIDTH, height: heightOf(box) }));
@@ -119,6 +120,9 @@ export function LineageGraph({ traced, column, choose }: Props) {
           shape={shape}
           label={t('lineage.graph')}
           minZoom={0.1}
+          // A graph of dozens is read from the view on; as a whole it is a picture, not a text.
+          fitZoom={0.6}
+          shown={view}
         />
       </ChooseContext.Provider>
     </div>
