@@ -31,8 +31,14 @@ export interface Live {
 const LOADING: Live = { rows: [], step: 0, state: 'loading', cut: false };
 const wait = (ms: number, signal: AbortSignal) =>
   new Promise<void>((done) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), done()), { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      // A page that is open for hours waits often: what listened to the end must not stay.
+      signal.removeEventListener('abort', end);
+      done();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
   });
 
 class Entry {
