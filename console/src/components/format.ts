@@ -112,6 +112,17 @@ export const clockOf = (seconds: number): string =>
     seconds * 1000,
   );
 
+/** When somebody did something, by the clock of the reader. */
+export const whenOf = (ms: number): string =>
+  new Intl.DateTimeFormat(i18n.language, { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
+
+/** A row in a line: its first columns with their names. */
+export const rowSaid = (row: Record<string, Value>, columns: number): string =>
+  Object.entries(row)
+    .slice(0, columns)
+    .map(([name, value]) => `${name} ${text(value)}`)
+    .join(' · ');
+
 /** How long ago, in the shortest words. */
 export function ago(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;

@@ -12,7 +12,7 @@ import {
   type Severity,
 } from '@/api/alerts';
 import { useViews } from '@/api/hooks';
-import { clipped, number, text } from '@/components/format';
+import { clipped, number, rowSaid } from '@/components/format';
 import { ErrorNotice } from '@/components/Notice';
 
 const TRY_MS = 400;
@@ -101,7 +101,7 @@ function Tried({ view, condition }: { view: string; condition: string }) {
       <ul className="reasons">
         {tried.data?.some.map((row, at) => (
           <li key={at} className="mono">
-            {clipped(Object.values(row).slice(0, 6).map(text).join(' · '), 160)}
+            {clipped(rowSaid(row, 4), 160)}
           </li>
         ))}
       </ul>

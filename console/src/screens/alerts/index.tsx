@@ -7,7 +7,7 @@ import { useMayAct } from '@/api/acts';
 import { useOwnAlerts, type OwnAlert } from '@/api/alerts';
 import type { Row } from '@/api/types';
 import { DataTable, type TableColumn } from '@/components/DataTable';
-import { ago, clipped, number, text, timeOf } from '@/components/format';
+import { ago, clipped, number, rowSaid, text, whenOf } from '@/components/format';
 import { ErrorNotice } from '@/components/Notice';
 import { Badge, Figures, PageHead, Panel } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
@@ -38,7 +38,7 @@ function Firing({ alert, now }: { alert: OwnAlert; now: number }) {
       <ul className="reasons">
         {alert.some.map((row, at) => (
           <li key={at} className="mono">
-            {clipped(Object.values(row).slice(0, 8).map(text).join(' · '), 200)}
+            {clipped(rowSaid(row, 5), 200)}
           </li>
         ))}
       </ul>
@@ -89,7 +89,7 @@ export function AlertsScreen() {
       plain('view', 'minmax(150px, 1fr)'),
       { ...plain('condition', 'minmax(180px, 1.500fr)') },
       plain('actor', '110px'),
-      { ...plain('changed', '170px'), cell: (row) => timeOf(row.changed) },
+      { ...plain('changed', '170px'), cell: (row) => whenOf(Date.parse(text(row.changed))) },
     ];
   }, [t, byId]);
   const broken = alerts.find((alert) => alert.error !== null);
