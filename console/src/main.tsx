@@ -11,10 +11,13 @@ import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { queryClient } from './api/client';
+import { CATALOGUE } from './api/hooks';
 import { router } from './app/router';
 import { theme } from './app/theme';
 import './i18n';
 
+// Every screen waits for it: it is asked for before the first one is drawn.
+void queryClient.prefetchQuery(CATALOGUE);
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no element with the id root');
 createRoot(root).render(

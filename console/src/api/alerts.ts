@@ -1,16 +1,12 @@
 // Alerts of one's own: a view and a condition, kept by the project and watched by the server.
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getJson, sendJson } from './http';
+import type { components } from './schema';
 import type { Row } from './types';
 
 export const SEVERITIES = ['critical', 'warning', 'notice'] as const;
 export type Severity = (typeof SEVERITIES)[number];
-export interface NewAlert {
-  title: string;
-  view: string;
-  condition: string;
-  severity: Severity;
-}
+export type NewAlert = components['schemas']['NewAlert'] & { severity: Severity };
 export interface OwnAlert extends NewAlert {
   id: string;
   actor: string;

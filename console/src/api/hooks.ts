@@ -1,5 +1,5 @@
 // What screens ask for: the catalogue, a live view, a page of a large one, the job's state, SQL.
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query';
 import { useCallback, useMemo, useRef, useSyncExternalStore } from 'react';
 import { ask, getCatalogue, getPage, getStatus, type PageParams } from './http';
 import { look, seen, type Live, type Wanted } from './live';
@@ -10,11 +10,16 @@ const BEAT_MS = 1000;
 /** A view with more rows is not followed whole, but read page by page. */
 const FOLLOWED_ROWS_MAX = 20_000;
 
+/** The question for the catalogue. */
+export const CATALOGUE = queryOptions({
+  queryKey: ['catalogue'],
+  queryFn: ({ signal }) => getCatalogue(signal),
+});
+
 /** The views and the newest step; also the heartbeat that tells whether the server is there. */
 export function useCatalogue() {
   return useQuery({
-    queryKey: ['catalogue'],
-    queryFn: ({ signal }) => getCatalogue(signal),
+    ...CATALOGUE,
     refetchInterval: BEAT_MS,
     refetchIntervalInBackground: true,
   });
@@ -22,12 +27,7 @@ export function useCatalogue() {
 
 /** The views by name. Their row counts move with every beat: this changes only with the views. */
 export function useViews(): Map<string, ViewInfo> | null {
-  const { data } = useQuery({
-    queryKey: ['catalogue'],
-    queryFn: ({ signal }) => getCatalogue(signal),
-    enabled: false,
-    select: viewsOf,
-  });
+  const { data } = useQuery({ ...CATALOGUE, enabled: false, select: viewsOf });
   return data ?? null;
 }
 

@@ -1,6 +1,7 @@
 // Requests to the server this page came from.
 import { LostError, problemOf } from './problem';
 import type { Catalogue, Page, Question, SqlAnswer, Status } from './types';
+import { beats } from './beat';
 import { heard, lost } from './connection';
 import { token, tokenRefused } from './token';
 
@@ -60,7 +61,11 @@ export function pagePath(view: string, params: PageParams): string {
   return `/v1/views/${encodeURIComponent(view)}?${query}`;
 }
 
-export const getCatalogue = (signal?: AbortSignal) => getJson<Catalogue>('/v1/views', signal);
+export async function getCatalogue(signal?: AbortSignal): Promise<Catalogue> {
+  const catalogue = await getJson<Catalogue>('/v1/views', signal);
+  beats(catalogue.step);
+  return catalogue;
+}
 export const getStatus = (signal?: AbortSignal) => getJson<Status>('/v1/status', signal);
 export const getPage = (view: string, params: PageParams, signal?: AbortSignal) =>
   getJson<Page>(pagePath(view, params), signal);

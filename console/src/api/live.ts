@@ -1,7 +1,9 @@
 // Live views for all screens: one subscription a view and filter, however many look at it.
 //
 // A browser opens six connections to a server (HTTP/1.1). Four views are streamed; further ones
-// are asked for once a second until a stream is free. What nobody looks at is let go after a while.
+// are asked for when the heartbeat tells of another step, once a second at most, until a stream is
+// free. What nobody looks at is let go after a while.
+import { beat, beatOtherThan, beats } from './beat';
 import { Collection } from './collection';
 import { lost, onHealed } from './connection';
 import { getJson, pagePath, type PageParams } from './http';
@@ -10,7 +12,7 @@ import { readEvents, type ServerEvent } from './sse';
 import type { Change, Page, Row, Snapshot } from './types';
 
 const STREAMS_MAX = 4;
-const POLL_MS = 1000;
+const POLL_MS = 900;
 const POLL_ROWS_MAX = 10_000;
 const SHOW_MS = 150;
 const LINGER_MS = 4000;
@@ -29,8 +31,14 @@ export interface Live {
 const LOADING: Live = { rows: [], step: 0, state: 'loading', cut: false };
 const wait = (ms: number, signal: AbortSignal) =>
   new Promise<void>((done) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), done()), { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      // A page that is open for hours waits often: what listened to the end must not stay.
+      signal.removeEventListener('abort', end);
+      done();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
   });
 
 class Entry {
@@ -43,6 +51,7 @@ class Entry {
   readonly listeners = new Set<() => void>();
   private readonly rows: Collection;
   private endedAt = 0;
+  private shownAt = 0;
   private complete = false;
   private cut = false;
   private lastText = '';
@@ -68,8 +77,10 @@ class Entry {
         }
         if (this.mayStream()) await this.stream(signal, () => (failures = 0));
         else {
+          const before = beat();
           await this.poll(signal);
           await wait(POLL_MS, signal);
+          await beatOtherThan(before, signal);
         }
         failures = 0;
       } catch (error) {
@@ -154,14 +165,17 @@ class Entry {
   }
 
   private showSoon() {
-    if (this.shown.state === 'loading') this.show();
-    else this.showing ??= setTimeout(() => this.show(), SHOW_MS);
+    // The first change after a rest is seen at once, a stream of them in a steady rhythm.
+    const rest = this.shownAt + SHOW_MS - Date.now();
+    if (this.shown.state === 'loading' || rest <= 0) this.show();
+    else this.showing ??= setTimeout(() => this.show(), rest);
   }
 
   private show() {
     clearTimeout(this.showing);
     this.showing = undefined;
     if (this.stop.signal.aborted) return;
+    this.shownAt = Date.now();
     this.shown = { rows: this.rows.list(), step: this.rows.step, state: 'live', cut: this.cut };
     this.tell();
   }
@@ -224,6 +238,8 @@ export const seen = (wanted: Wanted): Live => entries.get(nameOf(wanted))?.shown
 
 /** A frozen page shows what was read; when the way is free again it is asked once more. */
 onHealed(() => {
+  // Another run counts its steps anew: whatever number it is at, what is shown is asked for again.
+  beats(-1);
   for (const entry of entries.values()) {
     if (entry.asOf !== null && entry.users > 0 && !running.has(entry)) {
       running.add(entry);

@@ -1,6 +1,7 @@
 // The project behind the job: what it declares, where columns come from, views that are saved.
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getJson, request, sendJson } from './http';
+import type { components } from './schema';
 
 export interface Declared {
   name: string;
@@ -58,7 +59,7 @@ export interface Saved {
 export function useSaveView() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (view: { name: string; query: string; comment: string | null }) =>
+    mutationFn: (view: components['schemas']['ViewToSave']) =>
       sendJson<Saved>('POST', '/v1/views', view),
     onSuccess: () => void client.invalidateQueries({ queryKey: ['project'] }),
   });

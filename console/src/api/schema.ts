@@ -1,5 +1,91 @@
 // Written by scripts/types.mjs from openapi.json: do not edit.
 export interface paths {
+    "/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All alerts, those that fire first. */
+        get: operations["alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a condition would do now. */
+        post: operations["try_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Keeps an alert, or changes it. */
+        put: operations["save_alert"];
+        post?: never;
+        /** Forgets an alert. */
+        delete: operations["delete_alert"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a call, or a batch of them. */
+        post: operations["collect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All tables and views of the project. */
+        get: operations["catalogue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/dead-letters": {
         parameters: {
             query?: never;
@@ -102,6 +188,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/lineage/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the columns of a view come from. */
+        get: operations["lineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -113,6 +216,23 @@ export interface paths {
         get: operations["openapi"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the job between two steps, and begins it again with the project as it is now. */
+        post: operations["restart"];
         delete?: never;
         options?: never;
         head?: never;
@@ -223,6 +343,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tokens of the project: what they are called and good for, never what they are. */
+        get: operations["tokens"];
+        put?: never;
+        /** Makes a token. The answer is the only place where it is shown. */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a token back. */
+        delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/views": {
         parameters: {
             query?: never;
@@ -233,7 +388,8 @@ export interface paths {
         /** The views of the job. */
         get: operations["list"];
         put?: never;
-        post?: never;
+        /** Saves a query as a materialized view of the project. */
+        post: operations["save_view"];
         delete?: never;
         options?: never;
         head?: never;
@@ -251,7 +407,8 @@ export interface paths {
         get: operations["page"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Takes a view that was saved out of the project. */
+        delete: operations["remove_view"];
         options?: never;
         head?: never;
         patch?: never;
@@ -345,6 +502,29 @@ export interface components {
          * @enum {string}
          */
         Kind: "stock_age" | "demand" | "competitor" | "margin";
+        /** @description An alert as somebody wants it. */
+        NewAlert: {
+            /** @description A condition over its columns, in SQL. */
+            condition: string;
+            /** @description `notice`, `warning` or `critical`. */
+            severity: string;
+            /** @description How it is called. */
+            title: string;
+            /** @description A materialized view. */
+            view: string;
+        };
+        /** @description A token to make. */
+        NewToken: {
+            /**
+             * Format: int32
+             * @description After how many days it ends; none: never.
+             */
+            days?: number | null;
+            /** @description Its name. */
+            name: string;
+            /** @description `admin`, `analyst`, `viewer` or `ingest`. */
+            role: string;
+        };
         /** @description A question. */
         Question: {
             /**
@@ -407,11 +587,27 @@ export interface components {
             /** @description How it is called. */
             title: string;
         };
+        /** @description A condition to try. */
+        Tried: {
+            /** @description A condition over its columns, in SQL. */
+            condition: string;
+            /** @description A materialized view. */
+            view: string;
+        };
         /**
          * @description What somebody says on a decision.
          * @enum {string}
          */
         Verdict: "approve" | "reject";
+        /** @description A view to save. */
+        ViewToSave: {
+            /** @description What it is for. */
+            comment?: string | null;
+            /** @description Its name: lower-case letters, digits and `_`. */
+            name: string;
+            /** @description One `SELECT` over tables and views of the project. */
+            query: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -421,6 +617,167 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description each with whether it fires, since when, and rows that do it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    try_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Tried"];
+            };
+        };
+        responses: {
+            /** @description step, how many rows fulfil it, and some of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it is no condition over this view */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    save_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name: lower-case letters, digits and `_` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlert"];
+            };
+        };
+        responses: {
+            /** @description it is kept in alerts.json of the project, and looked at */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it is no condition over this view */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is forgotten */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such alert */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    collect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description what was taken is durable; `ignored` and `refused` say what not */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description nothing could be taken */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the project has no table that the call is for */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    catalogue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description name, kind, columns, key, query of each; saved, running or not */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     letters: {
         parameters: {
             query?: {
@@ -615,6 +972,34 @@ export interface operations {
             };
         };
     };
+    lineage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a table or view of the project */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description members below it, edges from column to column, who reads it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such table or view */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     openapi: {
         parameters: {
             query?: never;
@@ -626,6 +1011,31 @@ export interface operations {
         responses: {
             /** @description this document */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    restart: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the server is away for a moment, and goes on where it was */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the job keeps no state, or cannot be started again from here */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -866,6 +1276,88 @@ export interface operations {
             };
         };
     };
+    tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description name, role, when made, when it ends; whether one is needed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description the token, shown this once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such role, or too long */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description there is one of this name, or the first is not of an admin */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the token's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is good for nothing within a second */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such token, or it is the last admin's */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     list: {
         parameters: {
             query?: never;
@@ -877,6 +1369,42 @@ export interface operations {
         responses: {
             /** @description name, columns, key and rows of every view, at one step */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    save_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewToSave"];
+            };
+        };
+        responses: {
+            /** @description its file and columns; it begins with the next run */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no view can be made of the query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description there is one of this name, or the project is one file */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -928,6 +1456,41 @@ export interface operations {
             };
             /** @description the step is no longer kept */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a view that was saved */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description its file is gone; the job keeps the view until its end */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such view */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it is in a file that somebody wrote, or something reads it */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,7 @@
 // Tokens of the project, for whoever administers it.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getJson, sendJson } from './http';
+import type { components } from './schema';
 
 export const ROLES = ['admin', 'analyst', 'viewer', 'ingest'] as const;
 export interface Token {
@@ -20,7 +21,7 @@ export function useTokens(enabled: boolean) {
 export function useCreateToken() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (token: { name: string; role: string; days: number | null }) =>
+    mutationFn: (token: components['schemas']['NewToken']) =>
       sendJson<Token & { token: string }>('POST', '/v1/tokens', token),
     onSuccess: () => void client.invalidateQueries({ queryKey: ['tokens'] }),
   });

@@ -78,7 +78,16 @@ export interface OperatorStatus {
   state_bytes: number;
 }
 export interface CheckpointStatus {
-  [key: string]: Value;
+  interval_ms: number;
+  /** Its number; none is durable yet. */
+  last: number | null;
+  age_ms: number;
+  duration_ms: number | null;
+  /** How long the job stood for it. */
+  pause_us: number | null;
+  changed_bytes: number | null;
+  /** It is older than it should be. */
+  alarm: boolean;
 }
 export interface Status {
   at_ms: number;

@@ -1,5 +1,5 @@
 // As of when: live, lost, or held at a step; and how to hold one.
-import { Button, NumberInput, Popover } from '@mantine/core';
+import { Button, Popover, TextInput } from '@mantine/core';
 import { IconChevronDown, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -13,7 +13,7 @@ export function Moment() {
   const connection = useConnection();
   const asOf = useMoment();
   const { data } = useCatalogue();
-  const [wanted, setWanted] = useState<string | number>('');
+  const [wanted, setWanted] = useState('');
   const [open, setOpen] = useState(false);
   const isHeld = asOf !== null;
   const tone = connection.state === 'lost' ? 'lost' : isHeld ? 'held' : connection.state;
@@ -82,18 +82,16 @@ export function Moment() {
           style={{ display: 'flex', gap: 8, alignItems: 'flex-end', marginTop: 12 }}
           onSubmit={(event) => {
             event.preventDefault();
-            if (typeof wanted === 'number') take(wanted);
+            const digits = wanted.replace(/[^\d]/g, '');
+            if (digits !== '') take(Number(digits));
           }}
         >
-          <NumberInput
+          <TextInput
             size="xs"
             label={t('moment.read')}
             value={wanted}
-            onChange={setWanted}
-            min={0}
-            allowDecimal={false}
-            thousandSeparator=","
-            hideControls
+            onChange={(event) => setWanted(event.currentTarget.value)}
+            inputMode="numeric"
             style={{ flex: 1 }}
           />
           <Button size="xs" variant="default" type="submit">

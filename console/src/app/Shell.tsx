@@ -2,7 +2,7 @@
 import {
   ActionIcon,
   Button,
-  Select,
+  NativeSelect,
   Tooltip,
   useComputedColorScheme,
   useMantineColorScheme,
@@ -59,14 +59,13 @@ function Preferences() {
   const scheme = useComputedColorScheme('light');
   return (
     <>
-      <Select
+      <NativeSelect
         size="xs"
         w={96}
-        allowDeselect={false}
         aria-label={t('prefs.language')}
         data={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))}
         value={i18n.language}
-        onChange={(value) => value && speak(value as Language)}
+        onChange={(event) => speak(event.currentTarget.value as Language)}
       />
       <Tooltip label={t('prefs.theme')}>
         <ActionIcon

@@ -1,12 +1,15 @@
 // The one chart: a picture, or the table behind it; told to screen readers; exported as either.
 import { ActionIcon, Menu, SegmentedControl, useComputedColorScheme } from '@mantine/core';
 import { IconChartBar, IconDownload, IconTable } from '@tabler/icons-react';
-import { useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Row } from '@/api/types';
 import { download, toCsv } from './csv';
-import { DataTable, type TableColumn } from './DataTable';
+import type { TableColumn } from './DataTable';
 import { Panel } from './Panel';
+
+// Most charts are never seen as a table.
+const DataTable = lazy(() => import('./DataTable').then((all) => ({ default: all.DataTable })));
 
 export interface Palette {
   ink: string;
@@ -190,15 +193,17 @@ export function Chart(props: Props) {
           {props.empty ?? t('table.empty')}
         </p>
       ) : form === 'table' ? (
-        <DataTable
-          bare
-          name={`${name}.table`}
-          label={title}
-          columns={columns}
-          rows={rows}
-          height={height + 14}
-          rowKey={(row) => JSON.stringify(row)}
-        />
+        <Suspense fallback={<div style={{ height: height + 14 }} />}>
+          <DataTable
+            bare
+            name={`${name}.table`}
+            label={title}
+            columns={columns}
+            rows={rows}
+            height={height + 14}
+            rowKey={(row) => JSON.stringify(row)}
+          />
+        </Suspense>
       ) : (
         <div ref={holder}>
           <Picture option={props.option} height={height} title={title} />

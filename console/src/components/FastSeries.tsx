@@ -2,7 +2,11 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import type uPlot from 'uplot';
+import { clockOf } from './format';
 import 'uplot/dist/uPlot.min.css';
+
+/** Less is not drawn as if it were all: a new page begins with a minute to fill. */
+const SECONDS_LEAST = 60;
 
 interface Props {
   label: string;
@@ -38,10 +42,13 @@ export function FastSeries({ label, times, values, height = 150 }: Props) {
         padding: [8, 4, 0, 0],
         cursor: { show: true, drag: { setScale: false } },
         axes: [
-          { ...axis, size: 34 },
+          { ...axis, size: 34, space: 90, values: (_, ticks) => ticks.map(clockOf) },
           { ...axis, size: 56 },
         ],
-        scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+        scales: {
+          x: { range: (_, first, last) => [Math.min(first, last - SECONDS_LEAST), last] },
+          y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
+        },
         series: [
           {},
           {

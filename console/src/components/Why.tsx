@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import type { Row } from '@/api/types';
 import { Badge } from './Panel';
+import { parsed, reasonsOf } from './reasons';
 import { Review } from './Review';
 import { clipped, money, NONE, number, percent, text, timeOf, toNumber } from './format';
 
@@ -19,26 +20,6 @@ export function StatusBadge({ status }: { status: string }) {
   const { t } = useTranslation();
   const said = t(`status.${status}`, { defaultValue: status });
   return <Badge tone={STATUS_TONES[status]}>{said}</Badge>;
-}
-
-/** A JSON text as a value; what is no JSON stays text. */
-export function parsed(value: unknown): unknown {
-  if (typeof value !== 'string') return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
-}
-
-/** `23.0000 pieces` is 23 pieces: the policies write decimals with all their digits. */
-const tidied = (reason: string) =>
-  reason.replace(/\b(\d+\.\d{4})\b/g, (digits) => String(Number(digits)));
-
-export function reasonsOf(row: Row): string[] {
-  const found = parsed(row.reasons);
-  const said = Array.isArray(found) ? found : found ? [found] : [];
-  return said.map((one) => tidied(typeof one === 'string' ? one : text(one as string)));
 }
 
 /** What a decision wants, in few words. */

@@ -39,7 +39,7 @@ export function plain(value: Value | undefined): string {
 export function short(value: Value | undefined): string {
   const found = toNumber(value);
   if (found === null) return NONE;
-  if (Math.abs(found) < 10_000) return number(found);
+  if (Math.abs(found) < 10_000) return plain(found);
   return numberFormat({ notation: 'compact', maximumFractionDigits: 1 }).format(found);
 }
 
@@ -92,6 +92,36 @@ export function dayName(value: Value | undefined): string {
   });
   return format.format(date);
 }
+
+/** A length of time in the unit that fits. */
+export function duration(ms: Value | undefined): string {
+  const found = toNumber(ms);
+  if (found === null) return NONE;
+  const [size, unit] =
+    found < 1000 ? [1, 'millisecond'] : found < 120_000 ? [1000, 'second'] : [60_000, 'minute'];
+  const amount = found / size;
+  const maximumFractionDigits = amount < 10 ? 1 : 0;
+  return numberFormat({ style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits }).format(
+    amount,
+  );
+}
+
+/** The time of day of a clock here, with seconds. */
+export const clockOf = (seconds: number): string =>
+  new Intl.DateTimeFormat(i18n.language, { timeStyle: 'medium', hourCycle: 'h23' }).format(
+    seconds * 1000,
+  );
+
+/** When somebody did something, by the clock of the reader. */
+export const whenOf = (ms: number): string =>
+  new Intl.DateTimeFormat(i18n.language, { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
+
+/** A row in a line: its first columns with their names. */
+export const rowSaid = (row: Record<string, Value>, columns: number): string =>
+  Object.entries(row)
+    .slice(0, columns)
+    .map(([name, value]) => `${name} ${text(value)}`)
+    .join(' · ');
 
 /** How long ago, in the shortest words. */
 export function ago(ms: number): string {

@@ -45,7 +45,8 @@ async function placed(
   );
 }
 
-/** The places of a graph's boxes; those of before, or none, until they are worked out. */
+/** The places of a graph's boxes, and of which shape; of the one before, or none, until the new
+ * one's are worked out. */
 export function usePlaces(boxes: Sized[], edges: [string, string][], form: Form = {}) {
   const shape = JSON.stringify([boxes, edges, form]);
   const [places, setPlaces] = useState<{ shape: string; at: Places } | null>(null);
@@ -57,5 +58,5 @@ export function usePlaces(boxes: Sized[], edges: [string, string][], form: Form 
       gone = true;
     };
   }, [shape]);
-  return { places: places?.at ?? null, isNow: places?.shape === shape, shape };
+  return { places: places?.at ?? null, isNow: places?.shape === shape, shape: places?.shape ?? '' };
 }

@@ -1,10 +1,17 @@
 // How fast the first screen is, and that a page that stays open does not grow.
+import { readFileSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 
 const page$ = () => process.env.TEST_PAGE!;
 const ROUNDS = Number(process.env.CONSOLE_SOAK_ROUNDS ?? 6);
 const GROWTH_BYTES_MAX = 12 * 1024 * 1024;
 const SCREENS = ['/inventory', '/jobs', '/sql', '/lineage?view=sales_by_day', '/alerts', '/'];
+
+test('the types are made from what the server says of itself', async () => {
+  const answer = await fetch(`${process.env.TEST_RIALTO}/v1/openapi.json`);
+  // Otherwise: npm run types -- http://127.0.0.1:8080
+  expect(JSON.parse(readFileSync('openapi.json', 'utf8'))).toEqual(await answer.json());
+});
 
 test('the first screen is there soon', async ({ browser }) => {
   const took: number[] = [];

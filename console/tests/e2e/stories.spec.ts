@@ -69,6 +69,8 @@ test('a segment is built, and a customer enters it', async ({ page }) => {
   await page.getByRole('option', { name: 'high' }).click();
   await page.keyboard.press('Escape');
   await expect(form.getByTestId('count')).toContainText(/\d+ of \d+ customers/);
+  // Until then it is the count of the tag without its values.
+  await expect(form.getByTestId('count')).toHaveAttribute('aria-busy', 'false');
   const before = Number((await form.getByTestId('count').textContent())!.split(' ')[0]);
   await form.getByRole('button', { name: 'Save' }).click();
   await expect(form.getByText('Saved: members enter')).toBeVisible();

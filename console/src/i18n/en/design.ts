@@ -55,7 +55,8 @@ export const design = {
     sinkMeans: 'A sink begins when this SQL is a file of the project: download it.',
     sample: 'Sample',
     sampled: '{{rows}} rows of step {{step}}',
-    twice: 'Not shown, because several columns have these names: {{names}}. Give them names of their own.',
+    twice:
+      'Not shown, because several columns have these names: {{names}}. Give them names of their own.',
     noSample: 'This statement gives no rows that can be asked.',
     kind: {
       source: 'Source',
@@ -79,6 +80,7 @@ export const design = {
     all: 'All columns',
     choose: 'Choose a view',
     chooseMore: 'Then choose one of its columns to see what it is made of.',
+    working: 'Working out where its columns come from …',
     origins: '{{column}} comes from',
     noOrigin: 'No column of a table: it is a constant, a count, or the time.',
     rows: 'What chooses, joins and groups its rows',
@@ -107,7 +109,8 @@ export const design = {
     rows_one: '{{rows}} row',
     rows_other: '{{rows}} rows',
     none: 'No alert of your own yet',
-    noneMore: 'An alert is kept in alerts.json of the project.',
+    noneMore:
+      'For example the view inventory_position and the condition on_hand < 3. An alert is kept in alerts.json of the project.',
     allQuiet: 'All quiet',
     title: 'Title',
     state: 'State',

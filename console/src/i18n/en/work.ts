@@ -48,7 +48,16 @@ export const work = {
     taken: 'Checkpoint {{checkpoint}} is durable.',
     noCheckpoints:
       'This job keeps none: it began without a state folder. rialto run PROJECT --state DIR keeps them.',
-    before: '{{ago}}',
+    checkpoint: {
+      every: 'Every',
+      last: 'Last one',
+      none: 'none yet',
+      age: 'Taken',
+      took: 'Took',
+      held: 'Held the job for',
+      changed: 'Wrote',
+      alarm: 'overdue',
+    },
     graph: 'From the sources to a view',
     outputs: 'Views and sinks',
     output: 'Name',

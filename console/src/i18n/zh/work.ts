@@ -48,7 +48,16 @@ export const work = {
     taken: '检查点 {{checkpoint}} 已落盘。',
     noCheckpoints:
       '此作业启动时没有状态目录，因此不保留检查点。rialto run PROJECT --state DIR 会保留。',
-    before: '{{ago}}',
+    checkpoint: {
+      every: '间隔',
+      last: '最近一个',
+      none: '尚无',
+      age: '完成于',
+      took: '用时',
+      held: '作业暂停',
+      changed: '写入',
+      alarm: '已超时',
+    },
     graph: '从数据源到视图',
     outputs: '视图与输出',
     output: '名称',

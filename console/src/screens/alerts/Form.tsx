@@ -12,7 +12,7 @@ import {
   type Severity,
 } from '@/api/alerts';
 import { useViews } from '@/api/hooks';
-import { clipped, number, text } from '@/components/format';
+import { clipped, number, rowSaid } from '@/components/format';
 import { ErrorNotice } from '@/components/Notice';
 
 const TRY_MS = 400;
@@ -84,17 +84,24 @@ function Tried({ view, condition }: { view: string; condition: string }) {
   const { t } = useTranslation();
   const [said] = useDebouncedValue(condition, TRY_MS);
   const tried = useTried(view, said);
+  const isBefore = tried.isPending || tried.isPlaceholderData || said !== condition;
   if (view === '' || condition.trim() === '') return <p className="soft">{t('alerts.teach')}</p>;
   if (tried.error) return <ErrorNotice error={tried.error} />;
   return (
-    <div role="status" data-testid="tried">
+    // What was found before stays, pale, until this condition is tried.
+    <div
+      role="status"
+      data-testid="tried"
+      aria-busy={isBefore}
+      className={isBefore ? 'soft' : undefined}
+    >
       {tried.data
         ? t('alerts.tried', { rows: number(tried.data.rows), count: tried.data.rows })
         : t('table.loading')}
       <ul className="reasons">
         {tried.data?.some.map((row, at) => (
           <li key={at} className="mono">
-            {clipped(Object.values(row).slice(0, 6).map(text).join(' · '), 160)}
+            {clipped(rowSaid(row, 4), 160)}
           </li>
         ))}
       </ul>

@@ -7,7 +7,7 @@ import { useMayAct } from '@/api/acts';
 import { useOwnAlerts, type OwnAlert } from '@/api/alerts';
 import type { Row } from '@/api/types';
 import { DataTable, type TableColumn } from '@/components/DataTable';
-import { ago, clipped, number, text, timeOf } from '@/components/format';
+import { ago, clipped, number, rowSaid, text, whenOf } from '@/components/format';
 import { ErrorNotice } from '@/components/Notice';
 import { Badge, Figures, PageHead, Panel } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
@@ -38,7 +38,7 @@ function Firing({ alert, now }: { alert: OwnAlert; now: number }) {
       <ul className="reasons">
         {alert.some.map((row, at) => (
           <li key={at} className="mono">
-            {clipped(Object.values(row).slice(0, 8).map(text).join(' · '), 200)}
+            {clipped(rowSaid(row, 5), 200)}
           </li>
         ))}
       </ul>
@@ -89,7 +89,7 @@ export function AlertsScreen() {
       plain('view', 'minmax(150px, 1fr)'),
       { ...plain('condition', 'minmax(180px, 1.500fr)') },
       plain('actor', '110px'),
-      { ...plain('changed', '170px'), cell: (row) => timeOf(row.changed) },
+      { ...plain('changed', '170px'), cell: (row) => whenOf(Date.parse(text(row.changed))) },
     ];
   }, [t, byId]);
   const broken = alerts.find((alert) => alert.error !== null);
@@ -128,18 +128,20 @@ export function AlertsScreen() {
           </ul>
         </Panel>
         <AlertsPanel span={6} shown={4} packsOnly />
-        <div className="panel span-12">
-          <DataTable
-            name="alerts"
-            label={t('alerts.all')}
-            columns={columns}
-            rows={rows}
-            rowKey={(row) => text(row.id)}
-            height={Math.min(420, 90 + Math.max(2, rows.length) * 33)}
-            onOpen={(row) => setOpen(text(row.id))}
-            openKey={open}
-          />
-        </div>
+        {rows.length > 0 && (
+          <div className="panel span-12">
+            <DataTable
+              name="alerts"
+              label={t('alerts.all')}
+              columns={columns}
+              rows={rows}
+              rowKey={(row) => text(row.id)}
+              height={Math.min(420, 90 + Math.max(2, rows.length) * 33)}
+              onOpen={(row) => setOpen(text(row.id))}
+              openKey={open}
+            />
+          </div>
+        )}
       </div>
       <AlertForm alert={chosen} taken={[...byId.keys()]} may={may} close={() => setOpen('')} />
     </>

@@ -81,11 +81,19 @@ function Part({ condition, tags, change }: PartProps) {
 function Count({ conditions }: { conditions: Condition[] }) {
   const { t } = useTranslation();
   const counted = useCount(conditions);
+  const isBefore = counted.isPending || counted.isPlaceholderData;
   const usable = conditions.some((one) => !one.is_excluded);
   if (!usable) return <Nothing>{t('segments.choose')}</Nothing>;
   return (
     <>
-      <p data-testid="count" role="status" style={{ fontSize: 20, margin: '14px 0 6px' }}>
+      <p
+        data-testid="count"
+        role="status"
+        // The count of before stays, pale, until that of these conditions is there.
+        aria-busy={isBefore}
+        className={isBefore ? 'soft' : undefined}
+        style={{ fontSize: 20, margin: '14px 0 6px' }}
+      >
         {counted.data
           ? t('segments.count', {
               members: number(counted.data.members),

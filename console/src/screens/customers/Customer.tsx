@@ -9,6 +9,7 @@ import { DataTable, type TableColumn } from '@/components/DataTable';
 import { dayOf, NONE, number, text, timeOf, toNumber } from '@/components/format';
 import { NeedsPack, Nothing } from '@/components/Notice';
 import { Badge, Figures, Panel } from '@/components/Panel';
+import { reasonSaid } from '@/components/reasons';
 import { useUrlState } from '@/components/urlState';
 import { DecisionWhy, WhyDrawer } from '@/components/Why';
 import { decisionViews, useDecisionColumns } from '@/screens/decisions';
@@ -138,7 +139,7 @@ function Lists({ id }: { id: string }) {
               <li key={text(row.place)}>
                 <Badge tone="accent">{t(`recommend.list.${list}`, { defaultValue: list })}</Badge>
                 <span>{text(row.sku)}</span>
-                <span className="grow soft">{text(row.reason)}</span>
+                <span className="grow soft">{reasonSaid(row.reason)}</span>
               </li>
             ))}
         </ul>

@@ -8,16 +8,10 @@ import { DataTable, type TableColumn } from '@/components/DataTable';
 import { clipped, number, text, timeOf } from '@/components/format';
 import { NeedsPack } from '@/components/Notice';
 import { Figures, PageHead, Panel } from '@/components/Panel';
+import { reasonsOf } from '@/components/reasons';
 import { useReviewed } from '@/components/Review';
 import { useUrlState } from '@/components/urlState';
-import {
-  DecisionWhy,
-  reasonsOf,
-  StatusBadge,
-  subjectLink,
-  useWanted,
-  WhyDrawer,
-} from '@/components/Why';
+import { DecisionWhy, StatusBadge, subjectLink, useWanted, WhyDrawer } from '@/components/Why';
 
 /** Every view that has the columns of a decision, of whatever pack or project. */
 export function decisionViews(views: Map<string, ViewInfo> | null): string[] {

@@ -1,19 +1,9 @@
 // The graph, drawn: boxes that are buttons, so that it is gone through by keyboard as well.
-import {
-  Background,
-  Controls,
-  Handle,
-  Position,
-  ReactFlow,
-  type Edge,
-  type Node,
-  type NodeProps,
-} from '@xyflow/react';
-import '@xyflow/react/dist/style.css';
-import { useComputedColorScheme } from '@mantine/core';
+import { Handle, Position, type Edge, type Node, type NodeProps } from '@xyflow/react';
 import { createContext, useContext, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { clipped } from '@/components/format';
+import { Flow, useShowFocused } from '@/components/Flow';
 import { usePlaces } from '@/components/placed';
 import type { Graph, GraphNode } from './graph';
 import './Canvas.css';
@@ -31,6 +21,7 @@ const HandsContext = createContext<Hands>({ choose: () => {}, remove: () => {} }
 function BoxView({ data: { node, isChosen } }: NodeProps<BoxNode>) {
   const { t } = useTranslation();
   const hands = useContext(HandsContext);
+  const showFocused = useShowFocused(node.id);
   const kind = t(`editor.kind.${node.kind}`);
   const text = node.text.replace(/\s+/g, ' ');
   const isBoth = node.kind === 'join' && text !== '';
@@ -46,6 +37,7 @@ function BoxView({ data: { node, isChosen } }: NodeProps<BoxNode>) {
         aria-pressed={isChosen}
         aria-label={t('editor.node', { kind, what: clipped(said, 80) })}
         title={clipped(node.text || node.title, 400)}
+        onFocus={showFocused}
         onClick={() => hands.choose(node.id)}
         onKeyDown={(event) => {
           if (event.key === 'Delete' || event.key === 'Backspace') hands.remove(node.id);
@@ -77,9 +69,9 @@ interface Props extends Hands {
 
 export function Canvas({ graph, chosen, choose, remove, connect }: Props) {
   const { t } = useTranslation();
-  const scheme = useComputedColorScheme('light');
   const sized = graph.nodes.map(({ id }) => ({ id, width: WIDTH, height: HEIGHT }));
-  const { places, shape } = usePlaces(sized, graph.edges, { gap: 40, isWrapped: sized.length > 6 });
+  const isWrapped = sized.length > 6;
+  const { places, shape } = usePlaces(sized, graph.edges, { gap: 40, isWrapped });
   const hands = useMemo(() => ({ choose, remove }), [choose, remove]);
   if (!places) return <p className="soft">{t('table.loading')}</p>;
   const nodes = graph.nodes.flatMap((node): BoxNode[] => {
@@ -92,8 +84,6 @@ export function Canvas({ graph, chosen, choose, remove, connect }: Props) {
         type: 'box',
         data: { node, isChosen: node.id === chosen },
         position,
-        draggable: false,
-        selectable: false,
         width: WIDTH,
         height: HEIGHT,
         handles: handlesOf(node),
@@ -104,31 +94,24 @@ export function Canvas({ graph, chosen, choose, remove, connect }: Props) {
     id: `${source}>${target}`,
     source,
     target,
+    // Back to the beginning of the next line it goes between the boxes, not across them.
+    type: isWrapped ? 'smoothstep' : 'default',
     style: { stroke: 'var(--line-strong)' },
   }));
   return (
     <HandsContext.Provider value={hands}>
-      <ReactFlow
-        key={shape}
+      <Flow
         nodes={nodes}
         edges={lines}
-        nodeTypes={types}
-        colorMode={scheme}
-        fitView
-        fitViewOptions={{ maxZoom: 1, minZoom: 0.5, padding: 0.06 }}
+        types={types}
+        shape={shape}
+        label={t('editor.graph')}
         minZoom={0.15}
-        nodesFocusable={false}
-        edgesFocusable={false}
-        preventScrolling={false}
-        zoomOnScroll={false}
-        deleteKeyCode={null}
-        onConnect={({ source, target }) => connect(source, target)}
-        aria-label={t('editor.graph')}
-        proOptions={{ hideAttribution: true }}
-      >
-        <Background gap={22} size={1} color="var(--line)" />
-        <Controls showInteractive={false} />
-      </ReactFlow>
+        // Smaller, nothing can be read: what is chosen is seen, and the rest by moving the drawing.
+        fitZoom={0.5}
+        shown={chosen}
+        connect={({ source, target }) => connect(source, target)}
+      />
     </HandsContext.Provider>
   );
 }

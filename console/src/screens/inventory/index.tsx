@@ -9,7 +9,8 @@ import { NONE, number, text, toNumber } from '@/components/format';
 import { NeedsPack, ProblemNotice } from '@/components/Notice';
 import { Badge, Figures, PageHead } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
-import { reasonsOf, StatusBadge, useWanted, WhyDrawer } from '@/components/Why';
+import { reasonsOf } from '@/components/reasons';
+import { StatusBadge, useWanted, WhyDrawer } from '@/components/Why';
 import { decisionOf, STATE_TONES, STATES, useBoard, type StockState } from './board';
 import { StockDecision, StockLine } from './StockLine';
 

@@ -1,21 +1,11 @@
 // Where a view's rows come from, and what it costs on the way. The server does not tell yet which
 // operator feeds which, so that all operators of the view are one box.
-import {
-  Background,
-  Controls,
-  Handle,
-  Position,
-  ReactFlow,
-  type Edge,
-  type Node,
-  type NodeProps,
-} from '@xyflow/react';
-import '@xyflow/react/dist/style.css';
-import { useComputedColorScheme } from '@mantine/core';
+import { Handle, Position, type Edge, type Node, type NodeProps } from '@xyflow/react';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Status } from '@/api/types';
 import { bytes, clipped, number, percent } from '@/components/format';
+import { Flow } from '@/components/Flow';
 import { usePlaces } from '@/components/placed';
 import { lineageOf, type Box } from './lineage';
 import './Graph.css';
@@ -66,7 +56,6 @@ const handlesOf = (box: Box) => [
 const types = { box: BoxView };
 export function Graph({ status, view }: { status: Status; view: string }) {
   const { t } = useTranslation();
-  const scheme = useComputedColorScheme('light');
   const { boxes, edges } = useMemo(() => lineageOf(status, view), [status, view]);
   const sized = boxes.map(({ id }) => ({ id, width: WIDTH, height: HEIGHT }));
   const { places, isNow, shape } = usePlaces(sized, edges);
@@ -76,7 +65,6 @@ export function Graph({ status, view }: { status: Status; view: string }) {
     type: 'box',
     data: { box },
     position: places.get(box.id) ?? { x: 0, y: 0 },
-    draggable: false,
     width: WIDTH,
     height: HEIGHT,
     handles: handlesOf(box),
@@ -92,26 +80,17 @@ export function Graph({ status, view }: { status: Status; view: string }) {
       className="graph"
       style={{ height: Math.min(460, Math.max(220, (boxes.length - 2) * (HEIGHT + 14) + 40)) }}
     >
-      <ReactFlow
-        key={shape}
+      <Flow
         nodes={nodes}
         edges={lines}
-        nodeTypes={types}
-        colorMode={scheme}
-        fitView
-        fitViewOptions={{ maxZoom: 1, padding: 0.06 }}
+        types={types}
+        shape={shape}
+        label={t('jobs.graph')}
         minZoom={0.2}
-        nodesConnectable={false}
-        nodesFocusable
-        edgesFocusable={false}
-        preventScrolling={false}
-        zoomOnScroll={false}
-        aria-label={t('jobs.graph')}
-        proOptions={{ hideAttribution: true }}
-      >
-        <Background gap={22} size={1} color="var(--line)" />
-        <Controls showInteractive={false} />
-      </ReactFlow>
+        fitZoom={0.5}
+        shown={`output:${view}`}
+        isGoneThrough
+      />
     </div>
   );
 }

@@ -1,17 +1,15 @@
 // Is the job well? Rows, steps, watermarks, what holds a view back, which operator is slow.
-import { Button, Select } from '@mantine/core';
-import { useMutation } from '@tanstack/react-query';
-import { useEffect, useRef, useState } from 'react';
-import { lazy, Suspense } from 'react';
+import { Select } from '@mantine/core';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useStatus } from '@/api/hooks';
-import { takeCheckpoint } from '@/api/http';
-import type { Status, Value } from '@/api/types';
+import type { Status } from '@/api/types';
 import { FastSeries } from '@/components/FastSeries';
-import { ago, bytes, clipped, NONE, number, percent, text, toNumber } from '@/components/format';
+import { ago, bytes, clipped, NONE, number, percent } from '@/components/format';
 import { ErrorNotice, Nothing } from '@/components/Notice';
 import { Figures, PageHead, Panel } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
+import { Checkpoints } from './Checkpoints';
 import { Operators, Outputs } from './tables';
 
 const Graph = lazy(() => import('./Graph').then(({ Graph: loaded }) => ({ default: loaded })));
@@ -36,59 +34,6 @@ function useRate(status: Status | undefined): { times: number[]; values: (number
     }));
   }, [status]);
   return series;
-}
-
-function Checkpoints({ status }: { status: Status }) {
-  const { t } = useTranslation();
-  const take = useMutation({ mutationFn: takeCheckpoint });
-  const kept = status.checkpoints;
-  const shown = kept
-    ? Object.entries(kept).filter(([, value]) => value === null || typeof value !== 'object')
-    : [];
-  const said = (name: string, value: Value) =>
-    name.endsWith('_bytes')
-      ? bytes(value)
-      : name.endsWith('_ms') && (toNumber(value) ?? 0) > 1e12
-        ? t('jobs.before', { ago: ago(status.at_ms - (toNumber(value) ?? 0)) })
-        : clipped(text(value), 200);
-  return (
-    <Panel
-      title={t('jobs.checkpoints')}
-      span={4}
-      end={
-        kept && (
-          <Button
-            size="compact-xs"
-            variant="default"
-            loading={take.isPending}
-            onClick={() => take.mutate()}
-          >
-            {t('jobs.take')}
-          </Button>
-        )
-      }
-    >
-      <ErrorNotice error={take.error} />
-      {take.data && (
-        <p className="good" style={{ marginTop: 0 }}>
-          {t('jobs.taken', { checkpoint: number(take.data.checkpoint) })}
-        </p>
-      )}
-      {!kept && (
-        <p className="soft" style={{ margin: 0 }}>
-          {t('jobs.noCheckpoints')}
-        </p>
-      )}
-      <dl className="pairs">
-        {shown.map(([name, value]) => (
-          <div key={name} style={{ display: 'contents' }}>
-            <dt>{name.replaceAll('_', ' ')}</dt>
-            <dd>{said(name, value)}</dd>
-          </div>
-        ))}
-      </dl>
-    </Panel>
-  );
 }
 
 export function Jobs() {

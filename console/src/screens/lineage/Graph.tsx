@@ -1,18 +1,8 @@
 // The tables and views that a view, or one of its columns, comes from.
-import {
-  Background,
-  Controls,
-  Handle,
-  Position,
-  ReactFlow,
-  type Edge,
-  type Node,
-  type NodeProps,
-} from '@xyflow/react';
-import '@xyflow/react/dist/style.css';
-import { useComputedColorScheme } from '@mantine/core';
+import { Handle, Position, type Edge, type Node, type NodeProps } from '@xyflow/react';
 import { createContext, useContext } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Flow, useShowFocused } from '@/components/Flow';
 import { usePlaces } from '@/components/placed';
 import type { LineageBox, Traced } from './trace';
 import './lineage.css';
@@ -36,9 +26,10 @@ const heightAt = (box: LineageBox, column: string) => {
 function BoxView({ data: { box, column } }: NodeProps<BoxNode>) {
   const { t } = useTranslation();
   const choose = useContext(ChooseContext);
+  const showFocused = useShowFocused(box.name);
   const ends = [ALL, ...box.columns];
   return (
-    <div className={`relation ${box.kind.replace(' ', '-')}`}>
+    <div className={`relation ${box.kind.replace(' ', '-')}`} onFocus={showFocused}>
       {ends.map((end) => (
         <Handle
           key={`to ${end}`}
@@ -87,12 +78,12 @@ const handlesOf = (box: LineageBox) =>
 
 interface Props {
   traced: Traced;
+  view: string;
   column: string;
   choose: (view: string, column: string) => void;
 }
-export function LineageGraph({ traced, column, choose }: Props) {
+export function LineageGraph({ traced, view, column, choose }: Props) {
   const { t } = useTranslation();
-  const scheme = useComputedColorScheme('light');
   const { boxes, lines } = traced;
   const sized = boxes.map((box) => ({ id: box.name, width: WIDTH, height: heightOf(box) }));
   const between = new Map(lines.map(({ from, to }) => [`${from}>${to}`, [from, to] as const]));
@@ -107,8 +98,6 @@ export function LineageGraph({ traced, column, choose }: Props) {
     type: 'relation',
     data: { box, column },
     position: places.get(box.name) ?? { x: 0, y: 0 },
-    draggable: false,
-    selectable: false,
     width: WIDTH,
     height: heightOf(box),
     handles: handlesOf(box),
@@ -124,26 +113,17 @@ export function LineageGraph({ traced, column, choose }: Props) {
   return (
     <div className="lineage" data-testid="lineage">
       <ChooseContext.Provider value={choose}>
-        <ReactFlow
-          key={shape}
+        <Flow
           nodes={nodes}
           edges={edges}
-          nodeTypes={types}
-          colorMode={scheme}
-          fitView
-          fitViewOptions={{ maxZoom: 1, padding: 0.05 }}
+          types={types}
+          shape={shape}
+          label={t('lineage.graph')}
           minZoom={0.1}
-          nodesConnectable={false}
-          nodesFocusable={false}
-          edgesFocusable={false}
-          preventScrolling={false}
-          zoomOnScroll={false}
-          aria-label={t('lineage.graph')}
-          proOptions={{ hideAttribution: true }}
-        >
-          <Background gap={22} size={1} color="var(--line)" />
-          <Controls showInteractive={false} />
-        </ReactFlow>
+          // A graph of dozens is read from the view on; as a whole it is a picture, not a text.
+          fitZoom={0.6}
+          shown={view}
+        />
       </ChooseContext.Provider>
     </div>
   );

@@ -126,11 +126,17 @@ export function LineageScreen() {
             {lineage?.is_cut && <span className="soft">{t('lineage.cut')}</span>}
           </div>
           {graph && lineage ? (
-            <LineageGraph traced={graph} column={column} choose={choose} />
+            <LineageGraph traced={graph} view={lineage.name} column={column} choose={choose} />
           ) : (
             <div className="empty">
-              <strong>{t('lineage.choose')}</strong>
-              {t('lineage.chooseMore')}
+              {found.isLoading ? (
+                t('lineage.working')
+              ) : (
+                <>
+                  <strong>{t('lineage.choose')}</strong>
+                  {t('lineage.chooseMore')}
+                </>
+              )}
             </div>
           )}
         </section>

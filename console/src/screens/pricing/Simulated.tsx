@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { Simulated as Found } from '@/api/acts';
 import { DataTable, type TableColumn } from '@/components/DataTable';
 import { money, number, text, toNumber } from '@/components/format';
+import { reasonSaid } from '@/components/reasons';
 
 export function Simulated({ found }: { found: Found }) {
   const { t } = useTranslation();
@@ -72,7 +73,7 @@ export function Simulated({ found }: { found: Found }) {
         id: 'why',
         header: t('rules.why'),
         width: 'minmax(200px, 3fr)',
-        value: (row) => (row.is_cooling === true ? t('rules.cooling') : row.reason),
+        value: (row) => (row.is_cooling === true ? t('rules.cooling') : reasonSaid(row.reason)),
       },
     ];
   }, [t]);

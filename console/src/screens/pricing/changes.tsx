@@ -6,7 +6,8 @@ import type { Row } from '@/api/types';
 import { type TableColumn } from '@/components/DataTable';
 import { dayOf, money, NONE, signedPercent, text, toNumber } from '@/components/format';
 import { useReviewed } from '@/components/Review';
-import { parsed, reasonsOf, StatusBadge } from '@/components/Why';
+import { parsed, reasonsOf } from '@/components/reasons';
+import { StatusBadge } from '@/components/Why';
 
 /** A decision with the price it changes, the proposal behind it, and the market beside it. */
 export function useDecided(): {
@@ -47,7 +48,7 @@ export function useColumns(): TableColumn[] {
       {
         id: 'decided',
         header: t('pricing.day'),
-        width: '100px',
+        width: '112px',
         value: (row) => row.decided_at,
         cell: (row) => dayOf(row.decided_at),
       },

@@ -7,6 +7,7 @@ import type { Row } from '@/api/types';
 import { number, text, toNumber } from '@/components/format';
 import { NeedsPack, Nothing } from '@/components/Notice';
 import { Badge, PageHead, Panel } from '@/components/Panel';
+import { reasonSaid } from '@/components/reasons';
 import { useUrlState } from '@/components/urlState';
 
 const byPlace = (a: Row, b: Row) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0);
@@ -75,7 +76,7 @@ function Lists({
       title={t(`recommend.list.${list}`, { defaultValue: list })}
       open={open}
       rows={found.rows.filter((row) => text(row.list_id ?? fallback) === list)}
-      why={(row) => text(row.reason)}
+      why={(row) => reasonSaid(row.reason)}
     />
   ));
 }

@@ -4,7 +4,7 @@ import { useState, type FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { keepToken } from '@/api/token';
 import { ROLES, useCreateToken, useRevokeToken, useTokens, type Token } from '@/api/tokens';
-import { timeOf } from '@/components/format';
+import { whenOf } from '@/components/format';
 import { ErrorNotice } from '@/components/Notice';
 import { Badge, Panel } from '@/components/Panel';
 
@@ -111,10 +111,10 @@ function Line({ token, own }: { token: Token; own: string | null }) {
       <Badge tone={token.holds ? 'accent' : 'bad'}>{t(`settings.role_${token.role}`)}</Badge>
       {token.name === own && <Badge tone="good">{t('settings.own')}</Badge>}
       <span className="grow soft">
-        {t('settings.since', { at: timeOf(new Date(token.created_ms).toISOString()) })}
+        {t('settings.since', { at: whenOf(token.created_ms) })}
         {token.expires_ms !== null &&
           ` · ${t(token.holds ? 'settings.until' : 'settings.ended', {
-            at: timeOf(new Date(token.expires_ms).toISOString()),
+            at: whenOf(token.expires_ms),
           })}`}
       </span>
       <Button

@@ -142,6 +142,43 @@ fn an_alert_fires_while_rows_fulfil_it_and_is_kept_by_the_project() {
 }
 
 #[test]
+fn an_alert_that_goes_on_firing_has_fired_since_before_the_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (child, address) = start(dir.path());
+    let told = || ask(&address, "GET", "/v1/alerts", "").1;
+    let fired = |id: &str| {
+        let all = told()["alerts"].as_array().cloned().unwrap_or_default();
+        all.into_iter().find(|one| one["id"] == id).map(|one| one["since_ms"].clone())
+    };
+    for (id, condition) in [("much", "n > 2"), ("more", "n > 5")] {
+        let alert =
+            json!({"title": id, "view": "by_sku", "condition": condition, "severity": "warning"});
+        let (status, said) = ask(&address, "PUT", &format!("/v1/alerts/{id}"), &alert.to_string());
+        assert_eq!(status, 200, "{said}");
+    }
+    wait_until("the first", || fired("much").is_some_and(|since| since.is_number()));
+    let since = fired("much");
+    let file = dir.path().join(".rialto/alerts-firing.json");
+    wait_until("its file", || fs::read_to_string(&file).is_ok_and(|text| text.contains("much")));
+    assert_eq!(ask(&address, "POST", "/v1/restart", "").0, 202);
+    wait_until("the server to be back", || child.said().matches("serving http://").count() == 2);
+    let is_looked_at = || {
+        let alerts = told()["alerts"].clone();
+        alerts.as_array().is_some_and(|all| all.iter().all(|one| one["step"].is_number()))
+    };
+    wait_until("a look", is_looked_at);
+    assert_eq!(fired("much"), since);
+    assert_eq!(fired("more"), Some(Value::Null));
+    // What has ended meanwhile begins anew when it fires again.
+    sell(&address, json!([{"id": 2, "sku": "tea", "pieces": -3, "at_ms": 1}]));
+    wait_until("its end", || fired("much") == Some(Value::Null));
+    sell(&address, json!([{"id": 3, "sku": "tea", "pieces": 3, "at_ms": 1}]));
+    wait_until("its return", || fired("much").is_some_and(|again| again.is_number()));
+    assert_ne!(fired("much"), since);
+    child.terminate();
+}
+
+#[test]
 fn the_first_token_is_an_admins_and_opens_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let (child, address) = start(dir.path());

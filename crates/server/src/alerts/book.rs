@@ -98,20 +98,22 @@ impl Book {
         let written = Written { version: VERSION, alerts: alerts.to_vec() };
         let mut text = serde_json::to_vec_pretty(&written).map_err(|e| self.failed(e))?;
         text.push(b'\n');
-        let beside = self.path.with_extension("json.new");
-        let write = || {
-            let mut file = std::fs::File::create(&beside)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            std::fs::rename(&beside, &self.path)?;
-            self.path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
-        };
-        write().map_err(|e: std::io::Error| self.failed(e))
+        replace(&self.path, &text).map_err(|e| self.failed(e))
     }
 
     fn failed(&self, why: impl ToString) -> String {
         format!("cannot use the alerts in {}: {}", self.path.display(), why.to_string())
     }
+}
+
+/// Puts a text in the place of a file: the old one or the new one is there, whatever happens.
+pub(super) fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("json.new");
+    let mut file = std::fs::File::create(&beside)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

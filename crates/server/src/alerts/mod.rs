@@ -1,12 +1,14 @@
 //! `/v1/alerts`: what somebody wants to be told, as a view and a condition.
 //!
 //! - `book.rs`: the alerts of a project, in a file of it
+//! - `firing.rs`: since when they fire, in a file
 //! - `watch.rs`: looks at them as the views change
 //!
 //! An alert fires while its view has rows that fulfil its condition. Rows are looked at as of a
 //! step, like all that is read; an alert whose view did not change is not looked at again.
 
 mod book;
+mod firing;
 mod watch;
 
 use std::sync::{Arc, OnceLock};
@@ -26,6 +28,7 @@ use crate::routes::Shared;
 use crate::views::{blocking, refused, serving};
 
 use book::{Alert, Book};
+use firing::Firing;
 pub use watch::Watch;
 
 /// The longest condition.
@@ -173,5 +176,5 @@ pub async fn delete(
 
 /// The alerts of a project, watched from now on.
 pub fn open(folder: &std::path::Path) -> Watch {
-    Watch::new(Book::at(folder))
+    Watch::new(Book::at(folder), Firing::at(folder))
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::book::{Alert, Book, SEVERITIES};
+use super::firing::Firing;
 use crate::access::now_ms;
 use crate::acts;
 use crate::answer::Refusal;
@@ -73,6 +74,8 @@ struct Known {
     standings: BTreeMap<String, Standing>,
     /// Why the file cannot be used.
     error: Option<String>,
+    /// Why it cannot be kept since when they fire.
+    unkept: Option<String>,
 }
 
 /// The alerts of a project, and how they stand.
@@ -80,23 +83,30 @@ struct Known {
 pub struct Watch {
     book: Book,
     known: Mutex<Known>,
+    /// Taken behind `known`, where both are.
+    firing: Mutex<Firing>,
     changed: Notify,
 }
 
 impl Watch {
-    /// Of a file. Nothing is looked at yet.
-    pub fn new(book: Book) -> Self {
+    /// Of a file, and of since when they fired. Nothing is looked at yet.
+    pub fn new(book: Book, firing: Firing) -> Self {
         let (alerts, error) = match book.read() {
             Ok(alerts) => (alerts, None),
             Err(error) => (Vec::new(), Some(error)),
         };
         let known = Known { alerts, error, ..Known::default() };
-        Self { book, known: Mutex::new(known), changed: Notify::new() }
+        let (known, firing) = (Mutex::new(known), Mutex::new(firing));
+        Self { book, known, firing, changed: Notify::new() }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         // What is known of an alert is replaced as a whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn firing(&self) -> MutexGuard<'_, Firing> {
+        self.firing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps an alert; it is looked at anew.
@@ -145,7 +155,8 @@ impl Watch {
                 })
             })
             .collect();
-        json!({ "now_ms": now_ms(), "firing": firing, "alerts": alerts, "error": known.error })
+        json!({ "now_ms": now_ms(), "firing": firing, "alerts": alerts,
+            "error": known.error.as_ref().or(known.unkept.as_ref()) })
     }
 
     /// Looks at the alerts until the job has ended.
@@ -170,7 +181,11 @@ impl Watch {
         let Ok(snapshot) = serving.snapshot(None) else { return };
         let alerts = self.known().alerts.clone();
         for alert in alerts {
-            let before = self.known().standings.get(&alert.id).cloned().unwrap_or_default();
+            let mut before = self.known().standings.get(&alert.id).cloned().unwrap_or_default();
+            if before.step.is_none() {
+                // It may have fired when the job ended: then it has fired since then.
+                before.since_ms = self.firing().since_ms(&alert);
+            }
             if before.step.is_some_and(|step| !has_changed(serving, &alert.view, step)) {
                 continue;
             }
@@ -181,6 +196,21 @@ impl Watch {
                 known.standings.insert(alert.id, standing);
             }
         }
+        self.keep_firing();
+    }
+
+    /// What is not looked at yet is kept as it was.
+    fn keep_firing(&self) {
+        let mut known = self.known();
+        let mut firing = self.firing();
+        let since_ms = |alert: &Alert| match known.standings.get(&alert.id) {
+            Some(standing) => standing.since_ms,
+            None => firing.since_ms(alert),
+        };
+        let fires = |alert| Some((alert, since_ms(alert)?));
+        let now: Vec<(&Alert, i64)> = known.alerts.iter().filter_map(fires).collect();
+        let unkept = firing.keep(&now).err();
+        known.unkept = unkept;
     }
 }
 
