@@ -23,7 +23,7 @@ SELECT o.receipt, COALESCE(m.remains, o.bought_as) AS customer_id, o.bought_as, 
   o.order_day, EXTRACT(HOUR FROM CAST(o.order_at AS TIMESTAMP(3))) AS order_hour,
   o.channel, o.store_id, o.items, o.amount, o.list_amount, o.promoted, o.coupons, o.gifts
 FROM (
-  SELECT receipt, MAX(customer_id) AS bought_as, MIN(event_time) AS order_at,
+  SELECT receipt, MAX(customer_id) AS bought_as, MIN(CAST(event_time AS TIMESTAMP_LTZ(3))) AS order_at,
     MIN(business_date) AS order_day, MIN(channel) AS channel, MIN(store_id) AS store_id,
     SUM(quantity) AS items, SUM(line_total) AS amount,
     SUM(quantity * COALESCE(list_price, unit_price)) AS list_amount,

@@ -22,7 +22,9 @@ CREATE MATERIALIZED VIEW segment_built AS
 SELECT segment_id, title, conditions, actor, changed_at
 FROM (
   SELECT *, ROW_NUMBER() OVER (
-    PARTITION BY segment_id ORDER BY changed_at DESC, event_id DESC) AS place
+    -- As one text: Flink keeps the newest row by one column alone rightly.
+    PARTITION BY segment_id
+    ORDER BY CAST(CAST(changed_at AS TIMESTAMP(3)) AS STRING) || '/' || event_id DESC) AS place
   FROM segment_change)
 WHERE place = 1 AND is_active;
 

@@ -3,7 +3,9 @@
 -- An event that comes twice has the same event_id. A tagged piece is read by a gate more than once,
 -- each time as another event: it is one movement for each tag, reference, place and direction (a
 -- transfer leaves one place and comes to another under the same reference). The order is not that of
--- time: a movement that comes late, behind the watermark, has moved goods all the same.
+-- time: a movement that comes late, behind the watermark, has moved goods all the same. The greatest id
+-- is kept, not the least, of which Flink would keep others too
+-- (docs/divergences/flink-behaviours.md).
 CREATE VIEW inventory_movement AS
 SELECT
   event_id, event_time, action, biz_step, sku, location_id, quantity, epc, ref_type, ref_id
@@ -13,7 +15,7 @@ FROM (
         WHEN epc IS NULL THEN event_id
         ELSE epc || '/' || ref_id || '/' || action || '/' || location_id
       END
-      ORDER BY event_id
+      ORDER BY event_id DESC
     ) AS nth
   FROM stock_movement
 )

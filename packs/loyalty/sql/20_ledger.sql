@@ -35,10 +35,10 @@ FROM (
   SELECT o.receipt, o.customer_id, o.sold_at, o.business_date, o.amount,
     COALESCE(SUM(CASE WHEN b.business_date < o.active_on THEN -b.line_total END), 0) AS back_early,
     COALESCE(SUM(CASE WHEN b.business_date >= o.active_on THEN -b.line_total END), 0) AS back_late,
-    MAX(b.event_time) AS returned_at, o.active_on,
+    MAX(CAST(b.event_time AS TIMESTAMP_LTZ(3))) AS returned_at, o.active_on,
     o.business_date + INTERVAL '${LOYALTY_EXPIRE_DAYS:-365}' DAY(3) AS expires_on
   FROM (
-    SELECT transaction_id AS receipt, MAX(customer_id) AS customer_id, MIN(event_time) AS sold_at,
+    SELECT transaction_id AS receipt, MAX(customer_id) AS customer_id, MIN(CAST(event_time AS TIMESTAMP_LTZ(3))) AS sold_at,
       MIN(business_date) AS business_date, SUM(line_total) AS amount,
       MIN(business_date) + INTERVAL '${LOYALTY_PENDING_DAYS:-14}' DAY(3) AS active_on
     FROM loyalty_sale_once
@@ -75,7 +75,8 @@ SELECT 'reverse/active/' || receipt, 'reverse', customer_id, returned_at, 'activ
   back_active, rule_id, rule_version
 FROM loyalty_earned WHERE back_active > 0
 UNION ALL
-SELECT l.entry_id, l.entry_type, l.customer_id, l.event_time,
+-- Flink unites an event time with its like alone: here it is a time like those above.
+SELECT l.entry_id, l.entry_type, l.customer_id, CAST(l.event_time AS TIMESTAMP_LTZ(3)),
   CASE l.entry_type
     WHEN 'earn' THEN 'issued' WHEN 'adjust' THEN 'adjusted' WHEN 'transfer' THEN 'transfer'
     WHEN 'reverse' THEN 'reversed' WHEN 'burn' THEN 'redeemed' WHEN 'expire' THEN 'expired'

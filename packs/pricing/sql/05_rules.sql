@@ -23,7 +23,9 @@ CREATE MATERIALIZED VIEW pricing_rule AS
 SELECT rule_id, kind, is_active, priority, days, rate, note, actor, changed_at
 FROM (
   SELECT *, ROW_NUMBER() OVER (
-    PARTITION BY rule_id ORDER BY changed_at DESC, event_id DESC) AS place
+    -- As one text: see pricing_event.
+    PARTITION BY rule_id
+    ORDER BY CAST(CAST(changed_at AS TIMESTAMP(3)) AS STRING) || '/' || event_id DESC) AS place
   FROM (
     SELECT event_id, rule_id, kind, is_active, priority, days, rate, note, actor, changed_at
     FROM pricing_rule_change

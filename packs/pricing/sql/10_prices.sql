@@ -12,16 +12,25 @@ FROM (
   SELECT 'stock' AS feed, FLOOR(CAST(event_time AS TIMESTAMP(3)) TO HOUR) AS at_hour
   FROM stock_movement);
 
--- Our list prices, newest first.
+-- Of events of the same time the one with the greatest id is the newest. Time and id are one text:
+-- by one column alone Flink keeps the newest row rightly (docs/divergences/flink-behaviours.md).
+CREATE VIEW pricing_event AS
+SELECT *, CAST(CAST(event_time AS TIMESTAMP(3)) AS STRING) || '/' || event_id AS written
+FROM price_event;
+
+-- Our list prices.
 CREATE VIEW pricing_list AS
-SELECT sku, event_id, CAST(event_time AS TIMESTAMP(3)) AS set_at, amount, currency, decision_id,
-  ROW_NUMBER() OVER (
-    PARTITION BY sku ORDER BY CAST(event_time AS TIMESTAMP(3)) DESC, event_id DESC) AS place
-FROM price_event
+SELECT sku, written, CAST(event_time AS TIMESTAMP(3)) AS set_at, amount, currency, decision_id
+FROM pricing_event
 WHERE price_type = 'list' AND location_id IS NULL;
 
 CREATE VIEW pricing_current AS
-SELECT sku, set_at, amount AS price, currency, decision_id FROM pricing_list WHERE place = 1;
+SELECT sku, set_at, amount AS price, currency, decision_id
+FROM (
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY sku ORDER BY written DESC) AS place
+  FROM pricing_list
+)
+WHERE place = 1;
 
 -- What we pay: the newest cost, or else what the article's own row says.
 CREATE VIEW pricing_cost AS
@@ -39,10 +48,8 @@ FROM (
 LEFT JOIN (
   SELECT sku, amount
   FROM (
-    SELECT sku, amount, ROW_NUMBER() OVER (
-        PARTITION BY sku ORDER BY CAST(event_time AS TIMESTAMP(3)) DESC, event_id DESC
-      ) AS place
-    FROM price_event WHERE price_type = 'cost'
+    SELECT sku, amount, ROW_NUMBER() OVER (PARTITION BY sku ORDER BY written DESC) AS place
+    FROM pricing_event WHERE price_type = 'cost'
   )
   WHERE place = 1
 ) AS c ON s.sku = c.sku;
@@ -56,10 +63,8 @@ SELECT
 FROM (
   SELECT sku, competitor_id, amount, in_stock, match_confidence,
     CAST(event_time AS TIMESTAMP(3)) AS seen_at,
-    ROW_NUMBER() OVER (
-      PARTITION BY sku, competitor_id
-      ORDER BY CAST(event_time AS TIMESTAMP(3)) DESC, event_id DESC) AS place
-  FROM price_event
+    ROW_NUMBER() OVER (PARTITION BY sku, competitor_id ORDER BY written DESC) AS place
+  FROM pricing_event
   WHERE price_type = 'competitor'
 ) AS c
 CROSS JOIN pricing_now AS n
@@ -70,12 +75,15 @@ GROUP BY c.sku;
 -- The lowest list price of the last 30 days: what an announced reduction has to be measured
 -- against (Directive 98/6/EC, article 6a). A price counts as long as it stood, so the one that
 -- was in force when the 30 days began is among them.
+CREATE VIEW pricing_history AS
+SELECT *, ROW_NUMBER() OVER (PARTITION BY sku ORDER BY written) AS nth FROM pricing_list;
+
 CREATE MATERIALIZED VIEW pricing_reference AS
 SELECT p.sku, MIN(p.amount) AS lowest_30_days
 FROM (
   SELECT a.sku, a.amount, b.set_at AS until
-  FROM pricing_list AS a
-  LEFT JOIN pricing_list AS b ON a.sku = b.sku AND a.place = b.place + 1
+  FROM pricing_history AS a
+  LEFT JOIN pricing_history AS b ON a.sku = b.sku AND b.nth = a.nth + 1
 ) AS p
 CROSS JOIN pricing_now AS n
 WHERE p.until IS NULL OR TIMESTAMPDIFF(DAY, CAST(p.until AS DATE), n.today) < 30
