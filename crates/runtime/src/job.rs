@@ -25,10 +25,10 @@ const IDLE_WAIT: Duration = Duration::from_millis(1);
 /// A job that has waited for long waits so many times as long.
 const IDLE_WAITS_MAX: f64 = 50.0;
 /// And comes to that by one for so many steps without news.
-const RESTS_A_WAIT: f64 = 100.0;
+const RESTS_A_WAIT: f64 = 20.0;
 /// Operators of a job without news see the clock pass after so many times as long as their last
 /// step took, so that an idle job with a thousand of them costs a few percent of a core...
-const REST_FACTOR: u32 = 80;
+const REST_FACTOR: u32 = 160;
 /// ...but at least so often.
 const REST_MAX: Duration = Duration::from_secs(2);
 /// A job of which nothing is different takes its next checkpoint after so many intervals.
