@@ -32,14 +32,14 @@ else
 	$(RIALTO) demo
 endif
 
-test: ## All tests: Rust, SQL corpus, examples, the console's components
+test: ## All tests: Rust, SQL corpus, examples, the console in a browser
 	@scripts/setup.sh build
 	scripts/test.sh
 
 console: ## Build the web console; the next `make build` puts it into the binary
 	scripts/console.sh
 
-test-console: build ## The console's tests, in Chromium against the binary
+test-console: build ## The console alone: its components, and in Chromium against the binary
 	RIALTO=$(RIALTO) scripts/console.sh test
 
 examples: build ## The tests of the examples alone
