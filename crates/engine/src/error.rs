@@ -1,11 +1,19 @@
 //! What can go wrong while a circuit runs.
 
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::FieldRef;
 use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion_common::DataFusionError;
 use thiserror::Error;
 
 /// The result of an engine call.
 pub type Result<T, E = EngineError> = std::result::Result<T, E>;
+
+/// Of a row that goes without having come. No operator does that on its own: some input has.
+pub(crate) const NEVER_ADDED: &str = "a row is taken back that was never added; some input takes \
+                                      back what it has not given, such as a topic of changes that \
+                                      is not read from its beginning";
 
 /// An error of a running circuit. Errors are values: no operator panics on a user's data.
 #[derive(Debug, Error)]
@@ -49,6 +57,19 @@ impl EngineError {
     /// A sink error.
     pub fn sink(place: impl Into<String>, reason: impl ToString) -> Self {
         Self::Sink { place: place.into(), reason: reason.to_string() }
+    }
+
+    /// The first of `rows`, which belong to the result that `place` names, was taken back more
+    /// often than it was added.
+    pub fn not_there(place: &str, rows: &RecordBatch) -> Self {
+        let options = FormatOptions::new().with_null("NULL");
+        let cell = |(field, column): (&FieldRef, &ArrayRef)| {
+            let value = ArrayFormatter::try_new(column, &options).map(|f| f.value(0).to_string());
+            format!("{}: {}", field.name(), value.unwrap_or_else(|_| "…".into()))
+        };
+        let schema = rows.schema();
+        let row: Vec<String> = schema.fields().iter().zip(rows.columns()).map(cell).collect();
+        Self::Data(format!("{place}: {NEVER_ADDED}: {{{}}}", row.join(", ")))
     }
 }
 

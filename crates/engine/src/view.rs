@@ -85,7 +85,8 @@ impl View {
         &self.shown
     }
 
-    /// Takes a step's change. A row that is taken back without being there is a bug and an error.
+    /// Takes a step's change. A row may be taken back before it is added within a step or over
+    /// several; one that is not there when the view is read is an error.
     pub fn apply(&mut self, delta: &Delta) -> Result<()> {
         let rows = self.converter.convert_columns(delta.batch().columns())?;
         for row in 0..delta.num_rows() {
@@ -181,27 +182,25 @@ impl View {
     pub fn read(&self, order: &[SortColumn]) -> Result<RecordBatch> {
         let mut rows: Vec<&Row> = self.rows.iter().filter(|r| r.count != 0).collect();
         rows.sort_unstable_by_key(|r| r.arrival);
-        if rows.iter().any(|r| r.count < 0) {
-            return Err(EngineError::Internal("a row was taken back that was not there".into()));
+        if let Some(row) = rows.iter().find(|r| r.count < 0) {
+            return Err(EngineError::not_there("a result", &self.decoded([&*row.bytes])?));
         }
-        let total: usize = rows.iter().map(|r| r.count as usize).sum();
-        if self.schema.fields().is_empty() {
-            let options = RecordBatchOptions::new().with_row_count(Some(total));
-            return Ok(RecordBatch::try_new_with_options(
-                Arc::clone(&self.schema),
-                vec![],
-                &options,
-            )?);
-        }
-        let parser = self.converter.parser();
         let repeated = rows.iter().flat_map(|r| std::iter::repeat_n(&*r.bytes, r.count as usize));
-        let columns = self.converter.convert_rows(repeated.map(|b| parser.parse(b)))?;
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        let batch = self.decoded(repeated)?;
         let batch = sorted(batch, order)?;
         let width = self.shown.fields().len();
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let columns = batch.columns()[..width].to_vec();
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.shown), columns, &options)?)
+    }
+
+    fn decoded<'a>(&self, rows: impl IntoIterator<Item = &'a [u8]>) -> Result<RecordBatch> {
+        let parser = self.converter.parser();
+        let mut count = 0;
+        let rows = rows.into_iter().inspect(|_| count += 1).map(|bytes| parser.parse(bytes));
+        let columns = self.converter.convert_rows(rows)?;
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
 }
 

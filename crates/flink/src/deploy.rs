@@ -220,7 +220,7 @@ fn submit_once(
         for part in &rendered.inserts {
             let explain = format!("EXPLAIN CHANGELOG_MODE {}", part.text);
             let plan = gateway.run(&explain, &place(part)).map_err(early)?.text;
-            if !part.is_keyed && loses_updates(&plan) {
+            if loses_updates(&plan, part.is_keyed) {
                 return Err(early(updates_lost(part)));
             }
             if reads_twice(&plan) {
@@ -256,16 +256,35 @@ fn refuse_double(cluster: &Cluster, name: &str) -> Result<(), Trouble> {
 }
 
 /// Whether a plan has a ranking of which Flink believes that it only adds rows, though a better row
-/// may come: Flink 2.3 does so where the event time is among several columns to order by. A sink
-/// without a key then gets every row that ever was the best.
-fn loses_updates(plan: &str) -> bool {
-    plan.lines().any(|line| {
+/// may come. Flink 2.3 does so wherever the first of rows that are only added is kept, unless it is
+/// by one column, descending; by an event time alone, ascending, it is right. What is computed of
+/// such a ranking has every row in it that ever was the best. Only where nothing is computed of it
+/// does a sink with a key put it right: there a new row takes the place of the old one.
+fn loses_updates(plan: &str, is_keyed: bool) -> bool {
+    let lines: Vec<&str> = plan.lines().collect();
+    let is_lost = |line: &str| {
         let order = line.split_once("orderBy=[").and_then(|(_, rest)| rest.split_once(']'));
-        let is_rank = line.contains("Rank(") && !line.contains("WindowRank(");
-        is_rank
+        let is_by_time =
+            |order: &str| order.starts_with("ROWTIME ") || order.starts_with("PROCTIME ");
+        line.contains("Rank(")
+            && !line.contains("WindowRank(")
             && line.contains("changelogMode=[I]")
-            && order.is_some_and(|(order, _)| order.contains(',') || order.contains(" DESC"))
-    })
+            && order.is_some_and(|(order, _)| order.contains(',') || !is_by_time(order))
+    };
+    let indent = |line: &str| line.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(line.len());
+    let is_shown_as_it_is = |at: usize| {
+        let mut inner = indent(lines[at]);
+        lines[..at].iter().rev().take_while(|line| !line.is_empty()).all(|line| {
+            if indent(line) >= inner {
+                return true;
+            }
+            inner = indent(line);
+            let node = &line[inner..];
+            let passes = ["Sink(", "Exchange(", "Calc("].iter().any(|n| node.starts_with(n));
+            passes && !node.contains("where=[") || node.starts_with("==")
+        })
+    };
+    (0..lines.len()).any(|at| is_lost(lines[at]) && !(is_keyed && is_shown_as_it_is(at)))
 }
 
 /// Whether rows that stand in the query itself are read by a source that forgets that it has read
@@ -284,11 +303,12 @@ fn read_twice(part: &Part) -> Trouble {
 }
 
 fn updates_lost(part: &Part) -> Trouble {
-    let why = "its ranking has the event time among the columns that it orders by; Flink then \
-               takes no row back that was the best once, and the result would be wrong";
-    Trouble::new(place(part), why)
-        .hint("say PRIMARY KEY (...) NOT ENFORCED: with a key a new row replaces the old one")
-        .request()
+    let why = "it keeps the first row by several columns, or by one in ascending order; Flink then \
+               takes no row back that was the first once, and the result would be wrong";
+    let hint = "order by one column, DESC, such as `CAST(a AS STRING) || b`; where the rows are \
+                shown as they are, PRIMARY KEY (...) NOT ENFORCED will do: with a key a new row \
+                replaces the old one";
+    Trouble::new(place(part), why).hint(hint).request()
 }
 
 /// What is said of an error in a statement: where the user wrote it.
@@ -332,11 +352,28 @@ mod tests {
         let rank = |order: &str, mode: &str| {
             format!("Sink(a)\n+- Rank(strategy=[x], orderBy=[{order}], changelogMode=[{mode}])\n")
         };
-        assert!(loses_updates(&rank("price DESC, at ASC", "I")));
-        assert!(loses_updates(&rank("at DESC", "I")));
-        assert!(!loses_updates(&rank("at ASC", "I")));
-        assert!(!loses_updates(&rank("price DESC, at ASC", "I,UB,UA,D")));
-        assert!(!loses_updates(&rank("price DESC", "I").replace("Rank(", "WindowRank(")));
+        let loses = |plan: &str| loses_updates(plan, false);
+        assert!(loses(&rank("price DESC, at ASC", "I")));
+        assert!(loses(&rank("ROWTIME at DESC, id ASC", "I")));
+        assert!(loses(&rank("id ASC", "I")));
+        assert!(!loses(&rank("ROWTIME at ASC", "I")));
+        assert!(!loses(&rank("price DESC, at ASC", "I,UB,UA,D")));
+        assert!(!loses(&rank("price DESC", "I").replace("Rank(", "WindowRank(")));
+    }
+
+    #[test]
+    fn a_key_puts_right_what_is_shown_as_it_is() {
+        let plan = |between: &str| {
+            format!(
+                "== Optimized Physical Plan ==\nSink(a)\n+- {between}\n   :- Other(b)\n   \
+                 +- Rank(strategy=[x], orderBy=[a ASC, b ASC], changelogMode=[I])\n"
+            )
+        };
+        assert!(!loses_updates(&plan("Calc(select=[a, b])"), true));
+        assert!(loses_updates(&plan("Calc(select=[a, b])"), false));
+        assert!(loses_updates(&plan("Calc(select=[a], where=[(b > 1)])"), true));
+        assert!(loses_updates(&plan("GroupAggregate(groupBy=[a])"), true));
+        assert!(loses_updates(&plan("Join(where=[a = b])"), true));
     }
 
     #[test]

@@ -69,8 +69,19 @@ pub enum Writer {
 const DROPPED: [&str; 4] =
     ["sink.id", "sink.epochs-table", "sink.null-characters", "allow-private-addresses"];
 
+/// What the project does with a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Uses {
+    /// It is read from end to end.
+    pub(crate) is_scanned: bool,
+    /// It is asked for rows by a key.
+    pub(crate) is_asked: bool,
+    /// It is written.
+    pub(crate) is_written: bool,
+}
+
 /// What becomes of a table.
-pub(crate) fn fate(table: &TableDef, config: &Config) -> Fate {
+pub(crate) fn fate(table: &TableDef, uses: Uses, config: &Config) -> Fate {
     let connector = table.options.get("connector").unwrap_or_default();
     if let Some(told) = config.tables.get(&table.path.object) {
         return Fate::Options(told.iter().collect(), "flink.toml says so".into());
@@ -82,6 +93,7 @@ pub(crate) fn fate(table: &TableDef, config: &Config) -> Fate {
     }
     match connector {
         "kafka" | "upsert-kafka" | "print" | "blackhole" => same(table),
+        "jdbc" | "postgres" if uses.is_scanned => scanned(uses),
         "jdbc" => same(table),
         "postgres" => jdbc(table),
         "filesystem" => filesystem(table),
@@ -111,6 +123,20 @@ fn is_ours(key: &str) -> bool {
 
 fn same(table: &TableDef) -> Fate {
     Fate::Same(table.options.iter().filter(|o| is_ours(&o.key)).map(|o| o.key.clone()).collect())
+}
+
+/// A table of a database that is read from end to end. Flink's connector reads it by a source that
+/// does not remember what it has read, as the one of constant rows does (`constants.rs`).
+fn scanned(uses: Uses) -> Fate {
+    if uses.is_asked || uses.is_written {
+        let also = if uses.is_written { "written" } else { "looked up in" };
+        return Fate::Nowhere(format!(
+            "it is read from end to end and {also} as well: Flink's 'jdbc' may read all rows once \
+             more after a failure (declare the table twice: the one that is only read becomes a \
+             topic; or say in flink.toml that 'jdbc' stays the same)"
+        ));
+    }
+    Fate::Topic("Flink's 'jdbc' may read all rows once more after a failure".into())
 }
 
 fn jdbc(table: &TableDef) -> Fate {

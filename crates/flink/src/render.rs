@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::constants::{numbered, numbers};
 use crate::functions::with_known_functions;
 use crate::mapping::{
-    Fate, Shape, Side, Topic, Writer, fate, not_json, record_columns, shape_of, topic_name,
+    Fate, Shape, Side, Topic, Uses, Writer, fate, not_json, record_columns, shape_of, topic_name,
     topic_options, topic_table, with_clause,
 };
 use crate::report::{Finding, Verdict};
@@ -259,7 +259,12 @@ impl Renderer<'_> {
     fn table(&mut self, item: &Item<'_>, create: &CreateTable, table: &TableDef) {
         let what = format!("CREATE TABLE {}", create.name);
         let is_written = self.survey.written.contains_key(&table.path);
-        let (options, shape, why) = match fate(table, self.config) {
+        let uses = Uses {
+            is_scanned: self.survey.scanned.contains(&table.path),
+            is_asked: self.survey.asked.contains(&table.path),
+            is_written,
+        };
+        let (options, shape, why) = match fate(table, uses, self.config) {
             Fate::Nowhere(why) => return self.found(item, Verdict::NotPortable, what, why),
             Fate::Same(dropped) => {
                 if dropped.is_empty() && create.like.is_none() && create.query.is_none() {

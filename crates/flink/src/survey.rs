@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rialto_runtime::project::{Project, SqlFile};
 use rialto_runtime::sql::catalog::{ObjectPath, TableDef, ViewDef};
 use rialto_runtime::sql::error::SqlError;
 use rialto_runtime::sql::parser::{Insert, ParsedStatement, QualifiedName, Statement};
 use rialto_runtime::sql::planner::Planner;
-use rialto_runtime::sql::step::{StepNode, steps};
+use rialto_runtime::sql::step::{StepNode, StepPlan, steps};
 use rialto_runtime::sql::types::FlinkType;
 use rialto_runtime::{JobPlan, Runtime};
 
@@ -36,6 +37,10 @@ pub(crate) struct Survey<'a> {
     pub(crate) keyed: BTreeSet<Vec<String>>,
     /// The tables that are read.
     pub(crate) read: BTreeSet<ObjectPath>,
+    /// Those of them that are asked for rows by a key, as a lookup join does.
+    pub(crate) asked: BTreeSet<ObjectPath>,
+    /// Those of them that are read from end to end.
+    pub(crate) scanned: BTreeSet<ObjectPath>,
     /// The catalog, database and time zone at the end.
     pub(crate) home: Home,
 }
@@ -84,6 +89,8 @@ pub(crate) fn survey<'a>(
         written: BTreeMap::new(),
         keyed: BTreeSet::new(),
         read: BTreeSet::new(),
+        asked: BTreeSet::new(),
+        scanned: BTreeSet::new(),
         home: Home::default(),
     };
     let mut plan = JobPlan::default();
@@ -129,11 +136,7 @@ impl<'a> Survey<'a> {
             runtime.plan(parsed, plan)?;
         }
         for output in before..plan.len() {
-            for step in steps(plan.plan(output)) {
-                if let StepNode::Scan { table, .. } = &step.node {
-                    self.read.insert(table.path.clone());
-                }
-            }
+            self.reads(&steps(plan.plan(output)));
         }
         let adds_only = |output: usize| plan.plan(output).traits.insert_only;
         let declared = match &parsed.statement {
@@ -169,6 +172,20 @@ impl<'a> Survey<'a> {
         Ok(())
     }
 
+    /// Notes which tables a plan reads, and how.
+    fn reads(&mut self, plan: &[Arc<StepPlan>]) {
+        let is = |one: &Arc<StepPlan>, other: &Arc<StepPlan>| Arc::ptr_eq(one, other);
+        let lookups = plan.iter().filter(|step| matches!(step.node, StepNode::LookupJoin { .. }));
+        let asked: Vec<&Arc<StepPlan>> = lookups.filter_map(|j| table_of(&j.inputs[1])).collect();
+        for step in plan {
+            let StepNode::Scan { table, .. } = &step.node else { continue };
+            self.read.insert(table.path.clone());
+            let is_asked = asked.iter().any(|scan| is(scan, step));
+            let kind = if is_asked { &mut self.asked } else { &mut self.scanned };
+            kind.insert(table.path.clone());
+        }
+    }
+
     fn writes(
         &mut self,
         runtime: &Runtime,
@@ -182,5 +199,14 @@ impl<'a> Survey<'a> {
         let path = table.path.clone();
         *self.written.entry(path).or_insert(true) &= adds_only;
         Ok(())
+    }
+}
+
+/// The scan of the table that a lookup join asks: nothing but filters and projections lie above it.
+fn table_of(plan: &Arc<StepPlan>) -> Option<&Arc<StepPlan>> {
+    match plan.node {
+        StepNode::Scan { .. } => Some(plan),
+        StepNode::Select(_) | StepNode::FilterProject { .. } => table_of(&plan.inputs[0]),
+        _ => None,
     }
 }

@@ -106,17 +106,28 @@ const RESERVED_THERE: &str = "ALLOCATE ALLOW ARE ATOMIC AUTHORIZATION BLOB CALL 
     RELEASE RETURN RETURNS REVOKE ROLLBACK SATURDAY SAVEPOINT SCOPE SCROLL SEARCH SENSITIVE \
     SPECIFIC START STATIC SUNDAY THURSDAY TRIGGER TUESDAY VARIANT VIEWS WEDNESDAY WHENEVER";
 
+/// Names of functions that Flink reserves: what no parenthesis follows is a name.
+const CALLED_THERE: &str = "ABS AVG CARDINALITY CEIL CEILING COLLECT CORR COUNT ELEMENT EXP FLOOR \
+    LAG LEAD LN LOWER MAX MIN MOD NTILE OVERLAY POSITION POWER RANK SQRT SUBSTRING SUM TRANSLATE \
+    TRIM UPPER";
+
 /// The text with words in backticks that are reserved on Flink; none where there are none.
 pub(crate) fn with_quoted_words(text: &str) -> Option<String> {
-    let is_reserved = |token: &Token| {
+    let found = tokens(text);
+    let is_one_of = |words: &str, token: &Token| {
         let word = &text[token.range.clone()];
-        token.kind == Kind::Word && RESERVED_THERE.split(' ').any(|r| r.eq_ignore_ascii_case(word))
+        token.kind == Kind::Word && words.split(' ').any(|r| r.eq_ignore_ascii_case(word))
     };
-    let quote = |token: Token| {
-        let by = format!("`{}`", &text[token.range.clone()]);
-        Edit { range: token.range, by }
+    let is_called = |at: usize| found.get(at + 1).is_some_and(|next| next.kind == Kind::Open);
+    let is_reserved = |at: usize| {
+        let token = &found[at];
+        is_one_of(RESERVED_THERE, token) || is_one_of(CALLED_THERE, token) && !is_called(at)
     };
-    let edits: Vec<Edit> = tokens(text).into_iter().filter(is_reserved).map(quote).collect();
+    let quote = |at: usize| {
+        let range = found[at].range.clone();
+        Edit { by: format!("`{}`", &text[range.clone()]), range }
+    };
+    let edits: Vec<Edit> = (0..found.len()).filter(|&at| is_reserved(at)).map(quote).collect();
     (!edits.is_empty()).then(|| edited(text, edits))
 }
 
@@ -378,6 +389,9 @@ mod tests {
         let expected = "SELECT COUNT(*) AS `returns`, 'start' FROM returnsx";
         assert_eq!(with_quoted_words(text).as_deref(), Some(expected));
         assert_eq!(with_quoted_words("SELECT variants, `variant` FROM t"), None);
+        let text = "SELECT POWER(2, power) AS power, t.rank FROM t";
+        let expected = "SELECT POWER(2, `power`) AS `power`, t.`rank` FROM t";
+        assert_eq!(with_quoted_words(text).as_deref(), Some(expected));
     }
 
     #[test]

@@ -124,6 +124,42 @@ fn what_cannot_go_is_said_with_its_place_and_the_file_of_the_cluster_overrides()
 }
 
 #[test]
+fn what_is_read_of_a_database_comes_by_a_topic() {
+    let dir = tempfile::tempdir().unwrap();
+    let stock = |name: &str| {
+        format!(
+            "CREATE TABLE {name} (sku STRING, n INT) WITH ('connector' = 'jdbc', 'url' = \
+             'jdbc:postgresql://127.0.0.1:9/shop', 'table-name' = 'stock');\n"
+        )
+    };
+    let sales = "CREATE TABLE sales (sku STRING, at AS PROCTIME()) WITH ('connector' = 'log');\n";
+    let asked = "CREATE MATERIALIZED VIEW a AS SELECT s.sku, t.n FROM sales AS s \
+                 JOIN asked FOR SYSTEM_TIME AS OF s.at AS t ON t.sku = s.sku;\n";
+    let read = "CREATE MATERIALIZED VIEW r AS SELECT SUM(n) AS n FROM stock;\n";
+    let sql = format!("{}{}{sales}{asked}{read}", stock("asked"), stock("stock"));
+    fs::write(dir.path().join("shop.sql"), &sql).unwrap();
+    let out = rialto(dir.path(), &["deploy", "flink", "shop.sql", "--dry-run"]);
+    let report = stderr(&out);
+    assert_eq!(out.status.code(), Some(0), "{report}");
+    assert!(report.contains("shop.sql:1: same: CREATE TABLE asked"), "{report}");
+    let topic = "shop.sql:2: mapped: CREATE TABLE stock: a topic 'stock', which the local Rialto \
+                 fills: Flink's 'jdbc' may read all rows once more";
+    assert!(report.contains(topic), "{report}");
+
+    let both = "CREATE MATERIALIZED VIEW b AS SELECT SUM(n) AS n FROM asked;\n";
+    fs::write(dir.path().join("shop.sql"), sql + both).unwrap();
+    let out = rialto(dir.path(), &["deploy", "flink", "shop.sql", "--dry-run"]);
+    let report = stderr(&out);
+    assert_eq!(out.status.code(), Some(2), "{report}");
+    let why = "shop.sql:1: not portable: CREATE TABLE asked, because it is read from end to end \
+               and looked up in as well";
+    assert!(report.contains(why), "{report}");
+    fs::write(dir.path().join("flink.toml"), "[connectors]\njdbc = \"same\"\n").unwrap();
+    let out = rialto(dir.path(), &["deploy", "flink", "shop.sql", "--dry-run"]);
+    assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+}
+
+#[test]
 fn all_examples_and_packs_are_portable() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let dir = tempfile::tempdir().unwrap();

@@ -178,6 +178,36 @@ fn bad_records_are_counted_and_kept() {
 }
 
 #[test]
+fn a_row_that_was_never_added_cannot_be_taken_back() {
+    let dir = folder();
+    let change = r#"{"before": {"sku": "tea", "n": 3}, "after": null, "op": "d"}"#;
+    fs::create_dir(dir.path().join("stock")).unwrap();
+    fs::write(dir.path().join("stock/changes.json"), change).unwrap();
+    let table = "CREATE TABLE stock (sku STRING, n INT) WITH ('connector' = 'filesystem', \
+                 'path' = 'stock', 'format' = 'debezium-json');\n";
+    let over = "SELECT sku, SUM(n) OVER (PARTITION BY sku ORDER BY n) AS s FROM stock";
+    for (query, place) in [
+        ("SELECT sku, n FROM stock", "a result"),
+        ("SELECT sku, SUM(n) AS n FROM stock GROUP BY sku", "the group"),
+        (over, "an OVER window"),
+    ] {
+        let output = rialto(dir.path(), &["sql", "-c", &format!("{table}{query};")]);
+        assert_eq!(output.status.code(), Some(1));
+        let told = stderr(&output);
+        assert!(told.contains(place), "{told}");
+        assert!(told.contains("taken back that was never added; some input"), "{told}");
+        assert!(!told.contains("bug"), "{told}");
+    }
+    let view = format!("{table}CREATE MATERIALIZED VIEW all_of_it AS SELECT sku, n FROM stock;\n");
+    fs::write(dir.path().join("shop.sql"), view).unwrap();
+    let output = rialto(dir.path(), &["run", "shop.sql"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    assert!(told.contains("'all_of_it': a row is taken back that was never added"), "{told}");
+    assert!(told.contains("{sku: tea, n: 3}"), "{told}");
+}
+
+#[test]
 fn inserts_run_to_their_end_in_silence() {
     let dir = folder();
     let sink = "CREATE TABLE teas (id BIGINT) WITH ('connector' = 'filesystem', 'path' = 'teas', \

@@ -114,6 +114,14 @@ impl Shape {
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
 
+    /// The error for a row that was taken back more often than it was added.
+    fn not_there(&self, row: &[u8]) -> EngineError {
+        match self.decode(std::iter::once(row)) {
+            Ok(rows) => EngineError::not_there(&format!("'{}'", self.name), &rows),
+            Err(error) => error,
+        }
+    }
+
     /// The encoding of the first columns of the key, from texts.
     pub(crate) fn prefix(&self, values: &[&str]) -> Reading<Vec<u8>> {
         let mut fields = Vec::with_capacity(values.len());
@@ -173,7 +181,7 @@ impl Rows {
     /// The next rows, at most so many; none at the end.
     ///
     /// # Errors
-    /// Where the rows cannot be decoded, which would be a bug.
+    /// Where a row is not there that some input has taken back.
     pub fn next(&mut self, rows_max: usize) -> Result<Option<RecordBatch>> {
         self.bytes.clear();
         self.ends.clear();
@@ -192,9 +200,7 @@ impl Rows {
                 break;
             }
             if mark.count < 0 {
-                let what =
-                    format!("'{}': a row was taken back that was not there", self.shape.name);
-                return Err(EngineError::Internal(what));
+                return Err(self.shape.not_there(row));
             }
             let room = (rows_max - self.ends.len()) as i64;
             for _ in 0..mark.count.min(room) {
@@ -225,7 +231,7 @@ pub(crate) fn in_order_of_arrival(shape: &Shape, tree: &Tree) -> Result<RecordBa
     let mut rows: Vec<(u64, Box<[u8]>)> = Vec::new();
     while let Some((row, mark)) = scan.next() {
         if mark.count < 0 {
-            return Err(EngineError::Internal("a row was taken back that was not there".into()));
+            return Err(shape.not_there(row));
         }
         rows.extend((0..mark.count).map(|_| (mark.arrival, Box::from(row))));
     }

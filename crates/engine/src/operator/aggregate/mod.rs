@@ -35,6 +35,7 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, UInt32Array};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
+use crate::error::NEVER_ADDED;
 use crate::executor::epoch_ms;
 use crate::expr::record_batch;
 use crate::key::KeyTable;
@@ -415,8 +416,7 @@ impl Aggregate {
         let dead: Vec<u32> = touched.iter().copied().filter(|&s| !self.exists(s)).collect();
         if let Some(&slot) = dead.iter().find(|&&s| self.rows[s as usize] < 0) {
             let key = self.keys.keys(&[slot])?;
-            let text = format!("a row of group {key:?} was taken back that was never added");
-            return Err(EngineError::Data(text));
+            return Err(EngineError::Data(format!("the group {key:?}: {NEVER_ADDED}")));
         }
         if self.spec.window.is_none() {
             self.forget(&dead);

@@ -41,6 +41,7 @@ use super::emission::Emission;
 use super::event_time::{epoch_millis, split_late};
 use super::order::{KeyEncoder, RowBytes};
 use super::rows::{NO_ROW, RowStore, load_partitions, save_partitions, take_rows, widen};
+use crate::error::NEVER_ADDED;
 use crate::expr::{Expression, evaluate, evaluate_mask};
 use crate::key::KeyTable;
 use crate::state::{Dirty, Persist, StateReader, StateWriter};
@@ -567,9 +568,7 @@ fn merge(
         }
         for _ in change.weight..0 {
             let Some(entry) = next.take_if(|e| e.place == change.place) else {
-                return Err(EngineError::Internal(
-                    "a row is taken back that an OVER window does not have".into(),
-                ));
+                return Err(EngineError::Data(format!("an OVER window: {NEVER_ADDED}")));
             };
             removed.push(entry.id);
             next = rest.next();
