@@ -16,7 +16,7 @@ scripts/console.sh || console=no
 
 if [ "$console" = yes ]; then
   scripts/console.sh unit || failed=1
-  # Every screen and story in Chromium, against the command: four to seven minutes.
+  # Every screen and story in Chromium, against the command: five to eight minutes beside compilers.
   if scripts/console.sh browser; then
     RIALTO="$target/debug/rialto" scripts/console.sh e2e || failed=1
   else

@@ -123,6 +123,11 @@ export default async function setup() {
   const rialto = await startRialto();
   try {
     await fill(rialto.url);
+    // The first lineage works out what all views are made of: seconds, with compilers beside it
+    // half a minute. The tests of the page do not wait for that again and again.
+    await until('lineage', 120_000, async () => {
+      return (await fetch(`${rialto.url}/v1/lineage/sales_by_day`)).ok;
+    });
     const page = await startPage(rialto.url);
     process.env.TEST_RIALTO = rialto.url;
     process.env.TEST_PAGE = page.url;
