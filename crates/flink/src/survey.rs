@@ -202,11 +202,13 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// The scan of the table that a lookup join asks: nothing but filters and projections lie above it.
+/// The scan of the table that a lookup join asks: above it is only what is done to each row.
 fn table_of(plan: &Arc<StepPlan>) -> Option<&Arc<StepPlan>> {
     match plan.node {
         StepNode::Scan { .. } => Some(plan),
-        StepNode::Select(_) | StepNode::FilterProject { .. } => table_of(&plan.inputs[0]),
+        StepNode::Exchange(_) | StepNode::Select(_) | StepNode::FilterProject { .. } => {
+            table_of(&plan.inputs[0])
+        }
         _ => None,
     }
 }

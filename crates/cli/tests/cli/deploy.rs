@@ -129,7 +129,7 @@ fn what_is_read_of_a_database_comes_by_a_topic() {
     let stock = |name: &str| {
         format!(
             "CREATE TABLE {name} (sku STRING, n INT) WITH ('connector' = 'jdbc', 'url' = \
-             'jdbc:postgresql://127.0.0.1:9/shop', 'table-name' = 'stock');\n"
+             'jdbc:postgresql://127.0.0.1:9/shop', 'username' = 'r', 'table-name' = 'stock');\n"
         )
     };
     let sales = "CREATE TABLE sales (sku STRING, at AS PROCTIME()) WITH ('connector' = 'log');\n";
