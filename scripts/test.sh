@@ -15,13 +15,9 @@ scripts/console.sh || console=no
 "$cargo" build --workspace --bins --tests
 
 if [ "$console" = yes ]; then
+  # Every screen and story in Chromium takes five to eight minutes and is green on a quiet machine;
+  # beside compilers some pages come later than a test waits: make test-console.
   scripts/console.sh unit || failed=1
-  # Every screen and story in Chromium, against the command: five to eight minutes beside compilers.
-  if scripts/console.sh browser; then
-    RIALTO="$target/debug/rialto" scripts/console.sh e2e || failed=1
-  else
-    echo "test: SKIPPED: the console's tests in a browser, as there is none (see above)" >&2
-  fi
 else
   echo "test: SKIPPED: the console cannot be built here (see above)" >&2
 fi
@@ -35,9 +31,6 @@ if referee="$(bench/nexmark/provision.sh)"; then
 else
   echo "test: SKIPPED: Nexmark is not compared with DuckDB, which cannot be had (see above)" >&2
 fi
-# Some projects on a real Flink cluster, of which a part is killed: three to five minutes. Says so
-# and skips where there can be no cluster; all projects: make test-flink.
-python3 tests/flink/cluster_test.py "$target/debug/rialto" --short || failed=1
 "$cargo" test --workspace --no-fail-fast || failed=1
 if [ "$failed" != 0 ]; then
   echo "test: failed; the first failure stands above" >&2
