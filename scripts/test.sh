@@ -31,6 +31,9 @@ if referee="$(bench/nexmark/provision.sh)"; then
 else
   echo "test: SKIPPED: Nexmark is not compared with DuckDB, which cannot be had (see above)" >&2
 fi
+# Some projects on a real Flink cluster, of which a part is killed: two minutes, six on a busy
+# machine. Says so and skips where there can be no cluster; all projects: make test-flink.
+python3 tests/flink/cluster_test.py "$target/debug/rialto" --short || failed=1
 "$cargo" test --workspace --no-fail-fast || failed=1
 if [ "$failed" != 0 ]; then
   echo "test: failed; the first failure stands above" >&2
