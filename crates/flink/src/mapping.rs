@@ -283,6 +283,7 @@ fn fits_json(data_type: &FlinkType) -> bool {
         | TypeKind::IntervalDayTime(_)
         | TypeKind::Multiset(_)
         | TypeKind::Bitmap
+        | TypeKind::Variant
         | TypeKind::Null => false,
         TypeKind::Array(inner) => fits_json(inner),
         TypeKind::Map(key, value) => {
