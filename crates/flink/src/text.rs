@@ -169,6 +169,19 @@ pub(crate) fn with_quoted_words(text: &str) -> Option<String> {
     (!edits.is_empty()).then(|| edited(text, edits))
 }
 
+/// The text of an `INSERT` with a hint behind the name of its table.
+pub(crate) fn with_hint(text: &str, hint: &str) -> String {
+    let found = tokens(text);
+    let is_dot = |token: &Token| &text[token.range.clone()] == ".";
+    // INSERT INTO, and then parts of a name between dots.
+    let mut at = 2;
+    while found.get(at + 1).is_some_and(is_dot) {
+        at += 2;
+    }
+    let end = found.get(at).map_or(text.len(), |token| token.range.end);
+    edited(text, vec![Edit { range: end..end, by: format!(" /*+ {hint} */") }])
+}
+
 /// Where the clauses of a `CREATE TABLE` stand in its text.
 #[derive(Debug)]
 pub(crate) struct TableText<'a> {
@@ -439,6 +452,19 @@ mod tests {
         let expected =
             "AFTER MATCH SKIP PAST LAST ROW ONE ROW PER MATCH, DATE_TRUNC(`one`) AS `skip`";
         assert_eq!(with_quoted_words(text).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_hint_stands_behind_the_name_of_the_table() {
+        for (text, expected) in [
+            ("INSERT INTO t (a) SELECT 1", "INSERT INTO t /*+ h */ (a) SELECT 1"),
+            (
+                "INSERT INTO -- x\na.`b c`.d\nSELECT 1",
+                "INSERT INTO -- x\na.`b c`.d /*+ h */\nSELECT 1",
+            ),
+        ] {
+            assert_eq!(with_hint(text, "h"), expected);
+        }
     }
 
     #[test]
