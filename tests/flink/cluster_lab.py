@@ -21,7 +21,7 @@ SHOWN_MAX = 4
 
 
 def started(command):
-    """Runs a script that prints shell assignments; none where it says that there can be none here."""
+    """Runs a script that prints shell assignments; none where there can be none here."""
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode == 3:
         return None
@@ -259,7 +259,7 @@ filesystem = "topic"
         raise AssertionError(f"no TaskManager listens at {port}")
 
     def kill(self, job):
-        """Kills the TaskManager of a job and starts it again; the seconds until the job ran again."""
+        """Kills the TaskManager of a job, and starts it anew; the seconds without the job."""
         which = self.task_manager(job)
         subprocess.run([HERE / "cluster.sh", "kill", self.flink, which], check=True)
         killed = time.monotonic()

@@ -220,7 +220,8 @@ def ended(parts, path, given):
     text = "" if path.is_dir() else path.read_text()
     if not OWN_TABLE.search(text):
         return path
-    text = OWN_TABLE.sub(lambda found: f"{found[1]} WITH ({rows_in(parts, found[2], given)});", text)
+    there = lambda found: f"{found[1]} WITH ({rows_in(parts, found[2], given)});"
+    text = OWN_TABLE.sub(there, text)
     copy = parts / f"{path.parent.parent.name}-{path.name}"
     copy.write_text(re.sub(r"^INSERT INTO [^;]*;", "", text, flags=re.MULTILINE))
     return copy

@@ -54,7 +54,8 @@ def killed(lab, projects):
         except AssertionError:
             raise AssertionError("\n    ".join(differences(expected, found))) from None
         rows = sum(sum(view.values()) for view in expected.values())
-        return rows, f"the job ran again after {recovery:.1f} s, was upgraded, and the views are exact"
+        return rows, (f"the job ran again after {recovery:.1f} s, was upgraded, and what is served "
+                      "is exact")
     finally:
         serving.terminate()
         serving.wait(60)
@@ -62,7 +63,7 @@ def killed(lab, projects):
 
 
 def followed(lab, project, job):
-    """What `rialto jobs` says of a job that runs and has been restarted, of both kinds of asking."""
+    """What `rialto jobs` says of a job that was restarted: of the project, and of the cluster."""
     def seen():
         mine = json.loads(lab.run("jobs", project, "-o", "json"))
         return mine if any(one["rows_per_s"] > 0 for one in mine["operators"]) else None
@@ -141,8 +142,8 @@ GROUP BY r.region, a.name;
 
 
 def database(lab, projects):
-    """Tables of PostgreSQL, read, looked up in and written, here and on Flink; there a TaskManager is
-    killed while it runs."""
+    """Tables of PostgreSQL, read, looked up in and written, here and on Flink; there a TaskManager
+    is killed while it runs."""
     server = started([ROOT / "scripts/postgres.sh", "up", "--for", lab.me])
     if server is None:
         return 0, "SKIPPED: no PostgreSQL on this machine"
@@ -158,7 +159,8 @@ def database(lab, projects):
     table("article", "no bigint PRIMARY KEY, name text, price numeric(10, 2)",
           listed(lambda no: f"'article {no}', {no}.{no}9", 7))
     table("region", "no bigint, region text", listed(lambda no: f"'region {no % 3}'", 4))
-    total = "region text, name text, pieces bigint, turnover numeric(38, 2), PRIMARY KEY (region, name)"
+    total = ("region text, name text, pieces bigint, turnover numeric(38, 2), "
+             "PRIMARY KEY (region, name)")
     project = lab.folder / "database.sql"
     project.write_text(TABLES.replace("${DATABASE}", with_clause))
 
@@ -196,11 +198,13 @@ def client(lab, projects):
     project, name = projects.seed("marketing-report"), "client"
     expected = rows_of(lab.run("run", project, "-o", "json", "--rows", 10**9))
     script = lab.folder / "client.script.sql"
-    views = lab.filled(name, ["deploy", "flink", project, "--config", lab.config(name, True)], script)
+    deploy = ["deploy", "flink", project, "--config", lab.config(name, True)]
+    views = lab.filled(name, deploy, script)
     done = subprocess.run([HERE / "cluster.sh", "sql", lab.flink, script], capture_output=True,
                           text=True, timeout=300, check=False)
     if done.returncode or "[ERROR]" in done.stdout:
-        raise AssertionError(f"the sql-client refuses it: {done.stdout[-3000:]}{done.stderr[-500:]}")
+        said = done.stdout[-3000:] + done.stderr[-500:]
+        raise AssertionError(f"the sql-client refuses it: {said}")
     jobs = [job["jid"] for job in lab.ask("/jobs/overview")["jobs"] if job["name"] == name]
     if len(jobs) != 1:
         raise AssertionError(f"it has started {len(jobs)} jobs: {done.stdout[-2000:]}")

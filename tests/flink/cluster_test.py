@@ -10,7 +10,8 @@ cluster_stories.py: windows of the clock, tables of a database, Flink's own clie
 sides, TaskManagers that are killed, an upgrade, a job that fails, a gateway that is gone.
 
 `--short` takes a few projects and the kill. Prints the table of docs/scale-out.md. Exit code 0: all
-is equal; 1: something is not, and the standard error says what. Where there can be no Kafka or no Flink it says so, and is no failure.
+is equal; 1: something is not, and the standard error says what. Where there can be no Kafka or no
+Flink it says so, and is no failure.
 """
 
 import argparse
@@ -86,8 +87,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="rialto-cluster-") as folder:
         lab = Lab(arguments.rialto.resolve(), pathlib.Path(folder))
         projects = Projects(lab, arguments.events)
-        unknown = [name for name in only + without
-                   if name not in STORIES and name not in projects.cases()]
+        known = [*STORIES, *projects.cases()]
+        unknown = [name for name in only + without if name not in known]
         if unknown:
             sys.exit(f"cluster_test: there is no {', '.join(unknown)}")
         count, rows, failed = compared(lab, projects, is_meant)
