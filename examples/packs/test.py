@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Three days of the packs on the simulated shop, which hears what they decide: what must be so
-whatever the seed is. Then messages that leave the house: webhook.py."""
+whatever the seed is. Then messages that leave the house (webhook.py), and the rows of three packs
+beside those of a second count (recount.py)."""
 
 import collections
 import decimal
@@ -187,8 +188,9 @@ def main():
     rows = sum(len(rows) for rows in found.values())
     print(f"packs: {'FAILED: ' + '; '.join(wrong) if wrong else 'ok'}: "
           f"{rows} rows of {len(found)} views")
-    messages = subprocess.run([sys.executable, str(HERE / "webhook.py")], check=False)
-    return 1 if wrong or messages.returncode else 0
+    others = [subprocess.run([sys.executable, str(HERE / script)], check=False).returncode
+              for script in ("webhook.py", "recount.py")]
+    return 1 if wrong or any(others) else 0
 
 
 if __name__ == "__main__":

@@ -60,20 +60,33 @@ CREATE TABLE delivery_word (
   'format' = 'json'
 );
 
+-- The cap is kept here once more, in the order of the log. The views see the outbox a moment later
+-- than it is written: of messages that come in that moment, older ones take the place of what has left
+-- already. A message leaves where of those before it all but the last ${DELIVERY_CAP:-2} - 1 are
+-- ${DELIVERY_CAP_DAYS:-7} days older or more.
 INSERT INTO delivery_outbox
 SELECT decision_id, customer_id, decided_at, send_at, decision_type, amount, currency, action,
   policy, experiment, variant, propensity
 FROM (
-  SELECT *, ROW_NUMBER() OVER (PARTITION BY decision_id ORDER BY written_at) AS nth
+  SELECT *, LAG(latest, ${DELIVERY_CAP:-2}) OVER (
+    PARTITION BY customer_id ORDER BY written_at) AS latest_beyond
   FROM (
-    SELECT
-      w.`after`.decision_id AS decision_id, w.`after`.customer_id AS customer_id,
-      w.`after`.decided_at AS decided_at, w.`after`.send_at AS send_at,
-      w.`after`.decision_type AS decision_type, w.`after`.amount AS amount,
-      w.`after`.currency AS currency, w.`after`.action AS action,
-      w.`after`.policy AS policy, w.`after`.experiment AS experiment,
-      w.`after`.variant AS variant, w.`after`.propensity AS propensity,
-      w.written_at
-    FROM delivery_word AS w
-    WHERE w.op <> 'd' AND w.`after`.decision_id <> 'clock'))
-WHERE nth = 1;
+    SELECT *, MAX(send_at) OVER (
+      PARTITION BY customer_id ORDER BY written_at
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS latest
+    FROM (
+      SELECT *, ROW_NUMBER() OVER (PARTITION BY decision_id ORDER BY written_at) AS nth
+      FROM (
+        SELECT
+          w.`after`.decision_id AS decision_id, w.`after`.customer_id AS customer_id,
+          w.`after`.decided_at AS decided_at, w.`after`.send_at AS send_at,
+          w.`after`.decision_type AS decision_type, w.`after`.amount AS amount,
+          w.`after`.currency AS currency, w.`after`.action AS action,
+          w.`after`.policy AS policy, w.`after`.experiment AS experiment,
+          w.`after`.variant AS variant, w.`after`.propensity AS propensity,
+          w.written_at
+        FROM delivery_word AS w
+        WHERE w.op <> 'd' AND w.`after`.decision_id <> 'clock'))
+    WHERE nth = 1))
+WHERE latest_beyond IS NULL
+  OR latest_beyond <= send_at - INTERVAL '${DELIVERY_CAP_DAYS:-7}' DAY(3);

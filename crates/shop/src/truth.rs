@@ -25,6 +25,9 @@ pub struct Truth {
     pub stock_value_days: i64,
     /// What ads cost, in millionths.
     pub ads_micros: i64,
+    /// What orders earned that were made on a visit which began with the click of an ad, in
+    /// ten-thousandths. Without the ad there is no such visit.
+    pub ads_margin: i64,
     /// Customers who came back because of an offer or a message.
     pub brought_back: u64,
     /// Discounts that offers cost.

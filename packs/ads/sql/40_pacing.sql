@@ -64,17 +64,20 @@ FROM (
   FROM ads_conversion)
 GROUP BY campaign_id, `hour`;
 
--- What was known of a day at the end of each of its hours. An hour in which nothing came of a
--- campaign has no row: nothing is decided in it.
+-- What was known at the end of each hour: the cost of the day so far, and what the last
+-- ADS_JUDGE_DAYS days brought and cost, as a campaign with a few clicks a day cannot be judged by
+-- one. An hour in which nothing came of a campaign has no row: nothing is decided in it.
 CREATE VIEW ads_hour_so_far AS
 SELECT h.campaign_id, h.`hour`, CAST(h.`hour` AS DATE) AS `day`,
   h.`hour` + INTERVAL '1' HOUR AS decided_at,
-  SUM(e.cost) AS cost, SUM(e.clicks) AS clicks, SUM(e.revenue) AS revenue,
+  SUM(CASE WHEN CAST(e.`hour` AS DATE) = CAST(h.`hour` AS DATE) THEN e.cost
+    ELSE CAST(0 AS DECIMAL(38, 6)) END) AS cost,
+  SUM(e.cost) AS judged_cost, SUM(e.clicks) AS clicks, SUM(e.revenue) AS revenue,
   EXTRACT(HOUR FROM h.`hour`) + 1 AS hours_gone
 FROM ads_hour_known AS h
 JOIN ads_hour_known AS e
-ON h.campaign_id = e.campaign_id AND CAST(h.`hour` AS DATE) = CAST(e.`hour` AS DATE)
-  AND e.`hour` <= h.`hour`
+ON h.campaign_id = e.campaign_id AND e.`hour` <= h.`hour`
+  AND e.`hour` > TIMESTAMPADD(DAY, -${ADS_JUDGE_DAYS:-7}, h.`hour`)
 GROUP BY h.campaign_id, h.`hour`;
 
 -- The hours that are over.
@@ -96,24 +99,25 @@ GROUP BY campaign_id, FLOOR(CAST(event_time AS TIMESTAMP(3)) TO HOUR);
 --   raise  it would spend more than the budget at this pace, and it pays (ADS_GOOD_ROAS): by
 --          ADS_STEP, never above ADS_BUDGET_CAP
 --   lower  it does not pay (ADS_POOR_ROAS): by ADS_STEP
--- Before ADS_LEAST_HOURS of the day and ADS_LEAST_CLICKS clicks nothing is judged.
+-- Before ADS_LEAST_HOURS of the day and ADS_LEAST_CLICKS clicks within ADS_JUDGE_DAYS days nothing is
+-- judged.
 CREATE VIEW ads_budget_change AS
 SELECT * FROM (
   SELECT *, ROW_NUMBER() OVER (PARTITION BY campaign_id, `day` ORDER BY decided_at) AS nth
   FROM (
     SELECT s.*, b.daily_budget,
       s.cost * 24 / s.hours_gone AS projected,
-      CAST(s.revenue / NULLIF(s.cost, 0) AS DECIMAL(18, 2)) AS roas,
+      CAST(s.revenue / NULLIF(s.judged_cost, 0) AS DECIMAL(18, 2)) AS roas,
       CASE
-        WHEN s.revenue < s.cost * ${ADS_POOR_ROAS:-1} THEN 'lower'
-        WHEN s.revenue >= s.cost * ${ADS_GOOD_ROAS:-4}
+        WHEN s.revenue < s.judged_cost * ${ADS_POOR_ROAS:-1} THEN 'lower'
+        WHEN s.revenue >= s.judged_cost * ${ADS_GOOD_ROAS:-4}
           AND s.cost * 24 / s.hours_gone > b.daily_budget
           AND b.daily_budget < ${ADS_BUDGET_CAP:-1000} THEN 'raise'
       END AS rule
     FROM ads_hour_over AS s
     JOIN ads_budget AS b ON s.campaign_id = b.campaign_id AND s.`day` = b.`day`
     WHERE s.hours_gone >= ${ADS_LEAST_HOURS:-6} AND s.clicks >= ${ADS_LEAST_CLICKS:-20}
-      AND s.cost > 0 AND b.daily_budget > 0)
+      AND s.judged_cost > 0 AND b.daily_budget > 0)
   WHERE rule IS NOT NULL)
 WHERE nth = 1;
 
@@ -138,10 +142,11 @@ SELECT
     KEY 'daily_budget' VALUE CAST(new_budget AS STRING),
     KEY 'was' VALUE CAST(CAST(daily_budget AS DECIMAL(18, 4)) AS STRING)) AS action,
   'budget_pacing' AS policy,
-  '1' AS policy_version,
+  '2' AS policy_version,
   CAST(NULL AS STRING) AS model_version,
   age_seconds * CAST(1000 AS BIGINT) AS data_age_ms,
   JSON_OBJECT(KEY 'cost' VALUE CAST(CAST(cost AS DECIMAL(18, 4)) AS STRING),
+    KEY 'judged_cost' VALUE CAST(CAST(judged_cost AS DECIMAL(18, 4)) AS STRING),
     KEY 'revenue' VALUE CAST(CAST(revenue AS DECIMAL(18, 4)) AS STRING),
     KEY 'clicks' VALUE clicks, KEY 'hours_gone' VALUE hours_gone) AS inputs,
   JSON_ARRAY(
@@ -150,9 +155,9 @@ SELECT
       || CAST(CAST(daily_budget AS DECIMAL(18, 2)) AS STRING) || ' is spent; at this pace it is '
       || CAST(CAST(projected AS DECIMAL(18, 2)) AS STRING) || ' for the day',
     CASE rule
-      WHEN 'raise' THEN 'it brings ' || CAST(roas AS STRING)
+      WHEN 'raise' THEN 'in ${ADS_JUDGE_DAYS:-7} days it brought ' || CAST(roas AS STRING)
         || ' for each 1 spent, and from ${ADS_GOOD_ROAS:-4} on more is spent'
-      ELSE 'it brings ' || CAST(roas AS STRING)
+      ELSE 'in ${ADS_JUDGE_DAYS:-7} days it brought ' || CAST(roas AS STRING)
         || ' for each 1 spent, and below ${ADS_POOR_ROAS:-1} less is spent'
     END,
     CASE WHEN stale THEN 'refused: the newest event is '

@@ -1,9 +1,13 @@
 -- Messages that somebody wants sent, when they may be sent, and to whom.
 
 -- Key: decision_id. One row for a message, however many words there are on it in `decision`: that it
--- was proposed or approved (DELIVERY_STATUS), that it was rejected or has expired.
+-- was proposed or approved (DELIVERY_STATUS), that it was rejected or has expired. `wanted_at` is the
+-- first of those that want it: what waited for somebody's yes is wanted from then on.
 CREATE VIEW delivery_wanted AS
-SELECT decision_id, MIN(decided_at) AS decided_at, MAX(decision_type) AS decision_type,
+SELECT decision_id, MIN(decided_at) AS decided_at,
+  COALESCE(MIN(CASE WHEN status IN (${DELIVERY_STATUS:-'proposed', 'approved'}) THEN decided_at END),
+    MIN(decided_at)) AS wanted_at,
+  MAX(decision_type) AS decision_type,
   MAX(customer_id) AS customer_id, MAX(amount) AS amount, MAX(currency) AS currency,
   MAX(action) AS action, MAX(policy) AS policy, MAX(experiment) AS experiment,
   MAX(variant) AS variant, MAX(propensity) AS propensity,
@@ -44,20 +48,17 @@ SELECT customer_id, allowed = 1 AS allowed, word FROM (
     FROM delivery_customer WHERE marketing_consent IS NOT NULL))
 WHERE nth = 1;
 
--- When it may be sent: at once, or when the quiet hours of the customer are over.
+-- When it may be sent: at once, or when the quiet hours of the customer are over. Quiet is a minute
+-- that is less behind the hour in which the quiet begins than that is long.
 CREATE VIEW delivery_plan AS
-SELECT decision_id, decided_at, customer_id, wanted, withdrawn, refused, variant, minute_of_day,
-  CASE WHEN
-    CASE
-      WHEN ${DELIVERY_QUIET_FROM:-21} > ${DELIVERY_QUIET_UNTIL:-8}
-        THEN minute_of_day >= ${DELIVERY_QUIET_FROM:-21} * 60
-          OR minute_of_day < ${DELIVERY_QUIET_UNTIL:-8} * 60
-      ELSE minute_of_day >= ${DELIVERY_QUIET_FROM:-21} * 60
-        AND minute_of_day < ${DELIVERY_QUIET_UNTIL:-8} * 60
-    END
-    THEN TIMESTAMPADD(MINUTE, MOD(${DELIVERY_QUIET_UNTIL:-8} * 60 - minute_of_day + 1440, 1440),
-      FLOOR(CAST(decided_at AS TIMESTAMP(3)) TO MINUTE))
-    ELSE CAST(decided_at AS TIMESTAMP(3))
+SELECT decision_id, decided_at, wanted_at, customer_id, wanted, withdrawn, refused, variant,
+  minute_of_day,
+  CASE
+    WHEN MOD(minute_of_day - ${DELIVERY_QUIET_FROM:-21} * 60 + 1440, 1440)
+        < MOD(${DELIVERY_QUIET_UNTIL:-8} - ${DELIVERY_QUIET_FROM:-21} + 24, 24) * 60
+      THEN TIMESTAMPADD(MINUTE, MOD(${DELIVERY_QUIET_UNTIL:-8} * 60 - minute_of_day + 1440, 1440),
+        FLOOR(CAST(wanted_at AS TIMESTAMP(3)) TO MINUTE))
+    ELSE CAST(wanted_at AS TIMESTAMP(3))
   END AS send_at
 FROM (
   SELECT *, EXTRACT(HOUR FROM local_time) * 60 + EXTRACT(MINUTE FROM local_time) AS minute_of_day
@@ -65,7 +66,7 @@ FROM (
     SELECT w.*,
       TO_TIMESTAMP(CONVERT_TZ(
         DATE_FORMAT(TIMESTAMPADD(SECOND,
-          TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), w.decided_at),
+          TIMESTAMPDIFF(SECOND, TO_TIMESTAMP_LTZ(0, 3), w.wanted_at),
           TIMESTAMP '1970-01-01 00:00:00'), 'yyyy-MM-dd HH:mm:ss'),
         'UTC', COALESCE(c.time_zone, '${DELIVERY_TIME_ZONE:-UTC}'))) AS local_time
     FROM delivery_wanted AS w

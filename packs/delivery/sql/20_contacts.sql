@@ -13,12 +13,17 @@ FROM (
 
 CREATE VIEW delivery_today AS SELECT MAX(today) AS today FROM delivery_clock;
 
+-- What could not leave in time, as a yes or a consent came later, still waits for the quiet to end.
 CREATE VIEW delivery_timing AS
 SELECT p.decision_id,
   CASE
     WHEN p.send_at >= c.now_minute + INTERVAL '1' MINUTE THEN 'waiting'
     WHEN TIMESTAMPDIFF(MINUTE, p.send_at, c.now_minute) > ${DELIVERY_EXPIRE_HOURS:-12} * 60
       THEN 'past'
+    WHEN MOD(p.minute_of_day - ${DELIVERY_QUIET_FROM:-21} * 60 + 1440 + TIMESTAMPDIFF(MINUTE,
+        FLOOR(CAST(p.wanted_at AS TIMESTAMP(3)) TO MINUTE), c.now_minute), 1440)
+        < MOD(${DELIVERY_QUIET_UNTIL:-8} - ${DELIVERY_QUIET_FROM:-21} + 24, 24) * 60
+      THEN 'quiet'
     ELSE 'due'
   END AS timing
 FROM delivery_plan AS p
@@ -72,7 +77,7 @@ SELECT p.decision_id, p.customer_id, p.decided_at, p.send_at, p.variant,
       || CAST(n.messages AS STRING) || ' other messages within ${DELIVERY_CAP_DAYS:-7} days'
     WHEN t.timing = 'past' THEN 'too old: not sent within ${DELIVERY_EXPIRE_HOURS:-12} hours'
     WHEN t.timing = 'due' THEN 'due'
-    WHEN p.send_at > CAST(p.decided_at AS TIMESTAMP(3)) THEN 'quiet hours'
+    WHEN t.timing = 'quiet' OR p.send_at > CAST(p.wanted_at AS TIMESTAMP(3)) THEN 'quiet hours'
     ELSE 'its time has not come'
   END AS verdict
 FROM delivery_plan AS p

@@ -40,10 +40,10 @@ export const REASONS: Record<string, string> = {
   // ads
   'after {1} hours of the day {2} of {3} is spent; at this pace it is {4} for the day':
     '当天过了 {1} 小时，{3} 的预算已花 {2}；照此速度全天为 {4}',
-  'it brings {1} for each 1 spent, and from {2} on more is spent':
-    '每花 1 带来 {1}，达到 {2} 起增加投放',
-  'it brings {1} for each 1 spent, and below {2} less is spent':
-    '每花 1 带来 {1}，低于 {2} 则减少投放',
+  'in {1} days it brought {2} for each 1 spent, and from {3} on more is spent':
+    '{1} 天内每花 1 带来 {2}，达到 {3} 起增加投放',
+  'in {1} days it brought {2} for each 1 spent, and below {3} less is spent':
+    '{1} 天内每花 1 带来 {2}，低于 {3} 则减少投放',
   'refused: the newest event is {1} minutes old': '已拒绝：最新事件已是 {1} 分钟前',
   'held out: the budget stays, to see what the change brings': '对照组：预算不变，用来比较效果',
   // customers

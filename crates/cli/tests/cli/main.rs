@@ -2,6 +2,7 @@
 //!
 //! - `sql.rs`: statements, formats, errors, what could not be read
 //! - `ends.rs`: all ends at once, killed again and again
+//! - `delivery.rs`: messages that leave the house, to a broker, a database and a webhook
 //! - `deploy.rs`: a project for a Flink cluster, and a gateway of its own
 //! - `fixtures.rs`: `test`
 //! - `init.rs`: new projects, and files that are mapped onto the event model
@@ -34,6 +35,7 @@
 mod bench;
 mod bucket;
 mod change;
+mod delivery;
 mod deploy;
 mod ends;
 mod fixtures;

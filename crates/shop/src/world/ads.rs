@@ -24,7 +24,8 @@ pub(super) fn campaigns(config: &Config) -> Vec<Campaign> {
     let campaign = |number: usize| Campaign {
         category: [0, 6, 4, 2, 9, 7][number % 6],
         medium: ["search", "display", "social"][number % 3],
-        budget: 400_000 + 100_000 * random.below(5) as i64,
+        // From a quarter to more than all of what the auctions of a day cost: some budgets bind.
+        budget: i64::from(config.customers) * (10 + 10 * random.below(5) as i64),
         bid: 120_000 + 40_000 * random.below(6) as i64,
         spent_today: 0,
         appeal: random.lognormal(0.018, 0.6) * config.hidden.ads,

@@ -153,6 +153,7 @@ impl World {
             let sale = Sale { coupon, ..order.sale(index, line) };
             self.emit(Table::SaleLine, time, || Body::Sale(sale));
             self.count_sale(line.sku, 0, line.quantity, line.paid);
+            self.count_ad(order, line, line.quantity);
         }
         if order.shipping > 0 {
             let sale = order.shipping_line();

@@ -260,6 +260,7 @@ impl World {
                 Body::Sale(Sale { transaction, txn_type, quantity, original, reason, ..sale })
             });
             self.count_back(line.sku, line.quantity, line.paid);
+            self.count_ad(order, line, -line.quantity);
         }
     }
 

@@ -4,6 +4,8 @@
 //! up to what it sells in the lead time and two weeks more. From the first decision about a SKU at
 //! a location on, its orders are those of the decisions alone.
 
+use super::checkout::Line;
+use super::orders::Order;
 use super::{Action, World, next};
 use crate::calendar::{DAY, HOUR};
 use crate::catalog::Catalog;
@@ -78,6 +80,14 @@ impl World {
         self.truth.units -= i64::from(quantity);
         self.truth.revenue -= i64::from(quantity) * paid;
         self.truth.cost -= i64::from(quantity) * self.catalog.skus[sku as usize].cost;
+    }
+
+    /// What pieces earn, or take back, of an order that is owed to an ad.
+    pub(super) fn count_ad(&mut self, order: &Order, line: &Line, quantity: i32) {
+        if order.visit.click.is_some() {
+            let earned = line.paid - self.catalog.skus[line.sku as usize].cost;
+            self.truth.ads_margin += i64::from(quantity) * earned;
+        }
     }
 
     /// The end of a day: what was sold becomes habit.

@@ -109,11 +109,11 @@ const BUYERS_BACK: Metric = Metric {
     value: |a, b| (b.brought_back - a.brought_back) as f64,
 };
 const ROI: Metric = Metric {
-    name: "margin before ads, by ad spend",
+    name: "margin of ad clicks, by ad spend",
     more_is_better: true,
     claimed: Some(30.0),
     is_null: false,
-    value: |a, b| (margin(a, b) + ads(a, b)) / ads(a, b).max(1.0),
+    value: |a, b| (b.ads_margin - a.ads_margin) as f64 / MONEY / ads(a, b).max(1.0),
 };
 
 fn ads(a: &Truth, b: &Truth) -> f64 {
