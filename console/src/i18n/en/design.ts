@@ -73,7 +73,7 @@ export const design = {
     },
   },
   lineage: {
-    note: 'Where a number comes from: through every view down to the columns of tables.',
+    note: 'Where a number comes from: through every view, and every table that is filled here, down to where it begins.',
     graph: 'Lineage',
     view: 'View or table',
     column: 'Column',
@@ -86,7 +86,7 @@ export const design = {
     rows: 'What chooses, joins and groups its rows',
     noRows: 'Nothing: every row of its input is one of its own.',
     readBy: 'Read by',
-    nobody: 'No view reads it.',
+    nobody: 'No view reads it, and no table is written from it.',
     query: 'Its query',
     edit: 'Open in the visual editor',
     more_one: 'and {{count}} more',

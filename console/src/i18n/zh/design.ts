@@ -72,7 +72,7 @@ export const design = {
     },
   },
   lineage: {
-    note: '一个数字从哪里来：穿过每个视图直到表的列。',
+    note: '一个数字从哪里来：穿过每个视图和由项目写入的表，直到源头。',
     graph: '血缘',
     view: '视图或表',
     column: '列',
@@ -85,7 +85,7 @@ export const design = {
     rows: '决定其行的列（过滤、关联、分组）',
     noRows: '没有：输入的每一行都是它的一行。',
     readBy: '被谁读取',
-    nobody: '没有视图读取它。',
+    nobody: '没有视图读取它，也没有表由它写入。',
     query: '查询语句',
     edit: '在可视化编辑器中打开',
     more_one: '另有 {{count}} 个',

@@ -13,6 +13,9 @@ const PROJECT: &str = "SET 'execution.checkpointing.interval' = '50 ms';
 CREATE TABLE sale (id INT, sku STRING, pieces INT, at_ms BIGINT) WITH ('connector' = 'http');
 CREATE VIEW sold AS SELECT sku, pieces FROM sale WHERE at_ms > 0;
 CREATE MATERIALIZED VIEW by_sku AS SELECT sku, SUM(pieces) AS n FROM sold GROUP BY sku;
+CREATE TABLE noted (of_sku STRING, half INT, day STRING) WITH ('connector' = 'log');
+INSERT INTO noted (half, of_sku) SELECT pieces / 2, sku FROM sold WHERE pieces > 1;
+CREATE MATERIALIZED VIEW again AS SELECT MAX(half) AS most FROM noted;
 ";
 
 /// A project of its own folder, served on a port that is its own at every start.
@@ -103,6 +106,21 @@ fn lineage_is_told_column_by_column() {
     ] {
         assert!(edges.contains(&edge), "{edge}: {said}");
     }
+    // A table that the project fills itself is on the way, with the columns that are written.
+    let (_, said) = ask(&address, "GET", "/v1/lineage/again", "");
+    let members = said["members"].as_array().unwrap();
+    let names: Vec<&Value> = members.iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["again", "noted", "sold", "sale"], "{said}");
+    let edges = said["edges"].as_array().unwrap().iter();
+    let written: Vec<&Value> = edges.filter(|one| one["to"][0] == "noted").collect();
+    let expected = [
+        json!({"from": ["sold", "pieces"], "to": ["noted", null]}),
+        json!({"from": ["sold", "pieces"], "to": ["noted", "half"]}),
+        json!({"from": ["sold", "sku"], "to": ["noted", "of_sku"]}),
+    ];
+    assert_eq!(written, expected.iter().collect::<Vec<_>>());
+    let (_, said) = ask(&address, "GET", "/v1/lineage/sold", "");
+    assert_eq!(said["read_by"], json!(["by_sku", "noted"]));
     let (status, said) = ask(&address, "GET", "/v1/lineage/by_skus", "");
     assert_eq!((status, &said["hint"]), (404, &json!("did you mean 'by_sku'?")));
     child.terminate();

@@ -1,6 +1,7 @@
 //! A project as those see it who look at it while it runs: what it declares, what its views are
 //! made of, and views that somebody saves into it.
 //!
+//! - `inserts.rs`: what the project's `INSERT`s write
 //! - `lineage.rs`: which columns of which tables a view's columns come from
 //! - `saved.rs`: views as files of the project
 //!
@@ -9,6 +10,7 @@
 //! declares, becomes a file of it, and begins when the project is run again; so the project stays
 //! what it was, text that people read, review and put under version control.
 
+mod inserts;
 mod lineage;
 mod saved;
 
@@ -27,6 +29,7 @@ use crate::plan::JobPlan;
 use crate::project::Project;
 use crate::session::{Runtime, RuntimeOptions};
 
+use inserts::{Writes, written_by};
 pub use lineage::{Edge, Lineage, Member};
 pub use saved::{NewView, SavedView};
 
@@ -116,6 +119,8 @@ pub struct Design {
     running: BTreeSet<ObjectPath>,
     /// What views are made of; a view does not change while it has its name.
     origins: Mutex<BTreeMap<ObjectPath, Arc<Origins>>>,
+    /// What the project's files wrote into its tables when the job began.
+    writes: Vec<Writes>,
 }
 
 impl Design {
@@ -126,12 +131,14 @@ impl Design {
         own.bound = session.bound.share();
         let relations = own.catalog.relations(None).unwrap_or_default();
         let running = relations.iter().map(|relation| relation.path().clone()).collect();
+        let files = Project::open(project, variables);
         Self {
             project: project.to_path_buf(),
             variables: variables.to_vec(),
             session: Mutex::new(own),
             running,
             origins: Mutex::default(),
+            writes: files.map_or_else(|_| Vec::new(), |files| written_by(&files)),
         }
     }
 
@@ -236,6 +243,15 @@ impl Design {
         let found = Arc::new(Planner::new(session).origins(view)?);
         known().insert(view.path.clone(), Arc::clone(&found));
         Ok(found)
+    }
+
+    /// What a table or view is made of: a view of its query, a table of all that is written to it.
+    fn made_of(&self, session: &Session, relation: &Relation) -> Result<Vec<Arc<Origins>>> {
+        let Relation::Table(table) = relation else {
+            return Ok(vec![self.origins(session, relation)?]);
+        };
+        let fills = |one: &&Writes| one.target(session).is_some_and(|at| at.path == table.path);
+        Ok(self.writes.iter().filter(fills).filter_map(|one| one.origins(session)).collect())
     }
 
     fn forget(&self, path: &ObjectPath) {
