@@ -17,6 +17,7 @@
 //! - `decisions.rs`, `rules.rs`, `segments.rs`: approving, rules of prices, segments of customers
 //! - `letters.rs`: dead letters
 //! - `project.rs`: what the project declares, lineage, views that are saved
+//! - `sources.rs`: sources that are tried and added
 //! - `alerts/`: conditions over views that somebody wants to be told of
 //! - `tokens.rs`: tokens, for the administrator
 //! - `openapi.rs`: the API's description
@@ -54,6 +55,7 @@ mod project;
 mod routes;
 mod rules;
 mod segments;
+mod sources;
 mod sql;
 mod tls;
 mod tokens;
