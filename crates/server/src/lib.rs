@@ -87,6 +87,10 @@ pub use tls::{Tls, TlsError};
 /// How long requests that have begun may take when the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The stack of a thread that answers: queries are planned there that stand within one another, and
+/// what is not touched of it takes no memory.
+pub(crate) const STACK_BYTES: usize = 64 << 20;
+
 /// Why a server does not start.
 #[derive(Debug)]
 pub enum StartError {
@@ -173,6 +177,7 @@ impl Server {
             .worker_threads(2)
             .max_blocking_threads(64)
             .thread_name("http")
+            .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;

@@ -58,6 +58,7 @@ impl Design {
             let what = format!("the table is not called '{}'", source.name);
             return Err(refused(what, "give the source and its table one name"));
         }
+        self.check_place(&statements)?;
         // Who saves at the same time waits: numbers and names are given once.
         let mut session = self.session();
         let mut tried = session.clone();
@@ -70,7 +71,6 @@ impl Design {
         let tried = runtime.into_session();
         let table = tried.catalog.table(&create.name)?;
         readable(table)?;
-        self.check_place(&statements)?;
         let made = view.as_ref().unwrap_or(&create.name);
         let columns = columns_of(&tried, tried.catalog.relation(made)?)?;
         let file = self.new_file(source.name)?;
