@@ -40,8 +40,9 @@ test('a token is asked for, and forgotten', async ({ page }) => {
     await page.getByRole('button', { name: 'Take back grafana' }).click();
     await until('its end', 10_000, async () => (await asked()).status === 401);
     // Somebody has a role and a token; with another role the same token is good for more.
-    await page.getByLabel('Name', { exact: true }).fill('ann');
-    await page.getByLabel('Is called').fill('Ann Lee');
+    const adding = page.getByRole('form', { name: 'Add somebody' });
+    await adding.getByLabel('Name').fill('ann');
+    await adding.getByLabel('Is called').fill('Ann Lee');
     await page.getByRole('button', { name: 'Add somebody' }).click();
     const ann = page.getByTestId('person-ann');
     await ann.getByRole('button', { name: 'Make a token for ann' }).click();

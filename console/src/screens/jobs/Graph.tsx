@@ -81,7 +81,7 @@ export function Graph({ status, view }: { status: Status; view: string }) {
   const now = useMemo(() => lookOf(status), [status]);
   const sized = boxes.map(({ id }) => ({ id, width: WIDTH, height: HEIGHT }));
   const pairs = lines.map(({ from, to }): [string, string] => [from, to]);
-  const { places, isNow, shape } = usePlaces(sized, pairs, { gap: 88, isWrapped: true });
+  const { places, isNow, shape } = usePlaces(sized, pairs, { gap: 88, isWrapped: true, aspect: 4 });
   if (!places || !isNow) return <p className="soft">{t('table.loading')}</p>;
   const nodes = boxes.map((box): BoxNode => ({
     id: box.id,

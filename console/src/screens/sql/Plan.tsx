@@ -85,7 +85,7 @@ export function Plan({ query }: { query: string }) {
     [steps],
   );
   const sized = steps.map((_, at) => ({ id: String(at), width: WIDTH, height: HEIGHT }));
-  const { places, isNow, shape } = usePlaces(sized, edges, { gap: 56, isWrapped: true });
+  const { places, isNow, shape } = usePlaces(sized, edges, { gap: 56, isWrapped: true, aspect: 4 });
   if (error) return <ErrorNotice error={error} />;
   if (!data || !places || !isNow) return <p className="soft">{t('plan.working')}</p>;
   const nodes = steps.map((step, at): StepNode => ({

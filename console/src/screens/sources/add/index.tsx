@@ -79,15 +79,17 @@ function Saving({ draft, set }: { draft: Draft; set: (change: Partial<Draft>) =>
             onChange={(event) => set({ isKept: event.currentTarget.checked })}
           />
         </div>
-        <Code
-          block
-          mt={10}
-          data-testid="source-sql"
-          style={{ whiteSpace: 'pre-wrap' }}
-          tabIndex={0}
-        >
-          {sourceSql(draft)}
-        </Code>
+        {draft.fields.length > 0 && (
+          <Code
+            block
+            mt={10}
+            data-testid="source-sql"
+            style={{ whiteSpace: 'pre-wrap' }}
+            tabIndex={0}
+          >
+            {sourceSql(draft)}
+          </Code>
+        )}
         <div style={{ marginTop: 10 }}>
           <ErrorNotice error={save.error} />
         </div>
