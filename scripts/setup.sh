@@ -57,7 +57,7 @@ fi
 # True if version $1 is not below version $2.
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
-rust_version() { rustc --version 2>/dev/null | cut -d ' ' -f 2; }
+rust_version() { (rustc --version 2>/dev/null || true) | cut -d ' ' -f 2; }
 
 install_rust() {
   if command -v rustup >/dev/null; then
