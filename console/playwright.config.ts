@@ -13,7 +13,7 @@ export default defineConfig({
     { name: 'look', testMatch: /(screens|hostile)\.spec/, fullyParallel: true },
     {
       name: 'act',
-      testMatch: /(live|stories|design|quality|token)\.spec/,
+      testMatch: /(live|stories|design|workspace|sources|layout|quality|token)\.spec/,
       workers: 1,
       dependencies: ['look'],
     },

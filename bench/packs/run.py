@@ -15,11 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 
 # So often in a row no more rows have come when all are there: what is decided goes on for ever.
-QUIET = 3
-PAUSE = 2.0
+QUIET = 20
+PAUSE = 0.25
 
 
 def cpu_seconds(pid):
@@ -33,7 +34,12 @@ def peak_mb(pid):
 
 
 def metrics(url):
-    text = urllib.request.urlopen(f"{url}/metrics").read().decode()
+    try:
+        text = urllib.request.urlopen(f"{url}/metrics").read().decode()
+    except urllib.error.HTTPError as error:
+        if error.code != 503:
+            raise
+        return {}  # It is not ready yet.
     lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, value in lines}
 
@@ -102,6 +108,8 @@ def main():
     print(f"start      {start:.1f} CPU s until it answers")
     print(f"events     {rows:,.0f} in {took:.1f} s, {cpu:.1f} CPU s, up to {peak:,.0f} MB")
     print(f"rate       {rows / cpu:,.0f} events a CPU second, {rows / took:,.0f} a second")
+    wait = figures.get("rialto_exchange_wait_seconds_total", 0)
+    print(f"waiting    {wait:.1f} s of the shards for one another")
     busy = collections.Counter()
     for name, value in figures.items():
         if name.startswith("rialto_operator_seconds_total"):

@@ -11,6 +11,7 @@ export type Verdict = components['schemas']['Verdict'];
 
 export interface Who {
   token: string | null;
+  person: string | null;
   role: string;
   may: { read: boolean; sql: boolean; send: boolean; administer: boolean };
 }

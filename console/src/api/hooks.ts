@@ -1,7 +1,7 @@
 // What screens ask for: the catalogue, a live view, a page of a large one, the job's state, SQL.
 import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query';
 import { useCallback, useMemo, useRef, useSyncExternalStore } from 'react';
-import { ask, getCatalogue, getPage, getStatus, type PageParams } from './http';
+import { ask, getCatalogue, getPage, getStatus, type PageParams, type StatusWanted } from './http';
 import { look, seen, type Live, type Wanted } from './live';
 import { useMoment } from './moment';
 import type { Catalogue, Row, ViewInfo } from './types';
@@ -106,11 +106,15 @@ export function useSql(query: string | null, everyMs: number | false = 2000) {
   });
 }
 
-export function useStatus(everyMs = 2000) {
+const NO_OPERATORS: StatusWanted = { operators: 0 };
+/** How the job stands. A job of many views has thousands of operators: a screen says which of
+ * them it shows. */
+export function useStatus(everyMs = 2000, wanted: StatusWanted = NO_OPERATORS) {
   return useQuery({
-    queryKey: ['status'],
-    queryFn: ({ signal }) => getStatus(signal),
+    queryKey: ['status', wanted],
+    queryFn: ({ signal }) => getStatus(wanted, signal),
     refetchInterval: everyMs,
+    placeholderData: keepPreviousData,
   });
 }
 

@@ -66,7 +66,20 @@ export async function getCatalogue(signal?: AbortSignal): Promise<Catalogue> {
   beats(catalogue.step);
   return catalogue;
 }
-export const getStatus = (signal?: AbortSignal) => getJson<Status>('/v1/status', signal);
+export interface StatusWanted {
+  /** So many of the busiest operators… */
+  operators: number;
+  /** …those that this output is made by… */
+  output?: string;
+  /** …and this source, with all that it feeds. */
+  source?: string;
+}
+export const getStatus = ({ operators, output, source }: StatusWanted, signal?: AbortSignal) => {
+  const query = new URLSearchParams({ operators: String(operators) });
+  if (output) query.set('output', output);
+  if (source) query.set('source', source);
+  return getJson<Status>(`/v1/status?${query}`, signal);
+};
 export const getPage = (view: string, params: PageParams, signal?: AbortSignal) =>
   getJson<Page>(pagePath(view, params), signal);
 

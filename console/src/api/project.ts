@@ -46,6 +46,33 @@ export function useLineage(name: string) {
   });
 }
 
+export interface ExplainedStep {
+  name: string;
+  what: string;
+  view: string | null;
+  insert_only: boolean;
+  key: string[];
+  keeps: string | null;
+  columns: string[];
+  inputs: number[];
+}
+/** The steps that would keep a query right, the last one first. */
+export function useExplained(query: string) {
+  return useQuery({
+    queryKey: ['explain', query],
+    queryFn: ({ signal }) =>
+      sendJson<{ steps: ExplainedStep[]; is_cut: boolean }>(
+        'POST',
+        '/v1/explain',
+        { query },
+        signal,
+      ),
+    enabled: query !== '',
+    staleTime: 60_000,
+    retry: false,
+  });
+}
+
 export interface Restart {
   possible: boolean;
   reason: string | null;

@@ -188,6 +188,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The steps that would keep a query right, were it saved as a view. */
+        post: operations["explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/lineage/{name}": {
         parameters: {
             query?: never;
@@ -217,6 +234,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The people of the project. */
+        get: operations["people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Makes somebody known, or changes what they are called and may do, with all of their tokens. */
+        put: operations["keep_person"];
+        post?: never;
+        /** Takes somebody out, with all of their tokens. */
+        delete: operations["remove_person"];
         options?: never;
         head?: never;
         patch?: never;
@@ -326,6 +378,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Saves a source into the project. */
+        post: operations["save_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sources/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The first rows of a source that is not there yet. Nothing is written. */
+        post: operations["try_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sql": {
         parameters: {
             query?: never;
@@ -337,6 +423,26 @@ export interface paths {
         put?: never;
         /** Answers a `SELECT` over the views. */
         post: operations["sql"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the job stands. A job of many views has thousands of operators, each with the names of all
+         *     outputs that it works for: who looks again and again says how many are enough.
+         */
+        get: operations["status"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -513,6 +619,13 @@ export interface components {
             /** @description A materialized view. */
             view: string;
         };
+        /** @description Somebody to make known, or to change. */
+        NewPerson: {
+            /** @description `admin`, `analyst`, `viewer` or `ingest`. */
+            role: string;
+            /** @description What they are called. */
+            title: string;
+        };
         /** @description A token to make. */
         NewToken: {
             /**
@@ -522,8 +635,15 @@ export interface components {
             days?: number | null;
             /** @description Its name. */
             name: string;
-            /** @description `admin`, `analyst`, `viewer` or `ingest`. */
-            role: string;
+            /** @description Who is to have it. */
+            person?: string | null;
+            /** @description `admin`, `analyst`, `viewer` or `ingest`; none: what `person` may do. */
+            role?: string | null;
+        };
+        /** @description A query to explain. */
+        QueryToExplain: {
+            /** @description One `SELECT` over tables and views of the project. */
+            query: string;
         };
         /** @description A question. */
         Question: {
@@ -586,6 +706,24 @@ export interface components {
             conditions: components["schemas"]["Condition"][];
             /** @description How it is called. */
             title: string;
+        };
+        /** @description A source to save. */
+        SourceToSave: {
+            /** @description What it is for. */
+            comment?: string | null;
+            /** @description The table's name: lower-case letters, digits and `_`. */
+            name: string;
+            /** @description A `CREATE TABLE`, and a view over it where there is one. */
+            text: string;
+        };
+        /** @description What somebody wants to look at. */
+        SourceToTry: {
+            /** @description A `SELECT` over it; none: all its columns. */
+            query?: string | null;
+            /** @description Records in the place of those that the source has. */
+            sample?: string | null;
+            /** @description A `CREATE TABLE`. */
+            table: string;
         };
         /** @description A condition to try. */
         Tried: {
@@ -972,6 +1110,35 @@ export interface operations {
             };
         };
     };
+    explain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryToExplain"];
+            };
+        };
+        responses: {
+            /** @description steps, the last one first, each with those that it reads */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no view can be made of the query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     lineage: {
         parameters: {
             query?: never;
@@ -1011,6 +1178,84 @@ export interface operations {
         responses: {
             /** @description this document */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description name, what they are called, role, since when */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    keep_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description by what they are noted */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPerson"];
+            };
+        };
+        responses: {
+            /** @description as they are known now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such name, or nobody would be an admin any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description by what they are noted */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description their tokens are good for nothing within a second */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description nobody of this name, or nobody would be an admin any more */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1233,6 +1478,78 @@ export interface operations {
             };
         };
     };
+    save_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SourceToSave"];
+            };
+        };
+        responses: {
+            /** @description its file and columns; it begins with the next run */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a statement is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it is no source, or reads what it may not */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    try_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SourceToTry"];
+            };
+        };
+        responses: {
+            /** @description columns, rows, and the records that cannot be read, with why */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the statement is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the source cannot be opened, or a value cannot be computed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     sql: {
         parameters: {
             query?: never;
@@ -1269,6 +1586,31 @@ export interface operations {
             };
             /** @description too many queries at once */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    status: {
+        parameters: {
+            query?: {
+                /** @description so many of the busiest; none: all */
+                operators?: number;
+                /** @description and those that this output is made by */
+                output?: string;
+                /** @description and this source, with all that it feeds */
+                source?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description rows, sources, outputs, operators and what they read */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -66,12 +66,18 @@ export interface OutputStatus {
   behind: boolean;
   watermark_ms: number | null;
   held_back_by: string | null;
+  /** The operator that gives it its rows. */
+  node: number | null;
 }
 export interface OperatorStatus {
   node: number;
   name: string;
   kind: string;
   outputs: string[];
+  /** How many outputs there are, where not all are named. */
+  outputs_in_all?: number;
+  /** The operators that it reads. */
+  inputs: number[];
   share: number;
   rows: number;
   state_rows: number;
@@ -99,6 +105,7 @@ export interface Status {
   sources: SourceStatus[];
   outputs: OutputStatus[];
   operators: OperatorStatus[];
+  operators_in_all: { count: number; state_bytes: number };
   checkpoints: CheckpointStatus | null;
   project: string;
   pid: number;

@@ -1,10 +1,10 @@
 // Saving a query as a view of the project: its name, what became of it, and going on with it.
 import { Button, Modal, TextInput } from '@mantine/core';
 import { IconDeviceFloppy } from '@tabler/icons-react';
-import { useState, type FormEvent } from 'react';
+import { useState, type FormEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useMayAct } from '@/api/acts';
-import { useRestart, useSaveView, type Restart } from '@/api/project';
+import { useRestart, useSaveView, type Restart, type Saved } from '@/api/project';
 import { ErrorNotice } from './Notice';
 
 /** The job goes on with the project as it is now, at once or when somebody runs it again. */
@@ -34,7 +34,14 @@ export function RestartNow({ restart }: { restart: Restart }) {
   );
 }
 
-function Form({ query, name, close }: { query: string; name: string; close: () => void }) {
+interface FormProps {
+  query: string;
+  name: string;
+  close: () => void;
+  /** What more is said of the view once it is saved. */
+  then?: (saved: Saved) => ReactNode;
+}
+export function SaveForm({ query, name, close, then }: FormProps) {
   const { t } = useTranslation();
   const [said, setSaid] = useState(name);
   const [comment, setComment] = useState('');
@@ -51,6 +58,7 @@ function Form({ query, name, close }: { query: string; name: string; close: () =
         </p>
         <p className="mono">{save.data.file}</p>
         <RestartNow restart={save.data.restart} />
+        {then?.(save.data)}
         <Button size="xs" mt={10} variant="subtle" onClick={close}>
           {t('why.close')}
         </Button>
@@ -109,7 +117,7 @@ export function SaveView({ query, name = '' }: { query: () => string | null; nam
         closeButtonProps={{ 'aria-label': t('why.close') }}
         transitionProps={{ duration: 0 }}
       >
-        {asked !== null && <Form query={asked} name={name} close={() => setAsked(null)} />}
+        {asked !== null && <SaveForm query={asked} name={name} close={() => setAsked(null)} />}
       </Modal>
     </>
   );

@@ -2,7 +2,7 @@
 import { Code, Drawer } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
-import type { Row } from '@/api/types';
+import type { Row, Value } from '@/api/types';
 import { Badge } from './Panel';
 import { parsed, reasonsOf } from './reasons';
 import { Review } from './Review';
@@ -22,13 +22,25 @@ export function StatusBadge({ status }: { status: string }) {
   return <Badge tone={STATUS_TONES[status]}>{said}</Badge>;
 }
 
+const ARTICLES_MAX = 3;
+
+/** The articles of a list, by their places: {"01": "tea", "02": "pot"}. */
+export const articlesOf = (action: Record<string, Value> | null): string[] =>
+  Object.entries(action ?? {})
+    .filter(([place]) => /^\d+$/.test(place))
+    .sort(([one], [other]) => Number(one) - Number(other))
+    .map(([, sku]) => text(sku));
+
 /** What a decision wants, in few words. */
 export function useWanted(): (row: Row) => string {
   const { t } = useTranslation();
   return (row) => {
     const type = text(row.decision_type);
     const action = parsed(row.action) as Record<string, string> | null;
+    const articles = articlesOf(action);
+    const more = articles.length > ARTICLES_MAX ? ', …' : '';
     const values = {
+      articles: clipped(articles.slice(0, ARTICLES_MAX).join(', ') + more, 120),
       quantity: number(row.quantity),
       location: text(row.location_id),
       from: text(action?.from_location_id),

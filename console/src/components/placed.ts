@@ -12,21 +12,23 @@ export interface Sized {
 const elk = new ELK();
 
 /** Long chains are broken into lines, so that they can still be read as a whole. */
-const WRAPPED = {
+const wrapped = (aspect: number) => ({
   'elk.layered.wrapping.strategy': 'MULTI_EDGE',
-  'elk.aspectRatio': '2.2',
+  'elk.aspectRatio': String(aspect),
   'elk.layered.wrapping.additionalEdgeSpacing': '24',
-};
+});
 
 interface Form {
   gap?: number;
   isWrapped?: boolean;
+  /** How much wider than high what it is broken into shall be. */
+  aspect?: number;
 }
 
 async function placed(
   boxes: Sized[],
   edges: [string, string][],
-  { gap = 90, isWrapped = false }: Form,
+  { gap = 90, isWrapped = false, aspect = 2.2 }: Form,
 ): Promise<Places> {
   const made = await elk.layout({
     id: 'root',
@@ -35,7 +37,7 @@ async function placed(
       'elk.direction': 'RIGHT',
       'elk.spacing.nodeNode': '14',
       'elk.layered.spacing.nodeNodeBetweenLayers': String(gap),
-      ...(isWrapped ? WRAPPED : {}),
+      ...(isWrapped ? wrapped(aspect) : {}),
     },
     children: boxes.map(({ id, width, height }) => ({ id, width, height })),
     edges: edges.map(([from, to]) => ({ id: `${from}>${to}`, sources: [from], targets: [to] })),

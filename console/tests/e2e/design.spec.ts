@@ -70,7 +70,8 @@ test('a pipeline is drawn, looked at, undone, written and saved', async ({ page 
 
 test('what cannot be a view is refused with the reason', async ({ page }) => {
   await page.goto(`${page$()}/sql?q=SELECT%20nothing%20FROM%20sales_by_day`);
-  await page.getByRole('button', { name: 'Save as view' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('menuitem', { name: 'Save as view' }).click();
   const form = page.getByRole('dialog');
   await form.getByLabel('Name').fill('wrong');
   await form.getByRole('button', { name: 'Save into the project' }).click();
@@ -120,7 +121,8 @@ test('a saved view begins at once where one asks for it', async ({ page }) => {
   try {
     await page.goto(`${served.url}/sql?q=SELECT%20COUNT(*)%20AS%20n%20FROM%20sales_by_day`);
     await expect(page.getByTestId('answered')).toBeVisible();
-    await page.getByRole('button', { name: 'Save as view' }).click();
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('menuitem', { name: 'Save as view' }).click();
     const form = page.getByRole('dialog');
     await form.getByLabel('Name').fill('how_many_days');
     await form.getByRole('button', { name: 'Save into the project' }).click();

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /** Fewer (CONSOLE_PACKS=sales,inventory) are there sooner, for the tests that need no more. */
 const PACKS = process.env.CONSOLE_PACKS?.split(',') ?? [
@@ -74,7 +74,9 @@ function stopper(child: ChildProcess, after = () => {}): () => Promise<void> {
     });
 }
 
-export async function startRialto(packs = PACKS): Promise<Running> {
+/** A Rialto of its own, and a way to put files into its project. */
+export type OwnRialto = Running & { write: (path: string, text: string) => void };
+export async function startRialto(packs = PACKS): Promise<OwnRialto> {
   const folder = mkdtempSync(join(tmpdir(), 'rialto-console-'));
   // A project with a folder `sql` reads no other file by itself: this one comes before the packs.
   mkdirSync(join(folder, 'sql'));
@@ -107,7 +109,11 @@ export async function startRialto(packs = PACKS): Promise<Running> {
       child.once('exit', (code) => fail(new Error(`${binary()} ended with ${code}`))),
     ),
   ]);
-  return { url, stop };
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  return { url, stop, write };
 }
 
 /** The built page on a port of its own, the API behind it. */

@@ -45,6 +45,20 @@ test('a column is followed down to the columns of tables', () => {
   expect(origins).toEqual([['t', 'pieces']]);
 });
 
+test('a table that the project fills is on the way, and not where a column comes from', () => {
+  const table = { name: 'log', kind: 'table' as const, distance: 3, columns: columns('amount') };
+  const { boxes, origins } = traced(
+    {
+      ...lineage,
+      members: [...lineage.members, table],
+      edges: [...lineage.edges, { from: ['log', 'amount'], to: ['t', 'pieces'] }],
+    },
+    'n',
+  );
+  expect(boxes.map((box) => box.name)).toEqual(['top', 'mid', 't', 'log']);
+  expect(origins).toEqual([['log', 'amount']]);
+});
+
 test('an alert has a name of its own', () => {
   expect(idOf('Nearly gone!', [])).toBe('nearly_gone');
   expect(idOf('Nearly gone', ['nearly_gone'])).toBe('nearly_gone_2');

@@ -2,7 +2,10 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { articlesOf } from '@/components/Why';
 import { reasonIn } from '@/components/reasons';
+import { en } from '@/i18n/en';
+import { zh } from '@/i18n/zh';
 import { REASONS } from '@/i18n/zh/reasons';
 
 function* queries(folder: string): Generator<string> {
@@ -41,4 +44,22 @@ test('every sentence is one that a pack writes, with all that the pack puts ther
     const holes = (of: string) => [...of.matchAll(/\{\d+\}/g)].map(String).sort();
     expect(holes(translated), sentence).toEqual(holes(sentence));
   }
+});
+
+test('what a decision wants is said for every kind that a pack makes', () => {
+  const packs = [...queries(join(__dirname, '../../../packs'))].join('\n');
+  const kinds = new Set(
+    [...packs.matchAll(/'([a-z]+)'(?: END)?\s+AS decision_type/g)].map((m) => m[1]!),
+  );
+  expect([...kinds].sort()).toContain('recommend');
+  // The clock of the journal is a row of it, and wants nothing.
+  kinds.delete('clock');
+  for (const wanted of [en.wanted, zh.wanted])
+    expect([...kinds].filter((kind) => !(kind in wanted))).toEqual([]);
+});
+
+test('the articles of a list are said by their places', () => {
+  expect(articlesOf({ '02': 'pot', '01': 'tea', '10': 'cup' })).toEqual(['tea', 'pot', 'cup']);
+  expect(articlesOf({ template: 'hello' })).toEqual([]);
+  expect(articlesOf(null)).toEqual([]);
 });

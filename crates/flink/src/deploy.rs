@@ -257,19 +257,29 @@ fn refuse_double(cluster: &Cluster, name: &str) -> Result<(), Trouble> {
 
 /// Whether a plan has a ranking of which Flink believes that it only adds rows, though a better row
 /// may come. Flink 2.3 does so wherever the first of rows that are only added is kept, unless it is
-/// by one column, descending; by an event time alone, ascending, it is right. What is computed of
-/// such a ranking has every row in it that ever was the best. Only where nothing is computed of it
-/// does a sink with a key put it right: there a new row takes the place of the old one.
+/// by one column, descending; by an event time alone, ascending, it is right, and by columns that
+/// the rows are grouped by any row is as good as the first. What is computed of such a ranking has
+/// every row in it that ever was the best. Only where nothing is computed of it does a sink with a
+/// key put it right: there a new row takes the place of the old one.
 fn loses_updates(plan: &str, is_keyed: bool) -> bool {
     let lines: Vec<&str> = plan.lines().collect();
     let is_lost = |line: &str| {
-        let order = line.split_once("orderBy=[").and_then(|(_, rest)| rest.split_once(']'));
-        let is_by_time =
-            |order: &str| order.starts_with("ROWTIME ") || order.starts_with("PROCTIME ");
+        let listed = |key: &str| {
+            let (_, rest) = line.split_once(key)?;
+            rest.split_once(']').map(|(list, _)| list.split(", ").collect::<Vec<&str>>())
+        };
+        let groups = listed("partitionBy=[").unwrap_or_default();
+        let tells = |by: &&str| {
+            !groups.iter().any(|g| by.strip_prefix(g).is_some_and(|r| r.starts_with(' ')))
+        };
+        let order: Vec<&str> =
+            listed("orderBy=[").unwrap_or_default().into_iter().filter(tells).collect();
+        let is_by_time = |by: &str| by.starts_with("ROWTIME ") || by.starts_with("PROCTIME ");
         line.contains("Rank(")
             && !line.contains("WindowRank(")
             && line.contains("changelogMode=[I]")
-            && order.is_some_and(|(order, _)| order.contains(',') || !is_by_time(order))
+            && !order.is_empty()
+            && !matches!(order.as_slice(), [by] if is_by_time(by))
     };
     let indent = |line: &str| line.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(line.len());
     let is_shown_as_it_is = |at: usize| {
@@ -357,6 +367,11 @@ mod tests {
         assert!(loses(&rank("ROWTIME at DESC, id ASC", "I")));
         assert!(loses(&rank("id ASC", "I")));
         assert!(!loses(&rank("ROWTIME at ASC", "I")));
+        let by_id = |plan: String| plan.replace("strategy=[x]", "partitionBy=[id, a]");
+        assert!(!loses(&by_id(rank("id ASC", "I"))));
+        assert!(!loses(&by_id(rank("ROWTIME at ASC, id ASC", "I"))));
+        assert!(loses(&by_id(rank("id ASC, b ASC", "I"))));
+        assert!(loses(&by_id(rank("idea ASC", "I"))));
         assert!(!loses(&rank("price DESC, at ASC", "I,UB,UA,D")));
         assert!(!loses(&rank("price DESC", "I").replace("Rank(", "WindowRank(")));
     }

@@ -69,6 +69,9 @@ pub enum Writer {
 const DROPPED: [&str; 4] =
     ["sink.id", "sink.epochs-table", "sink.null-characters", "allow-private-addresses"];
 
+/// The option by which the transactions of a topic's writer are told from those of others.
+pub(crate) const TRANSACTIONS: &str = "sink.transactional-id-prefix";
+
 /// What the project does with a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Uses {
@@ -224,7 +227,7 @@ pub(crate) fn topic_options(
     }
     if side == Side::Written && !is_keyed {
         set("sink.delivery-guarantee", "exactly-once");
-        set("sink.transactional-id-prefix", &format!("rialto-{topic}"));
+        set(TRANSACTIONS, &format!("rialto-{topic}"));
         // Flink asks for an hour, brokers grant a quarter of one.
         set("properties.transaction.timeout.ms", "600000");
     }
@@ -283,6 +286,7 @@ fn fits_json(data_type: &FlinkType) -> bool {
         | TypeKind::IntervalDayTime(_)
         | TypeKind::Multiset(_)
         | TypeKind::Bitmap
+        | TypeKind::Variant
         | TypeKind::Null => false,
         TypeKind::Array(inner) => fits_json(inner),
         TypeKind::Map(key, value) => {

@@ -1,11 +1,11 @@
 //! A project as Flink SQL, and what stays of it with the local Rialto.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rialto_runtime::Runtime;
 use rialto_runtime::project::Project;
-use rialto_runtime::sql::catalog::{ColumnKind, TableDef};
+use rialto_runtime::sql::catalog::{ColumnKind, ObjectPath, TableDef};
 use rialto_runtime::sql::parser::{
     AlterAction, CreateTable, Insert, ParsedStatement, QualifiedName, Statement,
 };
@@ -17,12 +17,12 @@ use crate::config::Config;
 use crate::constants::{numbered, numbers};
 use crate::functions::with_known_functions;
 use crate::mapping::{
-    Fate, Shape, Side, Topic, Uses, Writer, fate, not_json, record_columns, shape_of, topic_name,
-    topic_options, topic_table, with_clause,
+    Fate, Shape, Side, TRANSACTIONS, Topic, Uses, Writer, fate, not_json, record_columns, shape_of,
+    topic_name, topic_options, topic_table, with_clause,
 };
 use crate::report::{Finding, Verdict};
 use crate::survey::{Declared, Item, Refused, Survey, ViewShape, survey};
-use crate::text::{TableText, edited, with_quoted_words};
+use crate::text::{TableText, edited, with_hint, with_quoted_words};
 
 /// A statement for Flink, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,14 @@ pub fn render(
     let survey = survey(project, runtime)?;
     let base = std::path::absolute(&project.base_dir).unwrap_or_else(|_| project.base_dir.clone());
     let rendered = Rendered { name: name.to_owned(), ..Rendered::default() };
-    let mut renderer = Renderer { survey: &survey, config, base, rendered, numbers: 0 };
+    let mut renderer = Renderer {
+        survey: &survey,
+        config,
+        base,
+        rendered,
+        numbers: 0,
+        transactions: BTreeMap::new(),
+    };
     renderer.preamble();
     let set = renderer.rendered.declarations.len();
     for item in &survey.items {
@@ -122,6 +129,9 @@ struct Renderer<'a> {
     rendered: Rendered,
     /// How many numbers constant rows need.
     numbers: usize,
+    /// By what prefix the transactions of a table's topic are told apart, and how many inserts have
+    /// been seen that write to it.
+    transactions: BTreeMap<ObjectPath, (String, usize)>,
 }
 
 /// How a topic is read back where everything shall end: `-D BOUNDED=latest-offset`.
@@ -294,6 +304,10 @@ impl Renderer<'_> {
                     return self.found(item, Verdict::NotPortable, what, why);
                 }
                 let (options, why) = self.table_topic(table, &shape, is_written, &because);
+                if let Some(prefix) = options.get(TRANSACTIONS) {
+                    let count = usize::from(create.query.is_some());
+                    self.transactions.insert(table.path.clone(), (prefix.to_owned(), count));
+                }
                 (options, Some(shape), why)
             }
         };
@@ -529,9 +543,25 @@ impl Renderer<'_> {
         if let Some(why) = self.elsewhere(item) {
             return self.found(item, Verdict::NotPortable, what, why);
         }
-        let is_keyed = self.survey.keyed.contains(&insert.target.parts);
-        self.run(item, insert.text.clone(), is_keyed);
-        self.found(item, Verdict::Same, what, "");
+        let is_keyed = self.survey.targets.get(&insert.target.parts).is_some_and(|(_, key)| *key);
+        let Some(hint) = self.own_transactions(insert) else {
+            self.run(item, insert.text.clone(), is_keyed);
+            return self.found(item, Verdict::Same, what, "");
+        };
+        self.run(item, with_hint(&insert.text, &hint), is_keyed);
+        let why = "its transactions have a name of their own, beside those of the insert before it";
+        self.found(item, Verdict::Mapped, what, why);
+    }
+
+    /// The hint that a second insert into one topic needs: it is a writer of its own there, and of
+    /// two writers with the same transactions the broker shuts out one.
+    fn own_transactions(&mut self, insert: &Insert) -> Option<String> {
+        let (path, _) = self.survey.targets.get(&insert.target.parts)?;
+        let (prefix, count) = self.transactions.get_mut(path)?;
+        *count += 1;
+        let own = quote_string(&format!("{prefix}-{count}"));
+        let is_first = *count == 1 || !insert.hints.is_empty();
+        (!is_first).then(|| format!("OPTIONS({} = {own})", quote_string(TRANSACTIONS)))
     }
 
     fn run(&mut self, item: &Item<'_>, text: String, is_keyed: bool) {

@@ -33,8 +33,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) items: Vec<Item<'a>>,
     /// The tables that inserts write to, and whether they only add rows.
     pub(crate) written: BTreeMap<ObjectPath, bool>,
-    /// The tables with a key that inserts write to, by the names that the inserts use.
-    pub(crate) keyed: BTreeSet<Vec<String>>,
+    /// The same tables by the names that the inserts use, and whether they have a key.
+    pub(crate) targets: BTreeMap<Vec<String>, (ObjectPath, bool)>,
     /// The tables that are read.
     pub(crate) read: BTreeSet<ObjectPath>,
     /// Those of them that are asked for rows by a key, as a lookup join does.
@@ -87,7 +87,7 @@ pub(crate) fn survey<'a>(
     let mut survey = Survey {
         items: Vec::new(),
         written: BTreeMap::new(),
-        keyed: BTreeSet::new(),
+        targets: BTreeMap::new(),
         read: BTreeSet::new(),
         asked: BTreeSet::new(),
         scanned: BTreeSet::new(),
@@ -193,10 +193,9 @@ impl<'a> Survey<'a> {
         adds_only: bool,
     ) -> Result<(), SqlError> {
         let table = runtime.session().catalog.table(target)?;
-        if !table.key_columns().is_empty() {
-            self.keyed.insert(target.parts.clone());
-        }
         let path = table.path.clone();
+        let is_keyed = !table.key_columns().is_empty();
+        self.targets.insert(target.parts.clone(), (path.clone(), is_keyed));
         *self.written.entry(path).or_insert(true) &= adds_only;
         Ok(())
     }

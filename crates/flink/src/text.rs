@@ -97,19 +97,48 @@ fn behind_quoted(bytes: &[u8], from: usize, quote: u8) -> usize {
     bytes.len()
 }
 
-/// Words that Flink reserves and Rialto does not: with us they are always names. Words that have
-/// a place of their own in our grammar, and names of functions, are not among them.
-const RESERVED_THERE: &str = "ALLOCATE ALLOW ARE ATOMIC AUTHORIZATION BLOB CALL CALLED CLOB \
-    CLOSE COMMIT CONDITION CONNECT CONNECTIONS CONTINUOUS CURSOR CYCLE DECLARE DETERMINISTIC \
-    DISALLOW DISCONNECT DOT EQUALS EXEC EXTERNAL FREE FRESHNESS FRIDAY GET HOLD IDENTITY IMPORT \
-    INDICATOR INOUT LARGE METHOD MONDAY NEW OLD OPEN OUT PERCENT PORTION PREPARE PROCEDURE READS \
-    RELEASE RETURN RETURNS REVOKE ROLLBACK SATURDAY SAVEPOINT SCOPE SCROLL SEARCH SENSITIVE \
-    SPECIFIC START STATIC SUNDAY THURSDAY TRIGGER TUESDAY VARIANT VIEWS WEDNESDAY WHENEVER";
+/// Words that Flink reserves and Rialto does not: with us they are always names. They are all that
+/// `SELECT word FROM (SELECT 1 AS word)` is refused for there and not here, but for words that have
+/// a place of their own in the grammar, and names of functions.
+const RESERVED_THERE: &str = "ALLOCATE ALLOW ARE ASENSITIVE ATOMIC AUTHORIZATION BEGIN_FRAME \
+    BEGIN_PARTITION BLOB CALL CALLED CASCADED CATALOGS CLOB CLOSE COMMIT CONDITION CONNECT \
+    CONNECTIONS CONTINUOUS CORRESPONDING CURSOR CYCLE DATABASES DATETIME DEALLOCATE DECLARE \
+    DETERMINISTIC DISALLOW DISCONNECT DOT DYNAMIC EACH END_FRAME END_PARTITION EQUALS EVERY EXEC \
+    EXTEND EXTERNAL FRAME_ROW FREE FRESHNESS FRIDAY FUNCTIONS FUSION GET GLOBAL GROUPS HOLD \
+    IDENTITY IMPORT INDICATOR INITIAL INOUT INSENSITIVE INTERSECTION LARGE LIKE_REGEX \
+    MATCHES MEMBER METHOD MODELS MODIFIES MONDAY NCLOB NEW NO NONE OCCURRENCES_REGEX OLD OPEN \
+    ORDINAL OUT PARAMETER PERCENT PORTION PRECEDES PREPARE PROCEDURE PROCEDURES READS REF \
+    REFERENCING REFRESH RELEASE RENAME RESULT RESUME RETURN RETURNS REVOKE ROLLBACK SATURDAY \
+    SAVEPOINT SCOPE SCROLL SEARCH SEEK SENSITIVE SEPARATOR SPECIFIC SPECIFICTYPE SQL \
+    SQLEXCEPTION SQLSTATE SQLWARNING START STATIC STREAM SUCCEEDS SUNDAY SUSPEND TABLES THURSDAY \
+    TIMEZONE_HOUR TIMEZONE_MINUTE TRANSLATION TRIGGER TUESDAY UPSERT VALUE_OF VARIANT VERSIONING \
+    VIEWS WEDNESDAY WHENEVER";
 
 /// Names of functions that Flink reserves: what no parenthesis follows is a name.
-const CALLED_THERE: &str = "ABS AVG CARDINALITY CEIL CEILING COLLECT CORR COUNT ELEMENT EXP FLOOR \
-    LAG LEAD LN LOWER MAX MIN MOD NTILE OVERLAY POSITION POWER RANK SQRT SUBSTRING SUM TRANSLATE \
-    TRIM UPPER";
+const CALLED_THERE: &str = "ABS ARRAY_CONCAT_AGG ARRAY_MAX_CARDINALITY AVG CARDINALITY CEIL \
+    CEILING CHARACTER_LENGTH CHAR_LENGTH CLASSIFIER COALESCE COLLECT CONTAINS CONTAINS_SUBSTR \
+    CONVERT CORR COUNT COVAR_POP COVAR_SAMP CUME_DIST DATETIME_TRUNC DATE_TRUNC DENSE_RANK DEREF \
+    ELEMENT EXP FIRST_VALUE FLOOR GROUP_CONCAT HASH JSON_ARRAY JSON_ARRAYAGG JSON_EXISTS \
+    JSON_OBJECT JSON_OBJECTAGG JSON_QUERY JSON_VALUE LAG LAST_VALUE LEAD LN LOWER MATCH_NUMBER \
+    MAX MIN MOD NORMALIZE NTH_VALUE NTILE NULLIF OCTET_LENGTH OVERLAY PERCENTILE_CONT \
+    PERCENTILE_DISC PERCENT_RANK PERIOD POSITION POSITION_REGEX POWER PREV RANK REGR_AVGX \
+    REGR_AVGY REGR_COUNT REGR_INTERCEPT REGR_R2 REGR_SLOPE REGR_SXX REGR_SXY REGR_SYY SAFE_CAST \
+    SAFE_OFFSET SAFE_ORDINAL SQRT STDDEV_POP STDDEV_SAMP STRING_AGG SUBSTRING SUBSTRING_REGEX \
+    SUM TIMESTAMP_DIFF TIMESTAMP_TRUNC TIME_DIFF TIME_TRUNC TRANSLATE TRANSLATE_REGEX TRIM \
+    TRIM_ARRAY TRUNCATE UPPER VAR_POP VAR_SAMP WIDTH_BUCKET";
+
+/// Words that are names where something else stands behind them than in their own clause: `one` is
+/// a name, `ONE ROW PER MATCH` is none. Behind `COMMENT` stands a text.
+const NAMED_THERE: [(&str, &str); 8] = [
+    ("COMMENT", ""),
+    ("LANGUAGE", "JAVA PYTHON SCALA"),
+    ("LOCAL", "TIME"),
+    ("ONE", "ROW"),
+    ("SKIP", "PAST TO"),
+    ("STATEMENT", "SET"),
+    ("SYSTEM", "FUNCTION"),
+    ("WATERMARK", "FOR"),
+];
 
 /// The text with words in backticks that are reserved on Flink; none where there are none.
 pub(crate) fn with_quoted_words(text: &str) -> Option<String> {
@@ -119,9 +148,18 @@ pub(crate) fn with_quoted_words(text: &str) -> Option<String> {
         token.kind == Kind::Word && words.split(' ').any(|r| r.eq_ignore_ascii_case(word))
     };
     let is_called = |at: usize| found.get(at + 1).is_some_and(|next| next.kind == Kind::Open);
+    let is_clause = |at: usize, behind: &str| {
+        found.get(at + 1).is_some_and(|next| {
+            is_one_of(behind, next)
+                || behind.is_empty() && text[next.range.clone()].starts_with('\'')
+        })
+    };
+    let is_named =
+        |at: usize| NAMED_THERE.iter().any(|(w, b)| is_one_of(w, &found[at]) && !is_clause(at, b));
     let is_reserved = |at: usize| {
         let token = &found[at];
-        is_one_of(RESERVED_THERE, token) || is_one_of(CALLED_THERE, token) && !is_called(at)
+        let is_name = is_one_of(RESERVED_THERE, token) || is_named(at);
+        is_name || is_one_of(CALLED_THERE, token) && !is_called(at)
     };
     let quote = |at: usize| {
         let range = found[at].range.clone();
@@ -129,6 +167,19 @@ pub(crate) fn with_quoted_words(text: &str) -> Option<String> {
     };
     let edits: Vec<Edit> = (0..found.len()).filter(|&at| is_reserved(at)).map(quote).collect();
     (!edits.is_empty()).then(|| edited(text, edits))
+}
+
+/// The text of an `INSERT` with a hint behind the name of its table.
+pub(crate) fn with_hint(text: &str, hint: &str) -> String {
+    let found = tokens(text);
+    let is_dot = |token: &Token| &text[token.range.clone()] == ".";
+    // INSERT INTO, and then parts of a name between dots.
+    let mut at = 2;
+    while found.get(at + 1).is_some_and(is_dot) {
+        at += 2;
+    }
+    let end = found.get(at).map_or(text.len(), |token| token.range.end);
+    edited(text, vec![Edit { range: end..end, by: format!(" /*+ {hint} */") }])
 }
 
 /// Where the clauses of a `CREATE TABLE` stand in its text.
@@ -392,6 +443,28 @@ mod tests {
         let text = "SELECT POWER(2, power) AS power, t.rank FROM t";
         let expected = "SELECT POWER(2, `power`) AS `power`, t.`rank` FROM t";
         assert_eq!(with_quoted_words(text).as_deref(), Some(expected));
+        let text =
+            "CREATE TABLE t (no INT COMMENT 'one', comment STRING, WATERMARK FOR result AS x)";
+        let expected = "CREATE TABLE t (`no` INT COMMENT 'one', `comment` STRING, \
+                        WATERMARK FOR `result` AS x)";
+        assert_eq!(with_quoted_words(text).as_deref(), Some(expected));
+        let text = "AFTER MATCH SKIP PAST LAST ROW ONE ROW PER MATCH, DATE_TRUNC(one) AS skip";
+        let expected =
+            "AFTER MATCH SKIP PAST LAST ROW ONE ROW PER MATCH, DATE_TRUNC(`one`) AS `skip`";
+        assert_eq!(with_quoted_words(text).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_hint_stands_behind_the_name_of_the_table() {
+        for (text, expected) in [
+            ("INSERT INTO t (a) SELECT 1", "INSERT INTO t /*+ h */ (a) SELECT 1"),
+            (
+                "INSERT INTO -- x\na.`b c`.d\nSELECT 1",
+                "INSERT INTO -- x\na.`b c`.d /*+ h */\nSELECT 1",
+            ),
+        ] {
+            assert_eq!(with_hint(text, "h"), expected);
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use datafusion_expr::{
 
 use super::call::coerce_by_codes;
 use super::typing::{MAX_PRECISION, list_of, map_of, type_name};
+use super::variant::VARIANT;
 
 type Result1 = fn(&[DataType]) -> Result<DataType>;
 
@@ -83,7 +84,7 @@ fn avg_type(types: &[DataType]) -> Result<DataType> {
 
 fn ordered_type(types: &[DataType]) -> Result<DataType> {
     match first(types) {
-        t @ (DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_)) => {
+        t @ (DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_) | VARIANT) => {
             plan_err!("MIN and MAX do not support the type {}", type_name(&t))
         }
         t => Ok(t),

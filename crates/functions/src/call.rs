@@ -19,6 +19,7 @@ use datafusion_expr::{
 };
 
 use super::SessionSettings;
+use super::variant::VARIANT;
 
 /// The kernel of a function.
 pub(crate) type Eval = fn(&Call) -> Result<ArrayRef>;
@@ -133,17 +134,19 @@ impl Def {
 
 /// What an argument letter takes, and the type that it becomes; `None`: not acceptable.
 ///
-/// `S` string, `I` INT, `L` BIGINT, `D` DOUBLE, `B` BOOLEAN, `Y` bytes, `E` string or bytes,
-/// `N` any number, `T` date or time, `A` array, `M` map, `X` anything.
+/// `S` string, `J` string or VARIANT, `I` INT, `L` BIGINT, `D` DOUBLE, `B` BOOLEAN, `Y` bytes,
+/// `E` string or bytes, `N` any number, `T` date or time, `A` array, `M` map, `X` anything.
 fn code_type(code: u8, given: &DataType) -> Option<DataType> {
     use DataType as T;
-    let string = matches!(given, T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Null);
+    let string = matches!(given, T::Utf8 | T::Utf8View | T::Null);
     let bytes = matches!(given, T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_));
     let null = given.is_null();
     let number = given.is_numeric();
     let temporal = matches!(given, T::Date32 | T::Time32(_) | T::Time64(_) | T::Timestamp(_, _));
     match code {
         b'S' => string.then_some(T::Utf8),
+        b'J' if *given == VARIANT => Some(VARIANT),
+        b'J' => string.then_some(T::Utf8),
         b'I' => (given.is_integer() || null).then_some(T::Int32),
         b'L' => (given.is_integer() || null).then_some(T::Int64),
         b'D' => (number || null).then_some(T::Float64),
@@ -165,6 +168,7 @@ fn code_type(code: u8, given: &DataType) -> Option<DataType> {
 fn code_name(code: u8) -> &'static str {
     match code {
         b'S' => "STRING",
+        b'J' => "STRING or VARIANT",
         b'I' => "INT",
         b'L' => "BIGINT",
         b'D' | b'N' => "a number",
@@ -486,6 +490,14 @@ impl<'a> Call<'a> {
         Ok(Strs { array, one: *one })
     }
 
+    /// The texts of a string argument, or the JSON of a VARIANT; read them with [`Strs::of`].
+    pub fn json(&self, i: usize) -> Result<StringArray> {
+        match self.args[i].0.as_string_opt::<i64>() {
+            Some(variants) => Ok(variants.iter().collect()),
+            None => Ok(self.str(i)?.array.clone()),
+        }
+    }
+
     /// The string argument, or none where it was not given.
     pub fn str_opt(&self, i: usize) -> Result<Option<Strs<'_>>> {
         if i < self.len() { self.str(i).map(Some) } else { Ok(None) }
@@ -590,6 +602,11 @@ pub(crate) struct Strs<'a> {
 }
 
 impl<'a> Strs<'a> {
+    /// The strings of an array that holds one value for all rows, or one a row.
+    pub fn of(array: &'a StringArray, one: bool) -> Strs<'a> {
+        Strs { array, one }
+    }
+
     #[inline]
     pub fn get(&self, row: usize) -> Option<&'a str> {
         let i = if self.one { 0 } else { row };

@@ -143,13 +143,14 @@ impl ScalarUDFImpl for FlinkCast {
 /// Refuses casts that Flink has not.
 pub fn check(from: &DataType, to: &DataType) -> Result<()> {
     use DataType as T;
-    let text = |t: &T| matches!(t, T::Utf8 | T::LargeUtf8 | T::Utf8View);
+    let text = |t: &T| matches!(t, T::Utf8 | T::Utf8View);
     let bytes = |t: &T| matches!(t, T::Binary | T::LargeBinary | T::FixedSizeBinary(_));
     let flat = |t: &T| t.is_numeric() || matches!(t, T::Boolean) || text(t);
     let interval = |t: &T| matches!(t, T::Interval(_) | T::Duration(_));
     let ok = match (from, to) {
         (f, t) if f == t => true,
         (T::Null, _) => true,
+        (T::LargeUtf8, _) => false,
         (_, t) if text(t) => true,
         (f, t) if flat(f) && flat(t) => true,
         (f, t) if text(f) && (is_temporal(t) || bytes(t) || interval(t)) => true,
@@ -182,6 +183,10 @@ pub fn check(from: &DataType, to: &DataType) -> Result<()> {
             "; use TO_TIMESTAMP_LTZ(n, 0 or 3) for epoch numbers"
         }
         (T::Timestamp(_, _), t) if t.is_numeric() => "; use EXTRACT or UNIX_TIMESTAMP",
+        (T::LargeUtf8, _) => {
+            "; use JSON_STRING(v) for its JSON, JSON_VALUE(v, '$' RETURNING INTEGER) for a value"
+        }
+        (_, T::LargeUtf8) => "; use PARSE_JSON(text)",
         (f, t) if f.is_numeric() && interval(t) => "; write n * INTERVAL '1' SECOND",
         (f, t) if interval(f) && t.is_numeric() => "; use TIMESTAMPDIFF(unit, from, to)",
         _ => "",

@@ -19,6 +19,7 @@ use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
 use super::call::{Call, Def, Nulls, Ret, some};
 use super::cast::Caster;
 use super::typing::{common_type, list_of, map_of, map_types, type_name};
+use super::variant::{self, VARIANT};
 
 /// The functions of this group.
 pub(crate) fn defs() -> Vec<Def> {
@@ -160,6 +161,10 @@ fn item_args(types: &[DataType]) -> Result<Vec<DataType>> {
         DataType::List(_) if key.is_integer() || key.is_null() => {
             Ok(vec![base.clone(), DataType::Int32])
         }
+        DataType::LargeUtf8 if key.is_integer() || key.is_null() => {
+            Ok(vec![VARIANT, DataType::Int32])
+        }
+        DataType::LargeUtf8 if key == &DataType::Utf8 => Ok(vec![VARIANT, DataType::Utf8]),
         DataType::Map(_, _) => {
             let k = common("The map's keys and the subscript", &[key_value(base)?.0, key.clone()])?;
             Ok(vec![map_of(k.clone(), key_value(base)?.1), k])
@@ -171,6 +176,7 @@ fn item_args(types: &[DataType]) -> Result<Vec<DataType>> {
 fn item_type(types: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
     match types.first() {
         Some(DataType::List(f)) => Ok(f.data_type().clone()),
+        Some(DataType::LargeUtf8) => Ok(VARIANT),
         Some(t) => Ok(key_value(t)?.1),
         None => plan_err!("a subscript needs an ARRAY or MAP"),
     }
@@ -325,12 +331,13 @@ fn field_type(types: &[DataType], scalars: &[Option<&ScalarValue>]) -> Result<Da
                 plan_err!("the row has no field {name}; it has {}", known.join(", "))
             }
         },
+        DataType::LargeUtf8 => Ok(VARIANT),
         t => Ok(key_value(t)?.1),
     }
 }
 
 fn field(call: &Call) -> Result<ArrayRef> {
-    if matches!(call.dtype(0), DataType::Map(_, _)) {
+    if matches!(call.dtype(0), DataType::Map(_, _) | DataType::LargeUtf8) {
         return item(call);
     }
     let base = call.full(0)?;
@@ -349,8 +356,11 @@ fn field(call: &Call) -> Result<ArrayRef> {
     Ok(arrow::compute::nullif(column, &missing)?)
 }
 
-/// `array[i]`, counted from 1, and `map[key]`.
+/// `array[i]`, counted from 1, `map[key]`, and a part of a VARIANT.
 fn item(call: &Call) -> Result<ArrayRef> {
+    if *call.dtype(0) == VARIANT {
+        return variant::item(call);
+    }
     let picks: UInt32Array = if matches!(call.dtype(0), DataType::List(_)) {
         let list = call.list(0)?;
         let at = call.prim::<Int32Type>(1)?;

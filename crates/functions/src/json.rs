@@ -2,6 +2,7 @@
 //!
 //! Numbers keep their text, so that nothing is lost on the way through.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// A JSON value.
@@ -14,13 +15,22 @@ pub(crate) enum Json {
     Text(String),
     Array(Vec<Json>),
     Object(Vec<(String, Json)>),
+    /// The text of a variant, JSON already.
+    Raw(String),
 }
 
 impl Json {
     /// Reads a value; what stands behind it is not looked at, as with Jackson.
     pub(crate) fn parse(text: &str) -> Option<Json> {
-        let mut reader = Reader { bytes: text.as_bytes(), text, at: 0, depth: 0 };
-        reader.value()
+        Json::parse_counting(text).map(|(value, _)| value)
+    }
+
+    /// As [`Json::parse`], and a key that some object has twice.
+    pub(crate) fn parse_counting(text: &str) -> Option<(Json, Option<String>)> {
+        let bytes = text.as_bytes();
+        let mut reader = Reader { bytes, text, at: 0, depth: 0, repeated: None };
+        let value = reader.value()?;
+        Some((value, reader.repeated))
     }
 
     /// Whether it is neither an array nor an object.
@@ -50,6 +60,7 @@ impl Json {
             Json::Null => out.push_str("null"),
             Json::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
             Json::Number(n) => out.push_str(&java_number(n)),
+            Json::Raw(text) => out.push_str(text),
             Json::Text(s) => quote(out, s),
             Json::Array(items) => {
                 out.push('[');
@@ -140,11 +151,17 @@ fn java_number(text: &str) -> String {
 /// How deep values may be nested, so that a hostile text cannot exhaust the stack.
 const DEPTH_MAX: usize = 256;
 
+/// How many fields of an object are looked through for one of the same name; a larger one has
+/// an index, so that a hostile object does not cost the square of its size.
+const FIELDS_LOOKED_THROUGH: usize = 16;
+
 struct Reader<'a> {
     bytes: &'a [u8],
     text: &'a str,
     at: usize,
     depth: usize,
+    /// The first key that came twice in its object.
+    repeated: Option<String>,
 }
 
 impl Reader<'_> {
@@ -196,6 +213,8 @@ impl Reader<'_> {
 
     fn object(&mut self) -> Option<Json> {
         let mut fields: Vec<(String, Json)> = Vec::new();
+        // Where each key stands, once there are too many to look through them all.
+        let mut places: HashMap<String, usize> = HashMap::new();
         if self.next(b'}') {
             return Some(Json::Object(fields));
         }
@@ -206,9 +225,24 @@ impl Reader<'_> {
                 return None;
             }
             let value = self.value()?;
-            match fields.iter_mut().find(|(k, _)| *k == key) {
-                Some(field) => field.1 = value,
-                None => fields.push((key, value)),
+            if fields.len() == FIELDS_LOOKED_THROUGH {
+                places = fields.iter().enumerate().map(|(i, (k, _))| (k.clone(), i)).collect();
+            }
+            let before = match fields.len() < FIELDS_LOOKED_THROUGH {
+                true => fields.iter().position(|(k, _)| *k == key),
+                false => places.get(&key).copied(),
+            };
+            match before {
+                Some(at) => {
+                    fields[at].1 = value;
+                    self.repeated.get_or_insert(key);
+                }
+                None => {
+                    if fields.len() >= FIELDS_LOOKED_THROUGH {
+                        places.insert(key.clone(), fields.len());
+                    }
+                    fields.push((key, value));
+                }
             }
             if self.next(b'}') {
                 return Some(Json::Object(fields));

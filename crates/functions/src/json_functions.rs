@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Decimal128Type};
 use base64::Engine;
 use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
 
-use super::call::{Call, Def, Nulls, Ret, some};
+use super::call::{Call, Def, Nulls, Ret, Strs, some};
 use super::cast::Caster;
 use super::format::{TextStyle, write_value};
 use super::json::{Found, Json, Path, quote};
@@ -20,8 +20,8 @@ use super::typing::list_of;
 pub(crate) fn defs() -> Vec<Def> {
     use DataType::{Boolean, Utf8};
     vec![
-        Def::of("JSON_VALUE", "SSssxsx", Ret::Of(value_type), json_value),
-        Def::of("JSON_QUERY", "SSssss", Ret::Of(query_type), json_query),
+        Def::of("JSON_VALUE", "JSssxsx", Ret::Of(value_type), json_value),
+        Def::of("JSON_QUERY", "JSssss", Ret::Of(query_type), json_query),
         Def::new("JSON_EXISTS", "SSs", Boolean, json_exists),
         Def::new("IS_JSON", "Ss", Boolean, is_json).nulls(Nulls::Maybe),
         Def::new("JSON_OBJECT", "SX*", Utf8, json_object).nulls(Nulls::Never),
@@ -164,7 +164,8 @@ enum Outcome {
 }
 
 fn json_value(call: &Call) -> Result<ArrayRef> {
-    let (input, path) = (call.str(0)?, call.str(1)?);
+    let (json, path) = (call.json(0)?, call.str(1)?);
+    let input = Strs::of(&json, call.is_constant(0));
     let (on_empty, on_error) = (behaviour(call, 3)?, behaviour(call, 5)?);
     let mut paths = Paths::default();
     let mut outcomes = Vec::with_capacity(call.rows);
@@ -248,7 +249,8 @@ fn query_type(_: &[DataType], scalars: &[Option<&ScalarValue>]) -> Result<DataTy
 }
 
 fn json_query(call: &Call) -> Result<ArrayRef> {
-    let (input, path) = (call.str(0)?, call.str(1)?);
+    let (json, path) = (call.json(0)?, call.str(1)?);
+    let input = Strs::of(&json, call.is_constant(0));
     let wrapper = match call.str_opt(3)?.and_then(|s| s.get(0)) {
         Some(w) => w.trim().to_ascii_uppercase(),
         None => String::new(),
@@ -435,6 +437,7 @@ fn to_json(array: &ArrayRef, row: usize, call: &Call) -> Json {
             let bytes = array.as_binary::<i32>().value(row);
             Json::Text(base64::engine::general_purpose::STANDARD.encode(bytes))
         }
+        T::LargeUtf8 => Json::Raw(array.as_string::<i64>().value(row).to_string()),
         T::List(_) => {
             let items = array.as_list::<i32>().value(row);
             Json::Array((0..items.len()).map(|i| to_json(&items, i, call)).collect())

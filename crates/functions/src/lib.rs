@@ -32,6 +32,7 @@ mod string;
 mod temporal;
 mod time;
 pub mod typing;
+pub mod variant;
 mod window;
 
 pub use call::FlinkFunction;
@@ -124,6 +125,7 @@ fn definitions() -> Vec<call::Def> {
         json_functions::defs(),
         collection::defs(),
         bitmap::defs(),
+        variant::defs(),
     ]
     .into_iter()
     .flatten()

@@ -22,7 +22,8 @@ pub fn type_name(dtype: &DataType) -> String {
         T::Float32 => "FLOAT".into(),
         T::Float64 => "DOUBLE".into(),
         T::Decimal128(p, s) => format!("DECIMAL({p}, {s})"),
-        T::Utf8 | T::LargeUtf8 | T::Utf8View => "STRING".into(),
+        T::Utf8 | T::Utf8View => "STRING".into(),
+        T::LargeUtf8 => "VARIANT".into(),
         T::Binary | T::LargeBinary | T::BinaryView => "BYTES".into(),
         T::FixedSizeBinary(n) => format!("BINARY({n})"),
         T::Date32 => "DATE".into(),
@@ -299,7 +300,7 @@ fn common_pair(left: &DataType, right: &DataType) -> Option<DataType> {
     if left.is_numeric() && right.is_numeric() {
         return common_number(left, right);
     }
-    let text = |t: &T| matches!(t, T::Utf8 | T::LargeUtf8 | T::Utf8View);
+    let text = |t: &T| matches!(t, T::Utf8 | T::Utf8View);
     let bytes = |t: &T| matches!(t, T::Binary | T::LargeBinary | T::FixedSizeBinary(_));
     if text(left) && text(right) {
         return Some(T::Utf8);

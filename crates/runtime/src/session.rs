@@ -69,6 +69,19 @@ impl Runtime {
         Self { session, environment, options }
     }
 
+    /// A session that goes on from what another one has declared and set.
+    pub(crate) fn over(session: Session, mut environment: Environment) -> Self {
+        environment.format_value = formatter(&session.settings);
+        let zone = session.config.get("table.local-time-zone");
+        zone.into_iter().for_each(|zone| environment.time_zone.clone_from(zone));
+        Self { session, environment, options: RuntimeOptions { shards: 1 } }
+    }
+
+    /// What has been declared and set, for whoever goes on with it.
+    pub(crate) fn into_session(self) -> Session {
+        self.session
+    }
+
     /// What has been declared and set.
     pub fn session(&self) -> &Session {
         &self.session

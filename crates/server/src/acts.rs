@@ -53,7 +53,7 @@ pub fn wrong(what: impl Into<String>, hint: impl Into<String>) -> Refusal {
 
 /// Who asks, as it is noted with what was done.
 pub fn actor(caller: Option<&Extension<Caller>>) -> String {
-    caller.and_then(|c| c.name.clone()).unwrap_or_else(|| NOBODY.to_owned())
+    caller.and_then(|c| c.actor()).unwrap_or(NOBODY).to_owned()
 }
 
 /// Refuses a text that is too long to be shown beside a row.

@@ -91,9 +91,13 @@ fn need(method: &Method, path: &str) -> Need {
         "openapi.json" | "whoami" if is_read => Need::Any,
         "sql" if *method == Method::POST => Need::Ask,
         // They ask what would be; nothing comes of it.
-        "rules/simulate" | "segments/count" | "alerts/try" if *method == Method::POST => Need::Ask,
+        "rules/simulate" | "segments/count" | "alerts/try" | "explain"
+            if *method == Method::POST =>
+        {
+            Need::Ask
+        }
         // Who may ask is nobody's business who could not change it.
-        _ if rest.split('/').next() == Some("tokens") => Need::Administer,
+        _ if matches!(rest.split('/').next(), Some("tokens" | "people")) => Need::Administer,
         // Records as somebody sent them: more than any view shows.
         _ if is_read && rest.split('/').next() == Some("dead-letters") => Need::Ask,
         _ if rest.starts_with("events/") && *method == Method::POST => Need::Send,
@@ -194,7 +198,7 @@ pub async fn whoami(caller: axum::Extension<Caller>) -> Response {
     answer(
         StatusCode::OK,
         &json!({
-            "token": caller.name, "role": caller.role.name(), "may": {
+            "token": caller.name, "person": caller.person, "role": caller.role.name(), "may": {
                 "read": may(Need::View), "sql": may(Need::Ask), "send": may(Need::Send),
                 "administer": may(Need::Administer),
             },
@@ -235,9 +239,14 @@ mod tests {
             (&post, "/v1/dead-letters/redrive", Need::Administer),
             (&post, "/v1/%73ql", Need::Administer),
             (&get, "/v1/tokens", Need::Administer),
+            (&get, "/v1/people", Need::Administer),
+            (&Method::PUT, "/v1/people/ann", Need::Administer),
             (&post, "/v1/tokens", Need::Administer),
             (&get, "/v1/lineage/a", Need::View),
             (&post, "/v1/views", Need::Administer),
+            (&post, "/v1/explain", Need::Ask),
+            (&post, "/v1/sources", Need::Administer),
+            (&post, "/v1/sources/preview", Need::Administer),
             (&post, "/v1/restart", Need::Administer),
             (&get, "/v1/alerts", Need::View),
             (&post, "/v1/alerts/try", Need::Ask),

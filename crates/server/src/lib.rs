@@ -17,6 +17,7 @@
 //! - `decisions.rs`, `rules.rs`, `segments.rs`: approving, rules of prices, segments of customers
 //! - `letters.rs`: dead letters
 //! - `project.rs`: what the project declares, lineage, views that are saved
+//! - `sources.rs`: sources that are tried and added
 //! - `alerts/`: conditions over views that somebody wants to be told of
 //! - `tokens.rs`: tokens, for the administrator
 //! - `openapi.rs`: the API's description
@@ -54,6 +55,7 @@ mod project;
 mod routes;
 mod rules;
 mod segments;
+mod sources;
 mod sql;
 mod tls;
 mod tokens;
@@ -84,6 +86,10 @@ pub use tls::{Tls, TlsError};
 
 /// How long requests that have begun may take when the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The stack of a thread that answers: queries are planned there that stand within one another, and
+/// what is not touched of it takes no memory.
+pub(crate) const STACK_BYTES: usize = 64 << 20;
 
 /// Why a server does not start.
 #[derive(Debug)]
@@ -171,6 +177,7 @@ impl Server {
             .worker_threads(2)
             .max_blocking_threads(64)
             .thread_name("http")
+            .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;

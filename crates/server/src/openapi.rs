@@ -39,6 +39,10 @@ use crate::answer::{Refusal, raw};
         crate::project::save,
         crate::project::remove,
         crate::project::restart,
+        crate::project::explain,
+        crate::sources::attempt,
+        crate::sources::save,
+        crate::operations::status,
         crate::alerts::list,
         crate::alerts::attempt,
         crate::alerts::save,
@@ -46,6 +50,9 @@ use crate::answer::{Refusal, raw};
         crate::tokens::list,
         crate::tokens::create,
         crate::tokens::revoke,
+        crate::tokens::people,
+        crate::tokens::keep_person,
+        crate::tokens::remove_person,
         openapi,
     ),
     components(schemas(
@@ -61,9 +68,13 @@ use crate::answer::{Refusal, raw};
         crate::letters::Again,
         crate::letters::Aside,
         crate::project::ViewToSave,
+        crate::project::QueryToExplain,
+        crate::sources::SourceToTry,
+        crate::sources::SourceToSave,
         crate::alerts::NewAlert,
         crate::alerts::Tried,
         crate::tokens::NewToken,
+        crate::tokens::NewPerson,
     ))
 )]
 struct Api;

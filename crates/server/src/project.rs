@@ -102,6 +102,31 @@ pub async fn lineage(
     as_answer(found.map_err(|e| refused(&e, ""))?)
 }
 
+/// A query to explain.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueryToExplain {
+    /// One `SELECT` over tables and views of the project.
+    query: String,
+}
+
+/// The steps that would keep a query right, were it saved as a view.
+#[utoipa::path(post, path = "/v1/explain", tag = "project", request_body = QueryToExplain,
+    responses(
+    (status = 200, description = "steps, the last one first, each with those that it reads"),
+    (status = 400, description = "no view can be made of the query"),
+))]
+pub async fn explain(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let design = design(&shared)?;
+    let asked: QueryToExplain = acts::body(&shared, request, "{\"query\": \"SELECT …\"}").await?;
+    let _turn = shared.query()?;
+    let explain = move || design.explain(&asked.query).map_err(|e| refused(&e, &asked.query));
+    as_answer(blocking(explain).await??)
+}
+
 /// Saves a query as a materialized view of the project.
 #[utoipa::path(post, path = "/v1/views", operation_id = "save_view", tag = "project",
     request_body = ViewToSave, responses(
@@ -153,7 +178,7 @@ pub async fn remove(
 }
 
 /// Whether the job can be asked to go on with the project as it is now; if not, why.
-fn restart_of(shared: &Shared) -> Value {
+pub fn restart_of(shared: &Shared) -> Value {
     match job(shared).map(|job| job.can_restart()) {
         Ok(Ok(())) => json!({ "possible": true, "reason": null }),
         Ok(Err(reason)) => json!({ "possible": false, "reason": reason }),

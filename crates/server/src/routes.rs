@@ -25,7 +25,7 @@ use crate::health::Health;
 use crate::operations::{self, Slot};
 use crate::{
     alerts, changes, collect, console, decisions, events, letters, openapi, project, rules,
-    segments, sql, tokens, views,
+    segments, sources, sql, tokens, views,
 };
 
 /// Pages that are read at once; more wait a moment.
@@ -205,12 +205,17 @@ fn work() -> Router<Arc<Shared>> {
     Router::new()
         .route("/v1/catalogue", get(project::catalogue))
         .route("/v1/lineage/{name}", get(project::lineage))
+        .route("/v1/explain", post(project::explain))
+        .route("/v1/sources", post(sources::save))
+        .route("/v1/sources/preview", post(sources::attempt))
         .route("/v1/restart", post(project::restart))
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/alerts/try", post(alerts::attempt))
         .route("/v1/alerts/{id}", put(alerts::save).delete(alerts::delete))
         .route("/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/v1/tokens/{name}", delete(tokens::revoke))
+        .route("/v1/people", get(tokens::people))
+        .route("/v1/people/{name}", put(tokens::keep_person).delete(tokens::remove_person))
 }
 
 /// The process answers.

@@ -1,4 +1,4 @@
-//! `/v1/tokens`: who may ask, for the administrator.
+//! `/v1/tokens` and `/v1/people`: who may ask, for the administrator.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::access::{Caller, Role, Token, Tokens, TokensError};
+use crate::access::{Caller, Holder, Role, Token, Tokens, TokensError};
 use crate::acts::{self, wrong};
 use crate::answer::{Refusal, answer};
 use crate::routes::Shared;
@@ -27,10 +27,22 @@ const FORM: &str = "{\"name\": \"…\", \"role\": \"viewer\", \"days\": 90}";
 pub struct NewToken {
     /// Its name.
     name: String,
-    /// `admin`, `analyst`, `viewer` or `ingest`.
-    role: String,
+    /// `admin`, `analyst`, `viewer` or `ingest`; none: what `person` may do.
+    role: Option<String>,
+    /// Who is to have it.
+    person: Option<String>,
     /// After how many days it ends; none: never.
     days: Option<u32>,
+}
+
+/// Somebody to make known, or to change.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPerson {
+    /// What they are called.
+    title: String,
+    /// `admin`, `analyst`, `viewer` or `ingest`.
+    role: String,
 }
 
 fn failed(error: TokensError) -> Refusal {
@@ -49,8 +61,16 @@ fn tokens(shared: &Shared) -> Result<Tokens, Refusal> {
 
 fn described(token: &Token, now_ms: i64) -> Value {
     json!({
-        "name": token.name, "role": token.role.name(), "created_ms": token.created_ms,
-        "expires_ms": token.expires_ms, "holds": token.holds(now_ms),
+        "name": token.name, "role": token.role.name(), "person": token.person,
+        "created_ms": token.created_ms, "expires_ms": token.expires_ms,
+        "holds": token.holds(now_ms),
+    })
+}
+
+fn role_of(name: &str) -> Result<Role, Refusal> {
+    Role::named(name).ok_or_else(|| {
+        let names = Role::ALL.map(Role::name).join(", ");
+        wrong(format!("there is no role '{name}'"), format!("take one of {names}"))
     })
 }
 
@@ -82,22 +102,34 @@ pub async fn create(
     request: Request,
 ) -> Result<Response, Refusal> {
     let tokens = tokens(&shared)?;
-    let NewToken { name, role, days } = acts::body(&shared, request, FORM).await?;
-    let Some(role) = Role::named(&role) else {
-        let names = Role::ALL.map(Role::name).join(", ");
-        return Err(wrong(format!("there is no role '{role}'"), format!("take one of {names}")));
+    let NewToken { name, role, person, days } = acts::body(&shared, request, FORM).await?;
+    let role = match (role, &person) {
+        (Some(role), None) => Some(role_of(&role)?),
+        (None, Some(_)) => None,
+        _ => {
+            return Err(wrong(
+                "a token has a role, or a person who has one",
+                format!("send {FORM}"),
+            ));
+        }
     };
     if days.is_some_and(|days| !(1..=DAYS_MAX).contains(&days)) {
         return Err(wrong("a token ends after 1 to 3650 days", "leave out days: it never ends"));
     }
     // From the first token on nobody asks without one: with another role nobody could make more.
-    if role != Role::Admin && !tokens.exist() {
+    if role.is_some_and(|role| role != Role::Admin) && !tokens.exist() {
         let what = "the first token must be an admin's: from then on nobody is let in without one";
         let refusal = Refusal::new(StatusCode::CONFLICT, what);
         return Err(refusal.hint("make one with the role admin, and keep it"));
     }
     let expires = days.map(|days| DAY * days);
-    let make = move || tokens.create(&name, role, expires);
+    let make = move || {
+        let holder = match (&person, role) {
+            (Some(person), _) => Holder::Person(person),
+            (None, role) => Holder::Role(role.unwrap_or(Role::Viewer)),
+        };
+        tokens.create_for(&name, holder, expires)
+    };
     let (token, secret) = blocking(make).await?.map_err(failed)?;
     let mut body = described(&token, token.created_ms);
     body["token"] = json!(secret);
@@ -128,4 +160,55 @@ pub async fn revoke(
     };
     blocking(revoke).await?.map_err(failed)?;
     Ok(answer(StatusCode::OK, &json!({ "revoked": name })))
+}
+
+/// The people of the project.
+#[utoipa::path(get, path = "/v1/people", operation_id = "people", tag = "tokens", responses(
+    (status = 200, description = "name, what they are called, role, since when"),
+))]
+pub async fn people(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
+    let tokens = tokens(&shared)?;
+    let people = blocking(move || tokens.people()).await?.map_err(failed)?;
+    Ok(answer(StatusCode::OK, &json!({ "people": people })))
+}
+
+/// Makes somebody known, or changes what they are called and may do, with all of their tokens.
+#[utoipa::path(put, path = "/v1/people/{name}", operation_id = "keep_person", tag = "tokens",
+    params(("name" = String, Path, description = "by what they are noted")),
+    request_body = NewPerson, responses(
+    (status = 200, description = "as they are known now"),
+    (status = 409, description = "no such name, or nobody would be an admin any more"),
+))]
+pub async fn keep_person(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let tokens = tokens(&shared)?;
+    if !tokens.exist() {
+        let what = "nobody needs a token yet, so that everybody is an admin";
+        let refusal = Refusal::new(StatusCode::CONFLICT, what);
+        return Err(refusal.hint("make a token with the role admin first, and keep it"));
+    }
+    let form = "{\"title\": \"…\", \"role\": \"viewer\"}";
+    let NewPerson { title, role } = acts::body(&shared, request, form).await?;
+    let role = role_of(&role)?;
+    let kept = blocking(move || tokens.keep_person(&name, &title, role)).await?.map_err(failed)?;
+    Ok(answer(StatusCode::OK, &json!(kept)))
+}
+
+/// Takes somebody out, with all of their tokens.
+#[utoipa::path(delete, path = "/v1/people/{name}", operation_id = "remove_person", tag = "tokens",
+    params(("name" = String, Path, description = "by what they are noted")), responses(
+    (status = 200, description = "their tokens are good for nothing within a second"),
+    (status = 409, description = "nobody of this name, or nobody would be an admin any more"),
+))]
+pub async fn remove_person(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+) -> Result<Response, Refusal> {
+    let tokens = tokens(&shared)?;
+    let removed = name.clone();
+    let gone = blocking(move || tokens.remove_person(&removed)).await?.map_err(failed)?;
+    Ok(answer(StatusCode::OK, &json!({ "removed": name, "tokens": gone })))
 }

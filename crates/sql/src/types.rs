@@ -5,6 +5,7 @@
 //! | `BOOLEAN`, `TINYINT` … `BIGINT` | `Boolean`, `Int8` … `Int64` |
 //! | `FLOAT`, `DOUBLE`, `DECIMAL(p, s)` | `Float32`, `Float64`, `Decimal128(p, s)` |
 //! | `CHAR(n)`, `VARCHAR(n)`, `STRING` | `Utf8` |
+//! | `VARIANT` | `LargeUtf8`, its JSON |
 //! | `BINARY(n)`, `VARBINARY(n)`, `BYTES`, `BITMAP` | `Binary` |
 //! | `DATE`, `TIME(p)` | `Date32`, `Time32(Millisecond)` |
 //! | `TIMESTAMP(p)` | `Timestamp(unit, None)`: ms to p = 3, µs to 6, ns to 9 |
@@ -63,6 +64,8 @@ pub enum TypeKind {
     VarBinary(u32),
     /// `BYTES`.
     Bytes,
+    /// `VARIANT`: a value that says its own type, made by `PARSE_JSON`.
+    Variant,
     /// `BITMAP`: a set of 32-bit numbers, as bytes that the `BITMAP_*` functions read.
     Bitmap,
     /// `DECIMAL(precision, scale)`.
@@ -296,6 +299,7 @@ impl fmt::Display for TypeKind {
             TypeKind::VarBinary(n) => write!(f, "VARBINARY({n})"),
             TypeKind::Bytes => f.write_str("BYTES"),
             TypeKind::Bitmap => f.write_str("BITMAP"),
+            TypeKind::Variant => f.write_str("VARIANT"),
             TypeKind::Decimal(p, s) => write!(f, "DECIMAL({p}, {s})"),
             TypeKind::TinyInt => f.write_str("TINYINT"),
             TypeKind::SmallInt => f.write_str("SMALLINT"),

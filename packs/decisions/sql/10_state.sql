@@ -1,12 +1,15 @@
 -- All decisions of all packs, one row each, with what became of them.
 
--- Key: decision_id. What somebody said on it.
+-- Key: decision_id. What somebody said on it first. On Flink the first row is taken back for a better
+-- one only where it is the last by one column: so the digits of the time are turned round.
 CREATE MATERIALIZED VIEW decision_reviewed AS
 SELECT decision_id, verdict, note, actor, reviewed_at
 FROM (
-  SELECT *, ROW_NUMBER() OVER (
-    PARTITION BY decision_id ORDER BY CAST(reviewed_at AS TIMESTAMP(3)), event_id) AS nth
-  FROM decision_review)
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY decision_id ORDER BY sooner DESC) AS nth
+  FROM (
+    SELECT *, TRANSLATE(CAST(CAST(reviewed_at AS TIMESTAMP(3)) AS STRING),
+      '0123456789', '9876543210') || '/' || event_id AS sooner
+    FROM decision_review))
 WHERE nth = 1;
 
 -- Key: decision_id. The table `decision` has a row for each word on a decision: what was decided
@@ -14,9 +17,13 @@ WHERE nth = 1;
 -- What was decided is what the first word says, its status the one that goes furthest. A word that
 -- comes twice counts once.
 CREATE VIEW decision_word_rank AS
-SELECT *, CASE status WHEN 'applied' THEN 5 WHEN 'expired' THEN 4 WHEN 'rejected' THEN 3
-  WHEN 'approved' THEN 2 ELSE 1 END AS word_rank
-FROM decision;
+SELECT *,
+  CAST(9 - word_rank AS STRING) || '/' || TRANSLATE(CAST(CAST(decided_at AS TIMESTAMP(3)) AS STRING),
+    '0123456789', '9876543210') AS sooner
+FROM (
+  SELECT *, CASE status WHEN 'applied' THEN 5 WHEN 'expired' THEN 4 WHEN 'rejected' THEN 3
+    WHEN 'approved' THEN 2 ELSE 1 END AS word_rank
+  FROM decision);
 
 CREATE MATERIALIZED VIEW decision_state AS
 SELECT f.decision_id, f.decided_at, f.decision_type, f.subject_type, f.subject_id, f.sku,
@@ -27,8 +34,7 @@ SELECT f.decision_id, f.decided_at, f.decision_type, f.subject_type, f.subject_i
     WHEN 2 THEN 'approved' ELSE 'proposed' END AS status,
   f.actor, f.ext, r.verdict, r.actor AS reviewed_by, r.reviewed_at, r.note AS review_note
 FROM (
-  SELECT *, ROW_NUMBER() OVER (
-    PARTITION BY decision_id ORDER BY word_rank, CAST(decided_at AS TIMESTAMP(3))) AS nth
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY decision_id ORDER BY sooner DESC) AS nth
   FROM decision_word_rank) AS f
 JOIN (
   SELECT decision_id, MAX(word_rank) AS furthest

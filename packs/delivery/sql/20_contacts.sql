@@ -86,15 +86,16 @@ LEFT JOIN delivery_consent AS c ON p.customer_id = c.customer_id
 LEFT JOIN delivery_near AS n ON p.decision_id = n.decision_id
 LEFT JOIN delivery_timing AS t ON p.decision_id = t.decision_id;
 
--- Of those that are due together, the oldest ones, as many as the cap leaves room for.
-CREATE VIEW delivery_chosen AS
-SELECT decision_id
+-- Of those that are due together, the oldest ones. Whether the cap leaves room for one is asked of
+-- the two sides of a join: beside `nth <= …` Flink would not know the ranking.
+CREATE VIEW delivery_oldest AS
+SELECT decision_id, nth
 FROM (
-  SELECT decision_id, messages, ROW_NUMBER() OVER (
+  SELECT decision_id, ROW_NUMBER() OVER (
     PARTITION BY customer_id ORDER BY send_at, decided_at, decision_id) AS nth
   FROM delivery_judged
   WHERE verdict = 'due')
-WHERE nth <= ${DELIVERY_CAP:-2} AND messages + nth <= ${DELIVERY_CAP:-2};
+WHERE nth <= ${DELIVERY_CAP:-2};
 
 -- Key: decision_id. Every message with what is to become of it:
 --   approved     may leave now            waiting     when its hour has come (`send_at`)
@@ -116,7 +117,8 @@ SELECT j.decision_id, j.customer_id, j.decided_at, CAST(j.send_at AS TIMESTAMP_L
   w.decision_type, w.amount, w.currency, w.action, w.policy, w.experiment, w.variant, w.propensity
 FROM delivery_judged AS j
 JOIN delivery_wanted AS w ON j.decision_id = w.decision_id
-LEFT JOIN delivery_chosen AS a ON j.decision_id = a.decision_id;
+LEFT JOIN delivery_oldest AS a
+ON j.decision_id = a.decision_id AND j.messages + a.nth <= ${DELIVERY_CAP:-2};
 
 -- How many of each policy leave the house, and what keeps the others in.
 CREATE MATERIALIZED VIEW delivery_count AS

@@ -15,11 +15,12 @@ LEFT JOIN replenishment_need AS e
 WHERE n.supplied_from IS NOT NULL
 GROUP BY n.sku, n.location_id, n.supplied_from, n.quantity;
 
--- What is given: whole pieces, as long as there are any.
+-- What is given: whole pieces, as long as there are any. The type is said because of two of 38 digits
+-- Flink makes one without a fraction, and "11.0000" would be "11" there.
 CREATE MATERIALIZED VIEW replenishment_transfer AS
 SELECT
   k.sku, k.supplied_from AS from_location_id, k.location_id, k.quantity AS asked,
-  LEAST(k.quantity, FLOOR(a.available - k.earlier)) AS quantity
+  LEAST(k.quantity, CAST(FLOOR(a.available - k.earlier) AS DECIMAL(38, 4))) AS quantity
 FROM replenishment_asked AS k
 JOIN inventory_availability AS a ON k.sku = a.sku AND k.supplied_from = a.location_id
 WHERE a.available - k.earlier >= 1;

@@ -94,6 +94,7 @@ export const shell = {
     price: '{{was}} → {{amount}}',
     offer: '{{share}} off the next order',
     contact: 'Message: {{template}}',
+    recommend: 'Show {{quantity}} articles: {{articles}}',
     budget: 'Budget {{amount}} a day',
   },
   why: {

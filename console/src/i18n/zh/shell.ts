@@ -88,6 +88,7 @@ export const shell = {
     price: '{{was}} → {{amount}}',
     offer: '下单立减 {{share}}',
     contact: '消息：{{template}}',
+    recommend: '展示 {{quantity}} 件商品：{{articles}}',
     budget: '日预算 {{amount}}',
   },
   why: {

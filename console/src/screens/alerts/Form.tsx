@@ -110,15 +110,17 @@ function Tried({ view, condition }: { view: string; condition: string }) {
 }
 
 interface Props {
+  /** What a new one begins with. */
+  begin?: Partial<NewAlert>;
   alert: OwnAlert | 'new' | null;
   taken: string[];
   may: boolean;
   close: () => void;
 }
-function Fields({ alert, taken, may, close }: Props & { alert: OwnAlert | 'new' }) {
+function Fields({ alert, begin, taken, may, close }: Props & { alert: OwnAlert | 'new' }) {
   const { t } = useTranslation();
   const views = useViews();
-  const [draft, setDraft] = useState<NewAlert>(alert === 'new' ? EMPTY : alert);
+  const [draft, setDraft] = useState<NewAlert>(alert === 'new' ? { ...EMPTY, ...begin } : alert);
   const keep = useKeepAlert();
   const send = (event: FormEvent) => {
     event.preventDefault();

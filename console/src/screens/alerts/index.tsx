@@ -51,6 +51,9 @@ export function AlertsScreen() {
   const may = useMayAct();
   const { data, error } = useOwnAlerts();
   const [open, setOpen] = useUrlState('open');
+  // A link may bring along what a new alert begins with.
+  const [of] = useUrlState('of');
+  const [condition] = useUrlState('if');
   const alerts = useMemo(() => data?.alerts ?? [], [data]);
   const firing = alerts.filter((alert) => alert.is_firing);
   const byId = useMemo(() => new Map(alerts.map((alert) => [alert.id, alert])), [alerts]);
@@ -143,7 +146,13 @@ export function AlertsScreen() {
           </div>
         )}
       </div>
-      <AlertForm alert={chosen} taken={[...byId.keys()]} may={may} close={() => setOpen('')} />
+      <AlertForm
+        alert={chosen}
+        begin={{ view: of, condition }}
+        taken={[...byId.keys()]}
+        may={may}
+        close={() => setOpen('')}
+      />
     </>
   );
 }

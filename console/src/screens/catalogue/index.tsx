@@ -4,6 +4,7 @@ import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useCatalogue, useLive, usePage, useViews } from '@/api/hooks';
 import type { Row, ViewInfo } from '@/api/types';
+import { ApiLines } from '@/components/ApiLines';
 import { DataTable, type TableColumn } from '@/components/DataTable';
 import { number, text, toNumber } from '@/components/format';
 import { ErrorNotice, ProblemNotice } from '@/components/Notice';
@@ -25,6 +26,7 @@ function Rows({ view }: { view: ViewInfo }) {
   const rows = follows ? live.rows : (page.data?.rows ?? []);
   const columns = useMemo(() => columnsOf(view.columns), [view]);
   const [open, setOpen] = useState<Row | null>(null);
+  const [showsApi, setShowsApi] = useState(false);
   const keys = useMemo(() => new Map(rows.map((row, at) => [row, String(at)])), [rows]);
   const keyOf = (row: Row) =>
     view.key.length > 0 ? JSON.stringify(view.key.map((name) => row[name])) : (keys.get(row) ?? '');
@@ -46,12 +48,25 @@ function Rows({ view }: { view: ViewInfo }) {
             <Link to="/sql" search={{ q: `SELECT * FROM ${view.name} LIMIT 100` } as never}>
               {t('catalogue.ask')}
             </Link>
+            <button
+              type="button"
+              className="plain link"
+              aria-expanded={showsApi}
+              onClick={() => setShowsApi(!showsApi)}
+            >
+              {t('api.use')}
+            </button>
             <Link to="/lineage" search={{ view: view.name } as never}>
               {t('catalogue.lineage')}
             </Link>
           </>
         }
       >
+        {showsApi && (
+          <div style={{ padding: '0 14px 14px' }}>
+            <ApiLines key={view.name} view={view} />
+          </div>
+        )}
         <DataTable
           key={view.name}
           name="rows"

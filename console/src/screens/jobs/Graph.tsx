@@ -1,41 +1,49 @@
-// Where a view's rows come from, and what it costs on the way. The server does not tell yet which
-// operator feeds which, so that all operators of the view are one box.
+// The circuit behind a view as it runs: each operator with what it costs, each line with the rows
+// that flow along it.
 import { Handle, Position, type Edge, type Node, type NodeProps } from '@xyflow/react';
-import { useMemo } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Status } from '@/api/types';
-import { bytes, clipped, number, percent } from '@/components/format';
+import { bytes, clipped, number, percent, short } from '@/components/format';
 import { Flow } from '@/components/Flow';
 import { usePlaces } from '@/components/placed';
-import { lineageOf, type Box } from './lineage';
+import { lookOf, rateOf, runningOf, type Box, type Look } from './lineage';
 import './Graph.css';
 
-const WIDTH = 220;
-const HEIGHT = 66;
+const WIDTH = 196;
+const HEIGHT = 64;
 type BoxNode = Node<{ box: Box }, 'box'>;
 
 function BoxView({ data: { box } }: NodeProps<BoxNode>) {
   const { t } = useTranslation();
   const values = {
-    rows: number(box.rows),
+    rows: short(box.rows),
     share: percent(box.share * 100, 1),
     state: bytes(box.state),
     operators: number(box.operators),
   };
+  const name = t(`plan.step.${box.name[0]?.toUpperCase()}${box.name.slice(1)}`, {
+    defaultValue: box.name,
+  });
   return (
     // No class of its own: React Flow takes what is called `source` for a handle.
     <div
       className="box"
       data-kind={box.kind}
-      title={box.note === null ? undefined : clipped(box.note)}
+      data-slowest={box.isSlowest}
+      title={box.note === null ? box.name : clipped(box.note)}
     >
       {box.kind !== 'source' && (
         <Handle type="target" position={Position.Left} isConnectable={false} />
       )}
       <strong className="clip">
-        {box.kind === 'work' ? t('jobs.work', { ...values, count: box.operators }) : box.name}
+        {box.kind === 'rest'
+          ? t('jobs.rest', { ...values, count: box.operators })
+          : box.kind === 'operator'
+            ? name
+            : box.name}
       </strong>
-      <span className="soft">{t(`jobs.box.${box.kind}`, values)}</span>
+      <span className="soft clip">{t(`jobs.box.${box.kind}`, values)}</span>
       {box.kind !== 'output' && (
         <Handle type="source" position={Position.Right} isConnectable={false} />
       )}
@@ -52,13 +60,28 @@ const handlesOf = (box: Box) => [
     ? []
     : [{ type: 'source' as const, position: Position.Right, x: WIDTH, y: HEIGHT / 2 }]),
 ];
-
 const types = { box: BoxView };
+
+/** The look before the newest one. */
+function useBefore(status: Status): Look | null {
+  const last = useRef<Look | null>(null);
+  const [before, setBefore] = useState<Look | null>(null);
+  useEffect(() => {
+    const now = lookOf(status);
+    if (last.current && last.current.at < now.at) setBefore(last.current);
+    last.current = now;
+  }, [status]);
+  return before;
+}
+
 export function Graph({ status, view }: { status: Status; view: string }) {
   const { t } = useTranslation();
-  const { boxes, edges } = useMemo(() => lineageOf(status, view), [status, view]);
+  const { boxes, lines } = useMemo(() => runningOf(status, view), [status, view]);
+  const before = useBefore(status);
+  const now = useMemo(() => lookOf(status), [status]);
   const sized = boxes.map(({ id }) => ({ id, width: WIDTH, height: HEIGHT }));
-  const { places, isNow, shape } = usePlaces(sized, edges);
+  const pairs = lines.map(({ from, to }): [string, string] => [from, to]);
+  const { places, isNow, shape } = usePlaces(sized, pairs, { gap: 88, isWrapped: true, aspect: 4 });
   if (!places || !isNow) return <p className="soft">{t('table.loading')}</p>;
   const nodes = boxes.map((box): BoxNode => ({
     id: box.id,
@@ -69,24 +92,29 @@ export function Graph({ status, view }: { status: Status; view: string }) {
     height: HEIGHT,
     handles: handlesOf(box),
   }));
-  const lines = edges.map(([source, target]): Edge => ({
-    id: `${source}>${target}`,
-    source,
-    target,
-    style: { stroke: 'var(--line-strong)' },
-  }));
+  const edges = lines.map(({ from, to, nodes: given }): Edge => {
+    const rate = rateOf(given, before, now);
+    const isMoving = rate !== null && rate > 0;
+    return {
+      id: `${from}>${to}`,
+      source: from,
+      target: to,
+      label: rate === null ? undefined : t('jobs.flows', { rows: short(Math.round(rate)) }),
+      animated: isMoving,
+      style: { stroke: isMoving ? 'var(--accent)' : 'var(--line-strong)' },
+      labelBgPadding: [3, 1],
+    };
+  });
+  const lowest = Math.max(...[...places.values()].map(({ y }) => y), 0) + HEIGHT;
   return (
-    <div
-      className="graph"
-      style={{ height: Math.min(460, Math.max(220, (boxes.length - 2) * (HEIGHT + 14) + 40)) }}
-    >
+    <div className="graph" style={{ height: Math.min(560, Math.max(220, lowest + 60)) }}>
       <Flow
         nodes={nodes}
-        edges={lines}
+        edges={edges}
         types={types}
         shape={shape}
         label={t('jobs.graph')}
-        minZoom={0.2}
+        minZoom={0.1}
         fitZoom={0.5}
         shown={`output:${view}`}
         isGoneThrough

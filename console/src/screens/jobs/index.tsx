@@ -14,6 +14,8 @@ import { Operators, Outputs } from './tables';
 
 const Graph = lazy(() => import('./Graph').then(({ Graph: loaded }) => ({ default: loaded })));
 const KEPT = 300;
+/** So many of the busiest operators are listed. */
+const LISTED = 100;
 
 /** Rows a second, from one look at the job to the next. */
 function useRate(status: Status | undefined): { times: number[]; values: (number | null)[] } {
@@ -38,9 +40,18 @@ function useRate(status: Status | undefined): { times: number[]; values: (number
 
 export function Jobs() {
   const { t } = useTranslation();
-  const { data: status, error } = useStatus(2000);
-  const rate = useRate(status);
   const [chosen, choose] = useUrlState('view');
+  // Which view's operators are asked for, before one is chosen: that of the slowest, and no other
+  // when another becomes the slowest.
+  const [first, setFirst] = useState('');
+  const shown = chosen || first;
+  const { data: status, error } = useStatus(2000, { operators: LISTED, output: shown });
+  const rate = useRate(status);
+  useEffect(() => {
+    if (first !== '' || !status) return;
+    const busiest = status.operators[0]?.outputs[0];
+    setFirst(busiest ?? status.outputs[0]?.name ?? '');
+  }, [first, status]);
   if (!status)
     return (
       <>
@@ -49,11 +60,11 @@ export function Jobs() {
         <Nothing>{t('table.loading')}</Nothing>
       </>
     );
-  const slowest = [...status.operators].sort((a, b) => b.share - a.share)[0];
-  const memory = status.operators.reduce((total, one) => total + one.state_bytes, 0);
+  // They come with the busiest first.
+  const slowest = status.operators[0];
+  const all = status.operators_in_all;
   // Several INSERTs may write one table.
   const names = [...new Set(status.outputs.map((one) => one.name))].sort();
-  const shown = chosen || slowest?.outputs[0] || names[0] || '';
   return (
     <>
       <PageHead title={t('nav.jobs')} note={t('jobs.note')} />
@@ -77,11 +88,8 @@ export function Jobs() {
           },
           {
             label: t('jobs.state'),
-            value: bytes(memory),
-            under: t('jobs.stateMeans', {
-              count: status.operators.length,
-              operators: number(status.operators.length),
-            }),
+            value: bytes(all.state_bytes),
+            under: t('jobs.stateMeans', { count: all.count, operators: number(all.count) }),
           },
           {
             label: t('jobs.slowest'),

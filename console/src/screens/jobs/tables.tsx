@@ -9,7 +9,8 @@ import { Badge, Panel } from '@/components/Panel';
 export function Operators({ status }: { status: Status }) {
   const { t } = useTranslation();
   const rows = useMemo(
-    () => status.operators.map((one): Row => ({ ...one, outputs: one.outputs })),
+    () =>
+      status.operators.map((one): Row => ({ ...one, outputs_in_all: one.outputs_in_all ?? null })),
     [status.operators],
   );
   const columns = useMemo<TableColumn[]>(
@@ -64,17 +65,33 @@ export function Operators({ status }: { status: Status }) {
         header: t('jobs.feeds'),
         width: 'minmax(220px, 3fr)',
         value: (row) => (Array.isArray(row.outputs) ? row.outputs.join(', ') : ''),
-        cell: (row) => (
-          <span className="soft">
-            {Array.isArray(row.outputs) ? clipped(row.outputs.join(', ')) : ''}
-          </span>
-        ),
+        cell: (row) => {
+          const named = Array.isArray(row.outputs) ? row.outputs : [];
+          const more = (toNumber(row.outputs_in_all) ?? named.length) - named.length;
+          return (
+            <span className="soft">
+              {clipped(named.join(', '))}
+              {more > 0 && ` ${t('lineage.more', { count: more })}`}
+            </span>
+          );
+        },
       },
     ],
     [t],
   );
+  const { count } = status.operators_in_all;
   return (
-    <Panel title={t('jobs.operators')} flush>
+    <Panel
+      title={t('jobs.operators')}
+      flush
+      end={
+        count > rows.length && (
+          <span className="soft">
+            {t('jobs.busiest', { rows: number(rows.length), of: number(count) })}
+          </span>
+        )
+      }
+    >
       <DataTable
         name="operators"
         label={t('jobs.operators')}
@@ -91,10 +108,7 @@ export function Operators({ status }: { status: Status }) {
 export function Outputs({ outputs }: { outputs: OutputStatus[] }) {
   const { t } = useTranslation();
   // Several INSERTs may write one table.
-  const rows = useMemo(
-    () => outputs.map((one, number): Row => ({ ...one, number })),
-    [outputs],
-  );
+  const rows = useMemo(() => outputs.map((one, number): Row => ({ ...one, number })), [outputs]);
   const columns = useMemo<TableColumn[]>(
     () => [
       {

@@ -17,7 +17,7 @@ export interface LineageLine {
 export interface Traced {
   boxes: LineageBox[];
   lines: LineageLine[];
-  /** The columns of tables that it all comes from. */
+  /** The columns of tables that it all comes from, and that the project itself does not fill. */
   origins: [string, string][];
 }
 
@@ -77,7 +77,7 @@ function ofColumn({ members, edges, name }: Lineage, column: string): Traced {
   return {
     boxes,
     lines: lines.filter((line) => drawn.has(line.from) && drawn.has(line.to)),
-    origins: used.filter(([relation]) => tables.has(relation)),
+    origins: used.filter((one) => tables.has(one[0]) && !below.has(keyOf(...one))),
   };
 }
 

@@ -10,7 +10,7 @@ import { Badge, Panel } from '@/components/Panel';
 
 const DAYS = 90;
 
-function Made({ token, isFirst }: { token: string; isFirst: boolean }) {
+export function Made({ token, isFirst }: { token: string; isFirst: boolean }) {
   const { t } = useTranslation();
   return (
     <div className="notice" role="status" data-testid="made" style={{ display: 'block' }}>
@@ -52,7 +52,7 @@ function Create({ isFirst, made }: { isFirst: boolean; made: (token: string) => 
   const create = useCreateToken();
   const send = (event: FormEvent) => {
     event.preventDefault();
-    const token = { name, role, days: days === '' ? null : Number(days) };
+    const token = { name, role, person: null, days: days === '' ? null : Number(days) };
     create.mutate(token, {
       onSuccess: (answer) => {
         setName('');
@@ -100,7 +100,7 @@ function Create({ isFirst, made }: { isFirst: boolean; made: (token: string) => 
   );
 }
 
-function Line({ token, own }: { token: Token; own: string | null }) {
+export function Line({ token, own }: { token: Token; own: string | null }) {
   const { t } = useTranslation();
   const revoke = useRevokeToken();
   return (
@@ -142,8 +142,9 @@ export function Tokens({ may }: { may: boolean }) {
       </Panel>
     );
   }
-  const tokens = data?.tokens ?? [];
-  const isFirst = data !== undefined && tokens.length === 0;
+  // Those of people are with them.
+  const tokens = (data?.tokens ?? []).filter((token) => token.person === null);
+  const isFirst = data?.tokens.length === 0;
   return (
     <Panel title={t('settings.tokens')} span={8}>
       {/* From the first one on this page needs it too, and is refused until then. */}

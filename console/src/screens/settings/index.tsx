@@ -6,6 +6,7 @@ import { useStatus } from '@/api/hooks';
 import { text } from '@/components/format';
 import { Badge, PageHead, Panel } from '@/components/Panel';
 import { LANGUAGES, speak, type Language } from '@/i18n';
+import { People } from './People';
 import { Tokens } from './Tokens';
 
 const RIGHTS = ['read', 'sql', 'send', 'administer'] as const;
@@ -49,6 +50,12 @@ function Me() {
   return (
     <Panel title={t('settings.me')} span={4}>
       <dl className="pairs">
+        {who?.person && (
+          <>
+            <dt>{t('settings.person')}</dt>
+            <dd>{who.person}</dd>
+          </>
+        )}
         <dt>{t('settings.token')}</dt>
         <dd>{who?.token ?? t('settings.local')}</dd>
         <dt>{t('settings.role')}</dt>
@@ -81,7 +88,10 @@ export function Settings() {
           <Look />
           <Me />
         </div>
-        <Tokens may={may} />
+        <div className="span-8 stack">
+          <Tokens may={may} />
+          <People may={may} />
+        </div>
       </div>
     </>
   );

@@ -1,7 +1,8 @@
 // Where rows come from: how many, how old, how far, and how many were refused.
-import { Drawer } from '@mantine/core';
+import { Button, Drawer } from '@mantine/core';
+import { IconPlus } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
-import { useMemo } from 'react';
+import { lazy, Suspense, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useStatus } from '@/api/hooks';
 import type { Row } from '@/api/types';
@@ -13,15 +14,28 @@ import { useUrlState } from '@/components/urlState';
 import { fedBy } from '@/screens/jobs/lineage';
 import { Letters } from './Letters';
 
+const AddSource = lazy(() => import('./add').then(({ AddSource: one }) => ({ default: one })));
 const SILENT_MS = 60_000;
 /** A time of the data, as UTC: a watermark is a moment, without the project's zone. */
 const moment = (ms: number | null) =>
   ms === null ? NONE : new Date(ms).toISOString().replace('T', ' ').slice(0, 19);
 
+/** The sources, or the form that adds one: each is a link. */
 export function Sources() {
   const { t } = useTranslation();
-  const { data: status, error } = useStatus(2000);
+  const [added, setAdded] = useUrlState('add');
+  if (added === '') return <All add={() => setAdded('source')} />;
+  return (
+    <Suspense fallback={<p className="soft">{t('table.loading')}</p>}>
+      <AddSource close={() => setAdded('')} />
+    </Suspense>
+  );
+}
+
+function All({ add }: { add: () => void }) {
+  const { t } = useTranslation();
   const [open, setOpen] = useUrlState('open');
+  const { data: status, error } = useStatus(2000, { operators: 0, source: open });
   const rows = useMemo(
     () =>
       (status?.sources ?? []).map((one): Row => ({
@@ -120,7 +134,11 @@ export function Sources() {
   const source = status.sources.find((one) => one.name === open);
   return (
     <>
-      <PageHead title={t('nav.sources')} note={t('sources.note')} />
+      <PageHead title={t('nav.sources')} note={t('sources.note')}>
+        <Button size="xs" color="lagoon.6" leftSection={<IconPlus size={14} />} onClick={add}>
+          {t('source.add')}
+        </Button>
+      </PageHead>
       <Figures
         figures={[
           {

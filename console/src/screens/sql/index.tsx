@@ -1,94 +1,34 @@
 // The SQL workspace: the views on the left, a question above, its answer below.
-import { Button, NumberInput, SegmentedControl, TextInput } from '@mantine/core';
-import { IconPlayerPlay, IconSearch } from '@tabler/icons-react';
+import { Button, NumberInput, SegmentedControl } from '@mantine/core';
+import { IconPlayerPlay } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useCatalogue, useViews } from '@/api/hooks';
+import { useViews } from '@/api/hooks';
 import { ask } from '@/api/http';
 import { moment } from '@/api/moment';
 import type { SqlAnswer } from '@/api/types';
 import { number } from '@/components/format';
 import { ErrorNotice } from '@/components/Notice';
-import { PageHead, Panel } from '@/components/Panel';
-import { SaveView } from '@/components/SaveView';
+import { PageHead } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
 import { openEditor, type Editor } from './editor';
 import { Answer } from './Answer';
+import { Changes } from './Changes';
+import { Tree } from './Tree';
+import { Use } from './Use';
 
+const Plan = lazy(() => import('./Plan').then(({ Plan: loaded }) => ({ default: loaded })));
 const ROWS_MAX = 10_000;
 
-function Tree({ pick }: { pick: (text: string) => void }) {
-  const { t } = useTranslation();
-  const { data } = useCatalogue();
-  const [find, setFind] = useState('');
-  const [open, setOpen] = useState<string | null>(null);
-  const shown = (data?.views ?? []).filter(
-    (view) =>
-      view.name.includes(find.toLowerCase()) ||
-      view.columns.some((column) => column.name.includes(find.toLowerCase())),
-  );
-  return (
-    <Panel title={t('sql.views')} span={3} flush>
-      <div style={{ padding: '0 10px 8px' }}>
-        <TextInput
-          size="xs"
-          value={find}
-          onChange={(event) => setFind(event.currentTarget.value)}
-          leftSection={<IconSearch size={14} />}
-          placeholder={t('table.find')}
-          aria-label={t('table.search', { label: t('sql.views') })}
-        />
-      </div>
-      <ul className="list tree" tabIndex={0} aria-label={t('sql.views')}>
-        {shown.map((view) => (
-          <li key={view.name} style={{ display: 'block', padding: '4px 14px' }}>
-            <div style={{ display: 'flex', gap: 8 }}>
-              <button
-                type="button"
-                className="plain grow clip"
-                aria-expanded={open === view.name}
-                title={view.name}
-                onClick={() => setOpen(open === view.name ? null : view.name)}
-              >
-                {view.name}
-              </button>
-              <span className="soft num" style={{ fontSize: 12 }}>
-                {number(view.rows)}
-              </span>
-            </div>
-            {open === view.name && (
-              <div style={{ padding: '4px 0 6px 10px' }}>
-                {view.columns.map((column) => (
-                  <div key={column.name} style={{ display: 'flex', gap: 8 }}>
-                    <button
-                      type="button"
-                      className="plain grow mono clip"
-                      onClick={() => pick(column.name)}
-                    >
-                      {column.name}
-                      {view.key.includes(column.name) ? ' *' : ''}
-                    </button>
-                    <span className="soft mono">{column.type}</span>
-                  </div>
-                ))}
-                <button
-                  type="button"
-                  className="plain"
-                  style={{ color: 'var(--accent)', marginTop: 4 }}
-                  onClick={() => pick(`\nSELECT * FROM ${view.name} LIMIT 100`)}
-                >
-                  {t('sql.insert')}
-                </button>
-              </div>
-            )}
-          </li>
-        ))}
-      </ul>
-    </Panel>
-  );
-}
+type Form = 'table' | 'chart' | 'changes' | 'plan';
+const FORMS: { value: Form; label: string }[] = [
+  { value: 'table', label: 'chart.table' },
+  { value: 'chart', label: 'chart.chart' },
+  { value: 'changes', label: 'sql.changes' },
+  { value: 'plan', label: 'sql.plan' },
+];
 
 export function Sql() {
   const { t } = useTranslation();
@@ -128,7 +68,7 @@ export function Sql() {
   }, [t]);
   useEffect(() => editor.current?.know([...(views?.values() ?? [])]), [views, t]);
   useEffect(() => {
-    if (kept && question.isIdle) run.current();
+    if (kept && question.isIdle && isAnswer) run.current();
     // Only when the page is opened: an address with a question shows its answer.
   }, []);
   const pick = (piece: string) => {
@@ -140,6 +80,7 @@ export function Sql() {
     view.focus();
   };
   const answer = question.data;
+  const isAnswer = form !== 'changes' && form !== 'plan';
   return (
     <>
       <PageHead title={t('nav.sql')} note={t('sql.note')} />
@@ -168,7 +109,7 @@ export function Sql() {
                 {t('sql.run')}
               </Button>
               <span className="soft">Ctrl ↵</span>
-              <SaveView query={() => text.current.trim().replace(/;\s*$/, '') || null} />
+              <Use query={() => text.current.trim().replace(/;\s*$/, '') || null} />
               <Button
                 size="xs"
                 variant="subtle"
@@ -191,19 +132,16 @@ export function Sql() {
                 prefix={`${t('sql.most')} `}
                 hideControls
               />
-              {answer && (
+              {kept !== '' && (
                 <SegmentedControl
                   size="xs"
                   value={form}
                   onChange={setForm}
                   aria-label={t('sql.form')}
-                  data={[
-                    { value: 'table', label: t('chart.table') },
-                    { value: 'chart', label: t('chart.chart') },
-                  ]}
+                  data={FORMS.map(({ value, label }) => ({ value, label: t(label) }))}
                 />
               )}
-              {answer && !question.isPending && (
+              {answer && !question.isPending && isAnswer && (
                 <span className="soft" style={{ marginLeft: 'auto' }} data-testid="answered">
                   {t('sql.answered', {
                     rows: number(answer.rows.length),
@@ -214,9 +152,17 @@ export function Sql() {
               )}
             </div>
           </div>
-          <ErrorNotice error={question.error} />
-          {answer && <Answer answer={answer} form={form === 'chart' ? 'chart' : 'table'} />}
-          {!answer && !question.error && (
+          {isAnswer && <ErrorNotice error={question.error} />}
+          {isAnswer && answer && (
+            <Answer answer={answer} form={form === 'chart' ? 'chart' : 'table'} />
+          )}
+          {form === 'changes' && kept !== '' && <Changes key={kept} query={kept} />}
+          {form === 'plan' && kept !== '' && (
+            <Suspense fallback={<p className="soft">{t('table.loading')}</p>}>
+              <Plan key={kept} query={kept} />
+            </Suspense>
+          )}
+          {!answer && !question.error && (isAnswer || kept === '') && (
             <div className="panel">
               <div className="empty">
                 <strong>{t('sql.teach')}</strong>

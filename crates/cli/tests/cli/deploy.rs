@@ -205,6 +205,30 @@ fn rows_of_a_query_come_from_numbers() {
 }
 
 #[test]
+fn a_second_insert_into_a_topic_has_transactions_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let sql = "CREATE TABLE t (a INT) WITH ('connector' = 'log');\n\
+               CREATE TABLE u (a INT, no INT) WITH ('connector' = 'log');\n\
+               INSERT INTO u SELECT a, 1 FROM t;\n\
+               INSERT INTO u (a) SELECT a FROM t;\n";
+    fs::write(dir.path().join("shop.sql"), sql).unwrap();
+    let out = rialto(dir.path(), &["deploy", "flink", "shop.sql", "--dry-run"]);
+    assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+    let (script, report) = (stdout(&out), stderr(&out));
+    let hint = "/*+ OPTIONS('sink.transactional-id-prefix' = 'rialto-u-2') */";
+    for part in [
+        "CREATE TABLE u (a INT, `no` INT) WITH (",
+        "'sink.transactional-id-prefix' = 'rialto-u',",
+        "INSERT INTO u SELECT a, 1 FROM t;",
+        &format!("INSERT INTO u {hint} (a) SELECT a FROM t;"),
+    ] {
+        assert!(script.contains(part), "{part}\nnot in {script}");
+    }
+    assert!(report.contains("shop.sql:3: same: INSERT INTO u"), "{report}");
+    assert!(report.contains("shop.sql:4: mapped: INSERT INTO u: its transactions"), "{report}");
+}
+
+#[test]
 fn a_check_needs_fixtures_and_what_is_portable() {
     let dir = project();
     let check = |more: &[&str]| {

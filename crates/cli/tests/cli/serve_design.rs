@@ -13,6 +13,9 @@ const PROJECT: &str = "SET 'execution.checkpointing.interval' = '50 ms';
 CREATE TABLE sale (id INT, sku STRING, pieces INT, at_ms BIGINT) WITH ('connector' = 'http');
 CREATE VIEW sold AS SELECT sku, pieces FROM sale WHERE at_ms > 0;
 CREATE MATERIALIZED VIEW by_sku AS SELECT sku, SUM(pieces) AS n FROM sold GROUP BY sku;
+CREATE TABLE noted (of_sku STRING, half INT, note STRING) WITH ('connector' = 'log');
+INSERT INTO noted (half, of_sku) SELECT pieces / 2, sku FROM sold WHERE pieces > 1;
+CREATE MATERIALIZED VIEW again AS SELECT MAX(half) AS most FROM noted;
 ";
 
 /// A project of its own folder, served on a port that is its own at every start.
@@ -103,6 +106,21 @@ fn lineage_is_told_column_by_column() {
     ] {
         assert!(edges.contains(&edge), "{edge}: {said}");
     }
+    // A table that the project fills itself is on the way, with the columns that are written.
+    let (_, said) = ask(&address, "GET", "/v1/lineage/again", "");
+    let members = said["members"].as_array().unwrap();
+    let names: Vec<&Value> = members.iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["again", "noted", "sold", "sale"], "{said}");
+    let edges = said["edges"].as_array().unwrap().iter();
+    let written: Vec<&Value> = edges.filter(|one| one["to"][0] == "noted").collect();
+    let expected = [
+        json!({"from": ["sold", "pieces"], "to": ["noted", null]}),
+        json!({"from": ["sold", "pieces"], "to": ["noted", "half"]}),
+        json!({"from": ["sold", "sku"], "to": ["noted", "of_sku"]}),
+    ];
+    assert_eq!(written, expected.iter().collect::<Vec<_>>());
+    let (_, said) = ask(&address, "GET", "/v1/lineage/sold", "");
+    assert_eq!(said["read_by"], json!(["by_sku", "noted"]));
     let (status, said) = ask(&address, "GET", "/v1/lineage/by_skus", "");
     assert_eq!((status, &said["hint"]), (404, &json!("did you mean 'by_sku'?")));
     child.terminate();
@@ -187,10 +205,79 @@ fn the_first_token_is_an_admins_and_opens_the_others() {
         ask(&address, "POST", "/v1/tokens", &body)
     };
     assert_eq!(make("bi", "viewer").0, 409);
+    let ann = json!({"title": "Ann", "role": "viewer"}).to_string();
+    assert_eq!(ask(&address, "PUT", "/v1/people/ann", &ann).0, 409, "nobody needs a token yet");
     assert_eq!(make("me", "owner").0, 400);
     let (status, said) = make("me", "admin");
     assert_eq!(status, 201, "{said}");
     assert!(said["token"].as_str().unwrap().starts_with("rialto_"), "{said}");
     wait_until("the lock", || ask(&address, "GET", "/v1/tokens", "").0 == 401);
+    child.terminate();
+}
+
+#[test]
+fn a_source_is_tried_saved_and_read_once_the_job_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (child, address) = start(dir.path());
+    let till =
+        "{\"no\": 1, \"pieces\": \"4\"}\n{\"no\": \"x\"}\n{\"no\": 2, \"pieces\": \"six\"}\n";
+    fs::write(dir.path().join("till.json"), till).unwrap();
+    let table = "CREATE TABLE till (no INT, pieces STRING) WITH ('connector' = 'filesystem', \
+                 'path' = 'till.json', 'format' = 'json', 'source.monitor-interval' = '50 ms')";
+    let mapping = "SELECT no AS id, TRY_CAST(pieces AS INT) AS pieces FROM till";
+    let asked = json!({"table": table, "query": mapping, "sample": null}).to_string();
+    let (status, said) = ask(&address, "POST", "/v1/sources/preview", &asked);
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(said["rows"], json!([{"id": 1, "pieces": 4}, {"id": 2, "pieces": null}]), "{said}");
+    assert_eq!(said["refused"][0]["record"], "{\"no\": \"x\"}", "{said}");
+    let text = format!("{table};\nCREATE MATERIALIZED VIEW till_rows AS\n{mapping};");
+    let source = json!({"name": "till", "text": text, "comment": "the till"}).to_string();
+    let (status, said) = ask(&address, "POST", "/v1/sources", &source);
+    assert_eq!((status, &said["file"]), (201, &json!("sql/zz_saved_0001_till.sql")), "{said}");
+    assert_eq!(ask(&address, "POST", "/v1/sources", &source).0, 400, "it is there");
+    assert_eq!(ask(&address, "POST", "/v1/restart", "").0, 202);
+    wait_until("the server to be back", || child.said().matches("serving http://").count() == 2);
+    wait_until("its rows", || rows(&address, "till_rows").len() == 2);
+    let (status, said) = ask(&address, "DELETE", "/v1/views/till", "");
+    assert_eq!(status, 200, "{said}");
+    assert!(!dir.path().join("sql/zz_saved_0001_till.sql").exists());
+    child.terminate();
+}
+
+#[test]
+fn a_query_is_explained_down_to_the_views_that_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (child, address) = start(dir.path());
+    let explain =
+        |query: &str| ask(&address, "POST", "/v1/explain", &json!({ "query": query }).to_string());
+    let (status, said) = explain("SELECT MAX(n) AS most FROM by_sku");
+    assert_eq!(status, 200, "{said}");
+    let steps = said["steps"].as_array().unwrap();
+    let view = steps.iter().find(|step| step["view"] == "by_sku").unwrap();
+    assert_eq!((&view["name"], &view["inputs"]), (&json!("View"), &json!([])));
+    let counts = steps.iter().find(|step| step["name"] == "Aggregate").unwrap();
+    assert_eq!(counts["keeps"], "groups, kept", "{said}");
+    assert!(steps.iter().all(|step| step["name"] != "Scan"), "{said}");
+    // What is asked of a plain view goes down to the table.
+    let (_, said) = explain("SELECT sku FROM sold");
+    assert!(said["steps"].as_array().unwrap().iter().any(|step| step["name"] == "Scan"), "{said}");
+    assert_eq!(explain("SELECT nothing FROM sold").0, 400);
+    assert_eq!(explain("DROP TABLE sale").0, 409);
+    let (_, whole) = ask(&address, "GET", "/v1/status", "");
+    let (_, part) = ask(&address, "GET", "/v1/status?operators=0&output=by_sku", "");
+    let nodes = |said: &Value| said["operators"].as_array().unwrap().len();
+    assert!(nodes(&part) < nodes(&whole) && nodes(&part) > 1, "{part}");
+    // The operators of an output hang together, from its sources to its end.
+    let by_sku = |one: &&Value| one["name"] == "by_sku";
+    let end = part["outputs"].as_array().unwrap().iter().find(by_sku).unwrap()["node"].clone();
+    let of = |node: &Value| {
+        part["operators"].as_array().unwrap().iter().find(|one| &one["node"] == node).cloned()
+    };
+    let mut at = of(&end).expect("the end of the view");
+    while at["kind"] != "source" {
+        at = of(&at["inputs"][0]).expect("what it reads");
+    }
+    assert_eq!(at["name"], "sale", "{part}");
+    assert_eq!(ask(&address, "GET", "/v1/status?operators=few", "").0, 400);
     child.terminate();
 }

@@ -367,3 +367,34 @@ fn who_guesses_is_slowed_and_foreign_pages_are_refused() {
     assert_eq!(from(&format!("http://{}", served.address)), 200);
     assert_eq!((from("http://evil.example"), from("null")), (403, 403));
 }
+
+#[test]
+fn somebody_has_a_role_for_all_of_their_tokens() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = start(dir.path(), &["--require-tokens"]);
+    let admin = served.admin();
+    wait_for_views(&served, &admin);
+    let keep = |role: &str| {
+        let body = format!("{{\"title\": \"Ann Lee\", \"role\": \"{role}\"}}");
+        served.ask("PUT /v1/people/ann", &admin, "", &body).0
+    };
+    assert_eq!(keep("viewer"), 200);
+    assert_eq!(keep("owner"), 400);
+    let laptop = "{\"name\": \"ann.laptop\", \"person\": \"ann\"}";
+    let (status, _, said) = served.ask("POST /v1/tokens", &admin, "", laptop);
+    assert_eq!((status, &said["role"]), (201, &"viewer".into()), "{said}");
+    let own = said["token"].as_str().unwrap().to_owned();
+    wait_until("the token", || served.status("GET /v1/views", &own) == 200);
+    let (_, _, who) = served.ask("GET /v1/whoami", &own, "", "");
+    assert_eq!((&who["person"], &who["role"]), (&"ann".into(), &"viewer".into()));
+    assert_eq!(served.status("POST /v1/sql", &own), 403);
+    assert_eq!(served.status("GET /v1/people", &own), 403);
+    assert_eq!(keep("analyst"), 200);
+    wait_until("the new role", || served.status("POST /v1/sql", &own) == 200);
+    let (_, _, gone) = served.ask("DELETE /v1/people/ann", &admin, "", "{}");
+    assert_eq!(gone["tokens"], 1, "{gone}");
+    wait_until("the end of it", || served.status("GET /v1/views", &own) == 401);
+    let both = "{\"name\": \"x\", \"person\": \"ann\", \"role\": \"viewer\"}";
+    assert_eq!(served.ask("POST /v1/tokens", &admin, "", both).0, 400);
+    served.running.terminate();
+}

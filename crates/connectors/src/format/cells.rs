@@ -1,8 +1,8 @@
 //! Arrays seen by type, once a batch, for the writers of formats.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, ListArray, MapArray,
-    PrimitiveArray, StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, LargeStringArray,
+    ListArray, MapArray, PrimitiveArray, StringArray,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
@@ -24,6 +24,8 @@ pub(crate) enum Cells<'a> {
     F64(&'a PrimitiveArray<Float64Type>),
     Decimal(&'a Decimal128Array, i8),
     Utf8(&'a StringArray),
+    /// A VARIANT, as its JSON.
+    Variant(&'a LargeStringArray),
     Binary(&'a BinaryArray),
     Date(&'a PrimitiveArray<Date32Type>),
     TimeMs(&'a PrimitiveArray<Time32MillisecondType>),
@@ -55,6 +57,7 @@ impl<'a> Column<'a> {
             DataType::Float64 => Cells::F64(array.as_primitive()),
             DataType::Decimal128(_, scale) => Cells::Decimal(array.as_primitive(), *scale),
             DataType::Utf8 => Cells::Utf8(array.as_string()),
+            DataType::LargeUtf8 => Cells::Variant(array.as_string()),
             DataType::Binary => Cells::Binary(array.as_binary()),
             DataType::Date32 => Cells::Date(array.as_primitive()),
             DataType::Time32(TimeUnit::Millisecond) => Cells::TimeMs(array.as_primitive()),
@@ -108,6 +111,7 @@ impl<'a> Column<'a> {
                 text::write_float(out, value, &format!("{value:e}"));
             }
             Cells::Decimal(a, scale) => text::write_decimal(out, a.value(row), *scale),
+            Cells::Variant(a) => out.extend_from_slice(a.value(row).as_bytes()),
             Cells::Date(a) => text::write_date(out, a.value(row)),
             Cells::TimeMs(a) => text::write_time(out, i64::from(a.value(row)) * 1_000_000),
             Cells::Timestamp(values, unit, zoned) => {

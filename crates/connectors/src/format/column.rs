@@ -259,6 +259,17 @@ impl Row {
     }
 }
 
+/// Why values of a type cannot be read from a format, and what to do.
+pub(crate) fn no_type(format: &str, data_type: &DataType) -> String {
+    match data_type {
+        DataType::LargeUtf8 => format!(
+            "no VARIANT is read from {format}; declare the column as STRING and write \
+             PARSE_JSON(column)"
+        ),
+        other => format!("the {format} format has no type {other}"),
+    }
+}
+
 /// A named column and whether it may be null.
 #[derive(Debug)]
 pub(crate) struct Slot {

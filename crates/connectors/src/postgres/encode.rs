@@ -135,7 +135,7 @@ impl RowEncoder {
                 let range = ends[row] as usize..ends[row + 1] as usize;
                 sized(out, |out| self.array(element, item, range, out))?;
             }
-            Cells::Null | Cells::Map(..) | Cells::Row(_) => {
+            Cells::Null | Cells::Variant(_) | Cells::Map(..) | Cells::Row(_) => {
                 return Err("a value without a form in PostgreSQL".into());
             }
         }

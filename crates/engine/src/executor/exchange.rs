@@ -10,9 +10,9 @@ use crate::{Delta, Deltas, Result};
 
 /// What every shard has put down for every other at one exchange: `to` × `from`.
 ///
-/// Used once a step: all put, all wait at the barrier, each takes its own. The step's end keeps a
+/// Used once a step: all put, all meet, each takes its own. The step's end keeps a
 /// fast worker from putting the next step's rows on top.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Mailbox {
     boxes: Vec<Vec<Mutex<Deltas>>>,
 }

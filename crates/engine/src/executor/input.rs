@@ -26,6 +26,7 @@ use crate::{Delta, EngineError, Result, Watermark};
 
 use super::gauges::ReaderFigures;
 use super::snapshot::ReaderProgress;
+use super::worker::StepCommand;
 
 /// So long a reader with a share of its own holds the watermark back before its first row, unless
 /// the table's idle timeout is shorter.
@@ -76,10 +77,19 @@ pub(super) struct ReaderCount {
     pub beside: usize,
 }
 
-/// Every reader's time, of every source; shared by the shards and read between polls.
+/// The times of a source's readers: of this step and of the one before, by whether the step's
+/// number is even.
+type Times = [Mutex<Vec<ReaderTime>>; 2];
+
+/// Every reader's time, of every source; shared by the shards.
+///
+/// A shard that polls judges rows by how the readers stood behind the step before, and says how
+/// its own stand now. Two sets are enough: no shard begins a step before all have ended the last.
 #[derive(Debug)]
 pub(super) struct InputTable {
-    times: Vec<Mutex<Vec<ReaderTime>>>,
+    times: Vec<Times>,
+    /// The last step that a reader has told of.
+    step: AtomicU64,
     declared: Vec<bool>,
     /// The last step in which a shard had something to do.
     news: AtomicU64,
@@ -91,11 +101,11 @@ impl InputTable {
         let times = |count: &ReaderCount| {
             let mut times = vec![ReaderTime::START; count.own];
             times.resize(count.own + count.beside, ReaderTime::start(true));
-            Mutex::new(times)
+            [Mutex::new(times.clone()), Mutex::new(times)]
         };
         let times = readers.iter().map(times).collect();
         let declared = circuit.sources.iter().map(|s| s.input.watermark.is_some()).collect();
-        Self { times, declared, news: AtomicU64::new(0) }
+        Self { times, step: AtomicU64::new(0), declared, news: AtomicU64::new(0) }
     }
 
     /// A shard has something to do in this step. To be said before the shards meet.
@@ -110,7 +120,7 @@ impl InputTable {
 
     /// How many readers a source has.
     pub fn readers(&self, source: usize) -> ReaderCount {
-        self.with(source, |times| {
+        self.with(source, 0, |times| {
             let beside = times.iter().filter(|t| t.beside).count();
             ReaderCount { own: times.len() - beside, beside }
         })
@@ -131,17 +141,19 @@ impl InputTable {
         let own = |times: &mut Vec<ReaderTime>| {
             times.iter().filter(|t| !t.beside).map(of).collect::<Vec<_>>()
         };
-        (0..self.times.len()).map(|source| self.with(source, own)).collect()
+        let step = self.step.load(Ordering::Acquire);
+        (0..self.times.len()).map(|source| self.with(source, step, own)).collect()
     }
 
-    fn with<R>(&self, source: usize, f: impl FnOnce(&mut Vec<ReaderTime>) -> R) -> R {
-        f(&mut self.times[source].lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<R>(&self, source: usize, step: u64, f: impl FnOnce(&mut Vec<ReaderTime>) -> R) -> R {
+        let times = &self.times[source][(step % 2) as usize];
+        f(&mut times.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The least watermark of the readers other than `reader` that hold the table back. One that
-    /// has nothing to read does not make a row less late.
-    fn others(&self, source: usize, reader: usize) -> Watermark {
-        self.with(source, |times| {
+    /// The least watermark behind a step of the readers other than `reader` that hold the table
+    /// back. One that has nothing to read does not make a row less late.
+    fn others(&self, source: usize, reader: usize, step: u64) -> Watermark {
+        self.with(source, step, |times| {
             let others = times.iter().enumerate().filter(|(i, t)| *i != reader && !t.beside);
             let others = others.filter(|(_, t)| (t.started || t.awaited) && !t.idle && !t.ended);
             others.map(|(_, t)| t.watermark).min()
@@ -149,10 +161,10 @@ impl InputTable {
         .unwrap_or(Watermark::MAX)
     }
 
-    /// The table's watermark: the least of its readers, those that ended or idle left out. Where
-    /// every reader idles, it stays.
-    pub fn watermark(&self, source: usize, before: Watermark) -> Watermark {
-        let after = self.with(source, |times| {
+    /// The table's watermark behind a step: the least of its readers, those that ended or idle left
+    /// out. Where every reader idles, it stays.
+    pub fn watermark(&self, source: usize, before: Watermark, step: u64) -> Watermark {
+        let after = self.with(source, step, |times| {
             if times.iter().all(|t| t.ended) {
                 return Watermark::MAX;
             }
@@ -164,9 +176,9 @@ impl InputTable {
         held.max(before)
     }
 
-    /// Whether every reader of every source has ended.
-    pub fn ended(&self) -> bool {
-        (0..self.times.len()).all(|s| self.with(s, |times| times.iter().all(|t| t.ended)))
+    /// Whether every reader of every source has ended, behind a step.
+    pub fn ended(&self, step: u64) -> bool {
+        (0..self.times.len()).all(|s| self.with(s, step, |times| times.iter().all(|t| t.ended)))
     }
 }
 
@@ -199,17 +211,17 @@ impl ReaderInput {
         &mut self,
         source: usize,
         table: &InputTable,
-        clock_ms: i64,
-        rows_max: usize,
+        command: &StepCommand,
     ) -> Result<Option<Delta>> {
         if self.time.beside {
-            return self.poll_beside(source, table, rows_max);
+            return self.poll_beside(source, table, command);
         }
-        let others = table.others(source, self.id);
+        let clock_ms = command.clock_ms;
+        let others = table.others(source, self.id, command.step - 1);
         if self.time.ended || self.is_ahead(others) {
             return Ok(None);
         }
-        let polled = self.reader.poll(rows_max)?;
+        let polled = self.reader.poll(command.rows_max)?;
         let rows = match polled {
             Poll::Rows(rows) => {
                 self.last_row_ms = Some(clock_ms);
@@ -248,10 +260,10 @@ impl ReaderInput {
         &mut self,
         source: usize,
         table: &InputTable,
-        rows_max: usize,
+        command: &StepCommand,
     ) -> Result<Option<Delta>> {
-        self.time.watermark = table.watermark(source, self.time.watermark);
-        let Poll::Rows(rows) = self.reader.poll(rows_max)? else {
+        self.time.watermark = table.watermark(source, self.time.watermark, command.step - 1);
+        let Poll::Rows(rows) = self.reader.poll(command.rows_max)? else {
             self.time.ended = true;
             return Ok(None);
         };
@@ -264,13 +276,14 @@ impl ReaderInput {
         Ok(Some(rows.with_arrival(arrival)))
     }
 
-    /// Makes the reader's new time known. Called once all of the step's polls have read the old
-    /// times, so that what a row is judged against does not depend on the order of the polls.
-    pub fn publish(&self, source: usize, table: &InputTable) {
+    /// Makes the reader's time behind a step known. The polls of that step still read the times of
+    /// the step before, so that what a row is judged against does not depend on their order.
+    pub fn publish(&self, source: usize, table: &InputTable, step: u64) {
         let started = self.time.started;
         let last_row_ms = self.last_row_ms.filter(|_| started);
         let time = ReaderTime { rows: self.rows, last_row_ms, ..self.time };
-        table.with(source, |times| times[self.id] = time);
+        table.with(source, step, |times| times[self.id] = time);
+        table.step.store(step, Ordering::Release);
     }
 
     /// What the reader reads, and how many bytes that were so far.

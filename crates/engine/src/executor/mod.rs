@@ -387,18 +387,23 @@ impl Drop for Executor {
 /// For each shard and source, the readers that are the shard's.
 type DealtReaders = Vec<Vec<Vec<ReaderInput>>>;
 
-/// The readers of every source, dealt to the shards in turn, and how many each source has.
+/// The readers of every source, dealt to the shards in turn, and how many each source has. The turn
+/// goes on from source to source: what reads a source of one reader, up to the first exchange, runs
+/// where that reader is, and not all of them should be in the first shard.
 fn open_readers(circuit: &Circuit, shards: usize) -> Result<(DealtReaders, Vec<ReaderCount>)> {
     let mut dealt: DealtReaders = Vec::new();
     dealt.resize_with(shards, || Vec::from_iter(circuit.sources.iter().map(|_| Vec::new())));
     let mut counts = Vec::with_capacity(circuit.sources.len());
+    let mut turn = (0..shards).cycle();
     for (id, CircuitSource { source, input, .. }) in circuit.sources.iter().enumerate() {
         let mut readers = source.readers(shards)?;
         readers.sort_by_key(|reader| reader.is_beside());
         let beside = readers.iter().filter(|reader| reader.is_beside()).count();
         counts.push(ReaderCount { own: readers.len() - beside, beside });
         for (i, reader) in readers.into_iter().enumerate() {
-            dealt[i % shards][id].push(ReaderInput::new(i, reader, input.clone()));
+            // What is read beside a source is seldom read, and takes no turn.
+            let shard = if reader.is_beside() { None } else { turn.next() };
+            dealt[shard.unwrap_or(i % shards)][id].push(ReaderInput::new(i, reader, input.clone()));
         }
     }
     Ok((dealt, counts))

@@ -55,6 +55,8 @@ pub(super) struct Worker {
     shard: usize,
     shards: usize,
     nodes: Vec<WorkerNode>,
+    /// The nodes in the order in which a step runs them.
+    levels: Vec<Level>,
     readers: Vec<Vec<ReaderInput>>,
     table: Arc<InputTable>,
     barrier: Arc<Barrier>,
@@ -77,6 +79,14 @@ struct WorkerNode {
     work: Work,
     /// How many nodes read this one.
     readers: usize,
+}
+
+/// Nodes that a shard runs without a word from its peers, and the exchanges behind them: the
+/// shards meet once a level, not once an exchange.
+#[derive(Debug, Default, PartialEq)]
+struct Level {
+    nodes: Vec<usize>,
+    exchanges: Vec<usize>,
 }
 
 enum Work {
@@ -117,6 +127,7 @@ impl Worker {
             let route = node.route.clone();
             nodes.push(WorkerNode { name, route, inputs, work, readers: 0 });
         }
+        let levels = levels(&nodes);
         let watermarks = vec![Watermark::MIN; nodes.len()];
         let watermarks_before = watermarks.clone();
         let outputs = circuit.outputs;
@@ -124,6 +135,7 @@ impl Worker {
             shard,
             shards,
             nodes,
+            levels,
             readers,
             table,
             barrier,
@@ -150,35 +162,50 @@ impl Worker {
         self.watermarks_before.copy_from_slice(&self.watermarks);
         let polled = self.poll(command, &mut report);
         if command.may_rest && self.is_quiet(command.step) {
-            return self.rest(report);
+            return self.rest(command.step, report);
         }
         let mut values: Vec<Option<Deltas>> = vec![None; self.nodes.len()];
         let mut unread: Vec<usize> = self.nodes.iter().map(|n| n.readers).collect();
         let mut source_rows = polled;
         let mut said = 0;
-        for id in 0..self.nodes.len() {
-            let inputs: Vec<Deltas> = self.nodes[id]
-                .inputs
-                .iter()
-                .map(|input| {
-                    unread[input.0] -= 1;
-                    let value = &mut values[input.0];
-                    let last = unread[input.0] == 0;
-                    if last { value.take() } else { value.clone() }.unwrap_or_default()
-                })
-                .collect();
-            let value = self.run_node(id, inputs, &mut source_rows, command, &mut report);
-            let rows = value.iter().map(Delta::num_rows).sum();
-            self.watch.node(id, rows);
-            said += rows;
-            values[id] = Some(value);
+        let levels = std::mem::take(&mut self.levels);
+        for level in &levels {
+            for &id in &level.nodes {
+                let inputs: Vec<Deltas> = self.nodes[id]
+                    .inputs
+                    .iter()
+                    .map(|input| {
+                        unread[input.0] -= 1;
+                        let value = &mut values[input.0];
+                        let last = unread[input.0] == 0;
+                        if last { value.take() } else { value.clone() }.unwrap_or_default()
+                    })
+                    .collect();
+                let value = self.run_node(id, inputs, &mut source_rows, command, &mut report);
+                let rows = value.iter().map(Delta::num_rows).sum();
+                self.watch.node(id, rows);
+                said += rows;
+                values[id] = Some(value);
+            }
+            if self.shards == 1 || level.exchanges.is_empty() {
+                continue;
+            }
+            self.meet();
+            for &id in &level.exchanges {
+                let value = self.take(id);
+                let rows = value.iter().map(Delta::num_rows).sum();
+                self.watch.node(id, rows);
+                said += rows;
+                values[id] = Some(value);
+            }
         }
+        self.levels = levels;
         self.is_restless = said > 0;
         report.said = said > 0;
         if self.watch.end() {
             self.look();
         }
-        report.ended = self.table.ended();
+        report.ended = self.table.ended(command.step);
         report
     }
 
@@ -187,17 +214,18 @@ impl Worker {
         let mut sources = self.source_nodes.iter().enumerate();
         !self.table.has_news(step)
             && sources.all(|(source, &node)| {
-                self.table.watermark(source, self.watermarks[node]) == self.watermarks[node]
+                let before = self.watermarks[node];
+                self.table.watermark(source, before, step) == before
             })
     }
 
     /// A step in which no operator runs: nothing came, and no time has passed for them.
-    fn rest(&mut self, mut report: WorkerReport) -> WorkerReport {
+    fn rest(&mut self, step: u64, mut report: WorkerReport) -> WorkerReport {
         report.watermarks = self.source_nodes.iter().map(|&node| self.watermarks[node]).collect();
         if self.watch.end() {
             self.look();
         }
-        report.ended = self.table.ended();
+        report.ended = self.table.ended(step);
         report.rested = true;
         report
     }
@@ -258,7 +286,8 @@ impl Worker {
             let dealt = from.deal(source, self.table.readers(source));
             for reader in readers.iter_mut() {
                 reader.restore(&dealt[reader.id()])?;
-                reader.publish(source, &self.table);
+                // The step before the first is as good as the first.
+                (0..2).for_each(|step| reader.publish(source, &self.table, step));
             }
         }
         Ok(())
@@ -269,7 +298,7 @@ impl Worker {
         let mut polled = vec![Deltas::new(); self.readers.len()];
         for (source, readers) in self.readers.iter_mut().enumerate() {
             for reader in readers.iter_mut().filter(|_| !command.held[source]) {
-                match reader.poll(source, &self.table, command.clock_ms, command.rows_max) {
+                match reader.poll(source, &self.table, command) {
                     Ok(Some(rows)) => {
                         report.source_rows[source] += rows.num_rows() as u64;
                         polled[source].push(rows);
@@ -286,12 +315,19 @@ impl Worker {
         if self.is_restless || is_news || report.error.is_some() {
             self.table.note_news(command.step);
         }
-        self.meet();
         for (source, readers) in self.readers.iter().enumerate() {
-            readers.iter().for_each(|reader| reader.publish(source, &self.table));
+            readers.iter().for_each(|reader| reader.publish(source, &self.table, command.step));
         }
         self.meet();
         polled
+    }
+
+    /// What all shards have put down for this one at an exchange, once they have met.
+    fn take(&self, id: usize) -> Deltas {
+        match &self.nodes[id].work {
+            Work::Exchange(_, mailbox) => without_empty(mailbox.take(self.shard)),
+            _ => Deltas::new(),
+        }
     }
 
     /// Waits until all shards are here.
@@ -311,7 +347,7 @@ impl Worker {
     ) -> Deltas {
         let before = self.watermarks[id];
         if let Work::Source(source) = self.nodes[id].work {
-            let after = self.table.watermark(source, before);
+            let after = self.table.watermark(source, before, command.step);
             self.watermarks[id] = after;
             report.watermarks.push(after);
             return without_empty(std::mem::take(&mut source_rows[source]));
@@ -363,8 +399,7 @@ impl Worker {
                 for (to, part) in parts.into_iter().enumerate() {
                     mailbox.put(shard, to, part);
                 }
-                self.watch.wait(|| drop(self.barrier.wait()));
-                (error.map_or_else(|| Ok(mailbox.take(shard)), Err), after[0])
+                (error.map_or_else(|| Ok(Deltas::new()), Err), after[0])
             }
             Work::Operator(operator) => {
                 let output = operator.watermark(&after, command.clock_ms);
@@ -393,6 +428,26 @@ impl Worker {
     }
 }
 
+/// Cuts the nodes, inputs before their readers, into levels: what reads an exchange, however far
+/// off, is a level behind it.
+fn levels(nodes: &[WorkerNode]) -> Vec<Level> {
+    let mut level_of_output: Vec<usize> = Vec::with_capacity(nodes.len());
+    let mut levels: Vec<Level> = Vec::new();
+    for (id, node) in nodes.iter().enumerate() {
+        let level = node.inputs.iter().map(|input| level_of_output[input.0]).max().unwrap_or(0);
+        if levels.len() <= level {
+            levels.resize_with(level + 1, Level::default);
+        }
+        levels[level].nodes.push(id);
+        let exchanges = matches!(node.work, Work::Exchange(..));
+        if exchanges {
+            levels[level].exchanges.push(id);
+        }
+        level_of_output.push(level + usize::from(exchanges));
+    }
+    levels
+}
+
 fn keep_first(kept: &mut Option<EngineError>, error: EngineError) {
     kept.get_or_insert(error);
 }
@@ -400,4 +455,43 @@ fn keep_first(kept: &mut Option<EngineError>, error: EngineError) {
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(inputs: &[usize], exchanges: bool) -> WorkerNode {
+        let mailbox = Mailbox::default();
+        let work = match exchanges {
+            true => Work::Exchange(Partitioning::Single, Arc::new(mailbox)),
+            false => Work::Output(0),
+        };
+        let inputs = inputs.iter().map(|&id| NodeId(id)).collect();
+        WorkerNode { name: String::new(), route: None, inputs, work, readers: 0 }
+    }
+
+    #[test]
+    fn shards_meet_once_for_exchanges_that_do_not_need_one_another() {
+        // Two sources, each exchanged; the first is also read as it is, their join is exchanged.
+        let nodes = [
+            node(&[], false),
+            node(&[0], true),
+            node(&[], false),
+            node(&[2], true),
+            node(&[1, 3], false),
+            node(&[0], false),
+            node(&[4], true),
+            node(&[6, 5], false),
+        ];
+        let level = |nodes: &[usize], exchanges: &[usize]| Level {
+            nodes: nodes.to_vec(),
+            exchanges: exchanges.to_vec(),
+        };
+        let found = levels(&nodes);
+        assert_eq!(
+            found,
+            [level(&[0, 1, 2, 3, 5], &[1, 3]), level(&[4, 6], &[6]), level(&[7], &[])]
+        );
+    }
 }

@@ -174,6 +174,17 @@ impl Keys {
         }
     }
 
+    /// How the keys of two rows compare.
+    #[inline]
+    pub(crate) fn compare_rows(&self, a: usize, b: usize) -> Ordering {
+        match self {
+            Self::Nothing => Ordering::Equal,
+            Self::Fixed(keys) if keys.nulls.is_none() => keys.values[a].cmp(&keys.values[b]),
+            Self::Fixed(_) => self.key(a).cmp(&self.key(b)),
+            Self::Rows(rows) => rows.row(a).data().cmp(rows.row(b).data()),
+        }
+    }
+
     /// How the key of one row compares with a kept one.
     #[inline]
     pub(crate) fn compare(&self, row: usize, key: &Key) -> Ordering {

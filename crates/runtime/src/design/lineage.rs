@@ -1,9 +1,11 @@
-//! Which columns of which tables a view's columns come from, through all views between.
+//! Which columns of which tables a view's columns come from, through all views between, and through
+//! the tables that the project itself fills.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rialto_sql::catalog::{ObjectPath, Relation};
-use rialto_sql::planner::{ColumnOrigin, Session};
+use rialto_sql::parser::QueryText;
+use rialto_sql::planner::{ColumnOrigin, Origins, Session};
 use serde::Serialize;
 
 use super::{Column, Design, Result, columns_of, missing, name_of};
@@ -29,7 +31,8 @@ pub struct Member {
 pub struct Edge {
     /// Table or view, and column, of which it is made.
     pub from: (String, String),
-    /// View, and its column; none: the whole row, which it chooses, joins or groups.
+    /// View, or table that is written, and its column; none: the whole row, which it chooses, joins
+    /// or groups.
     pub to: (String, Option<String>),
 }
 
@@ -44,14 +47,15 @@ pub struct Lineage {
     pub members: Vec<Member>,
     /// What is made of what.
     pub edges: Vec<Edge>,
-    /// Which views read it.
+    /// Which views read it, and which tables are written from it.
     pub read_by: Vec<String>,
     /// Whether there is more below than is told.
     pub is_cut: bool,
 }
 
 impl Design {
-    /// Where a view comes from, down to the tables; and which views read it.
+    /// Where a view or table comes from, down to the tables that come from elsewhere; and who reads
+    /// it.
     ///
     /// # Errors
     /// Where there is none of this name, or a view cannot be planned any more.
@@ -72,15 +76,24 @@ impl Design {
         Ok(Lineage { name, query, members, edges, read_by, is_cut })
     }
 
-    /// The views that read a table or view, by name.
+    /// The views that read a table or view, and the tables that are written from it, by name.
     pub(super) fn readers_of(&self, session: &Session, path: &ObjectPath) -> Result<Vec<String>> {
-        let mut readers = Vec::new();
+        // Only a query that names it can read it: working out what all are made of takes seconds.
+        let names = |query: &QueryText| query.text.contains(&path.object.replace('`', "``"));
+        let mut readers = BTreeSet::new();
         for relation in session.catalog.relations(None)? {
-            if self.origins(session, relation)?.relations.contains(path) {
-                readers.push(name_of(session, relation.path()));
+            let Relation::View(view) = relation else { continue };
+            if names(&view.query) && self.origins(session, relation)?.relations.contains(path) {
+                readers.insert(name_of(session, relation.path()));
             }
         }
-        Ok(readers)
+        for write in self.writes.iter().filter(|write| names(&write.query)) {
+            let origins = write.origins(session);
+            if origins.is_some_and(|one| one.relations.contains(path)) {
+                readers.extend(write.target(session).map(|table| name_of(session, &table.path)));
+            }
+        }
+        Ok(readers.into_iter().collect())
     }
 }
 
@@ -128,7 +141,13 @@ impl<'a> Below<'a> {
     }
 
     fn look(&mut self, relation: &Relation, distance: usize) -> Result<()> {
-        let origins = self.design.origins(self.session, relation)?;
+        for origins in self.design.made_of(self.session, relation)? {
+            self.add(relation, distance, &origins);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, relation: &Relation, distance: usize, origins: &Origins) {
         let name = name_of(self.session, relation.path());
         let mut by_column = BTreeMap::new();
         for (column, made_of) in &origins.columns {
@@ -146,6 +165,5 @@ impl<'a> Below<'a> {
                 self.waiting.push_back((path.clone(), distance + 1));
             }
         }
-        Ok(())
     }
 }

@@ -1,16 +1,24 @@
 //! A project as those see it who look at it while it runs: what it declares, what its views are
 //! made of, and views that somebody saves into it.
 //!
+//! - `explain.rs`: a query as the steps that would keep it right
+//! - `inserts.rs`: what the project's `INSERT`s write
 //! - `lineage.rs`: which columns of which tables a view's columns come from
+//! - `preview.rs`: the first rows of a source that is not yet there
 //! - `saved.rs`: views as files of the project
+//! - `sources.rs`: tables that are read, saved as views are
 //!
 //! # Semantics
 //! The job that runs is not touched. A view that is saved is checked against all that the project
 //! declares, becomes a file of it, and begins when the project is run again; so the project stays
 //! what it was, text that people read, review and put under version control.
 
+mod explain;
+mod inserts;
 mod lineage;
+mod preview;
 mod saved;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,8 +35,12 @@ use crate::plan::JobPlan;
 use crate::project::Project;
 use crate::session::{Runtime, RuntimeOptions};
 
+pub use explain::{Explained, ExplainedStep};
+use inserts::{Writes, written_by};
 pub use lineage::{Edge, Lineage, Member};
+pub use preview::{Asked, Preview, RefusedRecord};
 pub use saved::{NewView, SavedView};
+pub use sources::{NewSource, SavedSource};
 
 /// Why a project cannot be looked at or changed so.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +128,10 @@ pub struct Design {
     running: BTreeSet<ObjectPath>,
     /// What views are made of; a view does not change while it has its name.
     origins: Mutex<BTreeMap<ObjectPath, Arc<Origins>>>,
+    /// What the project's files wrote into its tables when the job began.
+    writes: Vec<Writes>,
+    /// Plans what is explained: what it has lowered, it need not lower again.
+    explaining: Mutex<JobPlan>,
 }
 
 impl Design {
@@ -126,12 +142,15 @@ impl Design {
         own.bound = session.bound.share();
         let relations = own.catalog.relations(None).unwrap_or_default();
         let running = relations.iter().map(|relation| relation.path().clone()).collect();
+        let files = Project::open(project, variables);
         Self {
             project: project.to_path_buf(),
             variables: variables.to_vec(),
             session: Mutex::new(own),
             running,
             origins: Mutex::default(),
+            writes: files.map_or_else(|_| Vec::new(), |files| written_by(&files)),
+            explaining: Mutex::default(),
         }
     }
 
@@ -236,6 +255,15 @@ impl Design {
         let found = Arc::new(Planner::new(session).origins(view)?);
         known().insert(view.path.clone(), Arc::clone(&found));
         Ok(found)
+    }
+
+    /// What a table or view is made of: a view of its query, a table of all that is written to it.
+    fn made_of(&self, session: &Session, relation: &Relation) -> Result<Vec<Arc<Origins>>> {
+        let Relation::Table(table) = relation else {
+            return Ok(vec![self.origins(session, relation)?]);
+        };
+        let fills = |one: &&Writes| one.target(session).is_some_and(|at| at.path == table.path);
+        Ok(self.writes.iter().filter(fills).filter_map(|one| one.origins(session)).collect())
     }
 
     fn forget(&self, path: &ObjectPath) {

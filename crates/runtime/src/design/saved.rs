@@ -1,4 +1,4 @@
-//! Views that somebody saves while the job runs: files of the project like all others.
+//! What somebody saves while the job runs: files of the project like all others.
 //!
 //! A file is called `zz_saved_0001_NAME.sql`: it comes after everything that the project's authors
 //! wrote, and after the views that were saved before it, which it may read.
@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use rialto_sql::catalog::ObjectPath;
 use rialto_sql::parser::{ParsedStatement, Statement, parse};
 use rialto_sql::types::quote_identifier;
 use serde::Serialize;
@@ -75,7 +76,7 @@ impl Design {
         Ok(SavedView { name: view.name.to_owned(), file: file.display().to_string(), columns })
     }
 
-    /// Takes a view that was saved out of the project. The job that runs keeps it until its end.
+    /// Takes what was saved out of the project. The job that runs keeps it until its end.
     ///
     /// # Errors
     /// Where it is none, or something reads it.
@@ -90,20 +91,29 @@ impl Design {
             let what = format!("'{name}' was not saved here: it is in a file of the project");
             return Err(refused(what, "take it out of that file, and run the project again"));
         };
-        if let Some(reader) = self.named_in(name, file)? {
-            let what = format!("'{name}' is named in {}", reader.display());
-            return Err(refused(what, "take out what reads it first"));
+        let text = fs::read_to_string(file).map_err(|e| unusable(file, &e))?;
+        // A file that somebody has broken since can be taken out all the same.
+        let own = || vec![("MATERIALIZED VIEW", name.to_owned())];
+        let declared = declared_in(&text).unwrap_or_else(|_| own());
+        for (_, one) in &declared {
+            if let Some(reader) = self.named_in(one, file)? {
+                let what = format!("'{one}' is named in {}", reader.display());
+                return Err(refused(what, "take out what reads it first"));
+            }
         }
         let mut session = self.session();
         let mut without = session.clone();
         without.bound = session.bound.share();
-        let drop = format!("DROP MATERIALIZED VIEW IF EXISTS {}", quote_identifier(name));
-        for parsed in parse(&drop)? {
-            without.catalog.apply(&parsed.statement)?;
+        for (kind, one) in declared.iter().rev() {
+            let drop = format!("DROP {kind} IF EXISTS {}", quote_identifier(one));
+            for parsed in parse(&drop)? {
+                without.catalog.apply(&parsed.statement)?;
+            }
         }
         fs::remove_file(file).map_err(|e| unusable(file, &e))?;
+        let gone = |path: &ObjectPath| declared.iter().any(|(_, one)| *one == path.object);
         let dropped = session.catalog.relations(None)?.into_iter().map(|one| one.path().clone());
-        dropped.filter(|path| path.object == name).for_each(|path| self.forget(&path));
+        dropped.filter(gone).for_each(|path| self.forget(&path));
         *session = without;
         Ok(())
     }
@@ -129,7 +139,8 @@ impl Design {
         Ok(files.into_iter().filter_map(|file| Some((saved_name(&file)?.1, file))).collect())
     }
 
-    fn new_file(&self, name: &str) -> Result<PathBuf> {
+    /// A file for what is saved next.
+    pub(super) fn new_file(&self, name: &str) -> Result<PathBuf> {
         let Some(place) = self.place() else {
             let what = format!("the project is one file: {}", self.project.display());
             return Err(refused(what, "views are saved into a folder: make it a project of one"));
@@ -169,7 +180,7 @@ fn saved_name(file: &Path) -> Option<(u32, String)> {
     Some((number.parse().ok()?, name.to_owned()))
 }
 
-fn check_name(name: &str) -> Result<()> {
+pub(super) fn check_name(name: &str) -> Result<()> {
     let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     let begins = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
     if begins && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_name) {
@@ -182,24 +193,47 @@ fn check_name(name: &str) -> Result<()> {
 
 /// What the file says.
 fn text_of(view: &NewView<'_>) -> Result<String> {
-    if view.query.contains("${") || view.comment.is_some_and(|said| said.contains("${")) {
-        let what = "the text has ${…}, which a file of the project would replace";
-        return Err(refused(what, "write what it stands for"));
-    }
+    check_variables(&[Some(view.query), view.comment])?;
     let mut query = view.query.trim();
     query = query.strip_suffix(';').unwrap_or(query).trim_end();
     if !matches!(parse(query)?.as_slice(), [one] if matches!(one.statement, Statement::Query(_))) {
         let what = "only one SELECT can be saved as a view";
         return Err(refused(what, "what else it needs belongs into a file of the project"));
     }
-    let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut text = format!("-- Saved in the console by {}.\n", line(view.actor));
-    if let Some(comment) = view.comment.filter(|comment| !comment.trim().is_empty()) {
-        text.push_str(&format!("-- {}\n", line(comment)));
-    }
+    let mut text = heading(view.actor, view.comment);
     let name = quote_identifier(view.name);
     text.push_str(&format!("CREATE MATERIALIZED VIEW {name} AS\n{query}\n;\n"));
     Ok(text)
+}
+
+/// What a saved file declares: kind and name, in order.
+fn declared_in(text: &str) -> Result<Vec<(&'static str, String)>> {
+    let declared = parse(text)?.into_iter().filter_map(|parsed| match parsed.statement {
+        Statement::CreateTable(one) => Some(("TABLE", one.name)),
+        Statement::CreateView(one) => Some(("VIEW", one.name)),
+        Statement::CreateMaterializedView(one) => Some(("MATERIALIZED VIEW", one.name)),
+        _ => None,
+    });
+    Ok(declared.map(|(kind, name)| (kind, name.object().to_owned())).collect())
+}
+
+/// How what is saved begins: who saved it, and what it is for.
+pub(super) fn heading(actor: &str, comment: Option<&str>) -> String {
+    let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = format!("-- Saved in the console by {}.\n", line(actor));
+    if let Some(comment) = comment.filter(|comment| !comment.trim().is_empty()) {
+        text.push_str(&format!("-- {}\n", line(comment)));
+    }
+    text
+}
+
+/// Refuses what a file of the project would replace by something else.
+pub(super) fn check_variables(texts: &[Option<&str>]) -> Result<()> {
+    if texts.iter().flatten().all(|text| !text.contains("${")) {
+        return Ok(());
+    }
+    let what = "the text has ${…}, which a file of the project would replace";
+    Err(refused(what, "write what it stands for"))
 }
 
 /// The one statement of what will be read from the file.
@@ -216,7 +250,7 @@ fn only_view(text: &str, name: &str) -> Result<ParsedStatement> {
 }
 
 /// Writes a file that is not there yet, durably: what is answered as saved is.
-fn write_new(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write_new(path: &Path, text: &str) -> Result<()> {
     let write = || {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
@@ -230,7 +264,7 @@ fn write_new(path: &Path, text: &str) -> Result<()> {
     write().map_err(|e| unusable(path, &e))
 }
 
-fn unusable(path: &Path, error: &std::io::Error) -> DesignError {
+pub(super) fn unusable(path: &Path, error: &std::io::Error) -> DesignError {
     let reason = match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             format!("{error}: let this Rialto write the project's folder, or save it by hand")
@@ -240,7 +274,7 @@ fn unusable(path: &Path, error: &std::io::Error) -> DesignError {
     DesignError::File { path: path.to_path_buf(), reason }
 }
 
-fn refused(what: impl Into<String>, hint: &str) -> DesignError {
+pub(super) fn refused(what: impl Into<String>, hint: &str) -> DesignError {
     DesignError::Refused { what: what.into(), hint: hint.into() }
 }
 

@@ -35,6 +35,8 @@ pub struct Figures {
     pub(super) gauges: Arc<Gauges>,
     /// The outputs that each node has a part in.
     pub(super) node_outputs: Vec<Vec<usize>>,
+    /// The nodes that each node reads.
+    pub(super) node_inputs: Vec<Vec<usize>>,
 }
 
 /// Those of a source.
@@ -132,6 +134,8 @@ impl Figures {
         now_ms: i64,
     ) -> Self {
         let node_outputs = node_outputs(circuit, outputs, gauges);
+        let inputs = circuit.nodes().map(|node| node.inputs.iter().map(|input| input.0).collect());
+        let node_inputs: Vec<Vec<usize>> = inputs.collect();
         let sources = circuit.sources().zip(circuit.sources_with_time());
         let sources = sources.map(|((name, _), has_time)| SourceFigures {
             name: name.to_owned(),
@@ -164,6 +168,7 @@ impl Figures {
             checkpoints: Mutex::default(),
             gauges: Arc::clone(gauges),
             node_outputs,
+            node_inputs,
         }
     }
 

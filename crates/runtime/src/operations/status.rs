@@ -1,5 +1,6 @@
 //! The figures in words: how far the job is, and what holds a view back.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 
 use rialto_engine::Watermark;
@@ -31,8 +32,14 @@ impl Figures {
         let sources: Vec<Value> = (self.sources.iter().enumerate())
             .map(|(at, s)| self.source_status(s, readers.get(at).map_or(&[], |r| r), now_ms))
             .collect();
-        let outputs: Vec<Value> = (self.outputs.iter().filter(|o| !o.sources.is_empty()))
-            .map(|output| self.output_status(output, &readers, now_ms))
+        let ends = self.ends();
+        let outputs: Vec<Value> = (self.outputs.iter().enumerate())
+            .filter(|(_, output)| !output.sources.is_empty())
+            .map(|(at, output)| {
+                let mut status = self.output_status(output, &readers, now_ms);
+                status["node"] = json!(ends.get(&at));
+                status
+            })
             .collect();
         let late: u64 = locked(&self.late).values().sum();
         let kept = checkpoints.interval_ms.map(|interval| {
@@ -173,6 +180,18 @@ fn reader_status(reader: &ReaderFigures) -> Value {
 }
 
 impl Figures {
+    /// The operator that gives each output its rows.
+    fn ends(&self) -> BTreeMap<usize, usize> {
+        let nodes = self.gauges.nodes().into_iter().enumerate();
+        let ends = nodes.filter(|(_, node)| node.role == NodeRole::Output);
+        let ends = ends.flat_map(|(node, _)| {
+            let input = self.node_inputs.get(node).and_then(|inputs| inputs.first());
+            let outputs = self.node_outputs.get(node).into_iter().flatten();
+            outputs.filter_map(move |&output| Some((output, *input?)))
+        });
+        ends.collect()
+    }
+
     /// What each operator does and keeps, the busiest first.
     fn operators(&self) -> Vec<Value> {
         let steps = self.gauges.steps().as_secs_f64();
@@ -191,6 +210,7 @@ impl Figures {
                     NodeRole::Operator | NodeRole::Output => "operator",
                 },
                 "outputs": self.outputs_of(at),
+                "inputs": self.node_inputs.get(at),
                 "share": (share * 1e4).round() / 1e4,
                 "rows": node.rows,
                 "state_rows": node.state_rows,

@@ -2,6 +2,7 @@
 //!
 //! - `role.rs`: what a role may do
 //! - `tokens.rs`: the tokens of a project, in a file
+//! - `people.rs`: who has them, where somebody has
 //! - `scram.rs`: showing a token without sending it
 //! - `secret.rs`: random bytes, and comparing them
 //! - `limiter.rs`: how often somebody may fail
@@ -11,6 +12,7 @@
 //! again while the server runs; one that cannot be read lets nobody in.
 
 mod limiter;
+mod people;
 mod role;
 mod scram;
 mod secret;
@@ -24,6 +26,7 @@ use std::time::{Duration, Instant};
 use limiter::Limiter;
 use secret::{random, same};
 
+pub use people::Holder;
 pub use role::{Need, Role};
 pub use scram::{Exchange, ScramError, Verifier};
 pub(crate) use secret::random_id;
@@ -69,6 +72,8 @@ pub struct Access {
 pub struct Caller {
     /// The token's name; none where no token is needed.
     pub name: Option<String>,
+    /// Who has it, where somebody has.
+    pub person: Option<String>,
     /// What the token is good for.
     pub role: Role,
     hash: Option<[u8; 32]>,
@@ -76,14 +81,20 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether the token is still good, for who asks for longer than a moment.
+    /// Whether the token is still good for the same, for who asks for longer than a moment.
     pub fn still_holds(&self) -> bool {
-        self.access.holds(self.hash)
+        self.access.holds(self.hash, self.role)
     }
 
     /// What a session remembers of its token.
     pub fn mark(&self) -> String {
-        self.hash.map(hex::encode).unwrap_or_default()
+        let hash = self.hash.map(hex::encode).unwrap_or_default();
+        format!("{}:{hash}", self.role.name())
+    }
+
+    /// By which name is noted what they do.
+    pub fn actor(&self) -> Option<&str> {
+        self.person.as_deref().or(self.name.as_deref())
     }
 }
 
@@ -174,8 +185,13 @@ impl Access {
 
     /// Somebody who needs no token.
     pub fn anybody(self: &Arc<Self>) -> Option<Caller> {
-        let caller =
-            || Caller { name: None, role: Role::Admin, hash: None, access: Arc::clone(self) };
+        let caller = || Caller {
+            name: None,
+            person: None,
+            role: Role::Admin,
+            hash: None,
+            access: Arc::clone(self),
+        };
         self.is_open().then(caller)
     }
 
@@ -203,8 +219,13 @@ impl Access {
     }
 
     fn holder(self: &Arc<Self>, token: &Token) -> Caller {
-        let (name, hash) = (Some(token.name.clone()), Some(token.hash));
-        Caller { name, role: token.role, hash, access: Arc::clone(self) }
+        Caller {
+            name: Some(token.name.clone()),
+            person: token.person.clone(),
+            role: token.role,
+            hash: Some(token.hash),
+            access: Arc::clone(self),
+        }
     }
 
     /// By what somebody of a name can show to have its token, and who that would be.
@@ -223,17 +244,20 @@ impl Access {
         self.failures.failed(from).map_or(Refused::Unknown, Refused::TooOften)
     }
 
-    /// Whether what a session remembers is still a good token.
+    /// Whether what a session remembers is still a good token, with the same role.
     pub fn holds_mark(&self, mark: Option<&str>) -> bool {
-        let hash = mark.and_then(|mark| hex::decode(mark).ok()?.try_into().ok());
-        self.holds(hash)
+        let (role, hash) = mark.and_then(|mark| mark.split_once(':')).unwrap_or_default();
+        let hash = hex::decode(hash).ok().and_then(|hash| hash.try_into().ok());
+        self.holds(hash, Role::named(role).unwrap_or(Role::Ingest))
     }
 
-    fn holds(&self, hash: Option<[u8; 32]>) -> bool {
+    fn holds(&self, hash: Option<[u8; 32]>, role: Role) -> bool {
         match (self.known(), hash) {
             (Known::Open, _) => true,
             (Known::Tokens(tokens), Some(hash)) => {
-                tokens.iter().any(|t| same(&t.hash, &hash) && t.holds(now_ms()))
+                let now = now_ms();
+                let is_it = |t: &Token| same(&t.hash, &hash) && t.role == role && t.holds(now);
+                tokens.iter().any(is_it)
             }
             _ => false,
         }

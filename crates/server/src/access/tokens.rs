@@ -15,6 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::people::{Holder, Person, known};
 use super::role::Role;
 use super::scram::Verifier;
 use super::secret::random;
@@ -35,8 +36,10 @@ const TOKENS_MAX: usize = 1000;
 pub struct Token {
     /// Its name; the user of PostgreSQL's protocol.
     pub name: String,
-    /// What it is good for.
+    /// What it is good for: where somebody has it, what they may do.
     pub role: Role,
+    /// Who has it; none: a program, or nobody in particular.
+    pub person: Option<String>,
     /// When it was made, in epoch milliseconds.
     pub created_ms: i64,
     /// When it ends to be good for anything.
@@ -79,12 +82,16 @@ impl std::error::Error for TokensError {}
 struct Written {
     version: u32,
     tokens: Vec<WrittenToken>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    people: Vec<Person>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct WrittenToken {
     name: String,
     role: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    person: Option<String>,
     created_ms: i64,
     expires_ms: Option<i64>,
     sha256: String,
@@ -131,9 +138,16 @@ impl Tokens {
 
     /// All of them.
     pub fn read(&self) -> Result<Vec<Token>, TokensError> {
+        self.read_all().map(|(tokens, _)| tokens)
+    }
+
+    /// All of them, and all people.
+    pub(super) fn read_all(&self) -> Result<(Vec<Token>, Vec<Person>), TokensError> {
         let text = match std::fs::read_to_string(self.path()) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Default::default());
+            }
             Err(error) => return Err(self.failed(error)),
         };
         let written: Written = serde_json::from_str(&text).map_err(|e| self.failed(e))?;
@@ -141,17 +155,23 @@ impl Tokens {
             let why = format!("it has the form {}, this Rialto knows {VERSION}", written.version);
             return Err(self.failed(why));
         }
-        written.tokens.into_iter().map(|token| self.understood(token)).collect()
+        let people = written.people;
+        let understood = written.tokens.into_iter().map(|token| self.understood(token, &people));
+        Ok((understood.collect::<Result<_, _>>()?, people))
     }
 
-    fn understood(&self, token: WrittenToken) -> Result<Token, TokensError> {
+    fn understood(&self, token: WrittenToken, people: &[Person]) -> Result<Token, TokensError> {
         let hash = hex::decode(&token.sha256).ok().and_then(|h| <[u8; 32]>::try_from(h).ok());
-        let (Some(hash), Some(role)) = (hash, Role::named(&token.role)) else {
-            let why = format!("the hash or the role of '{}' is none", token.name);
+        let role = match &token.person {
+            Some(name) => people.iter().find(|one| one.name == *name).map(|one| one.role),
+            None => Role::named(&token.role),
+        };
+        let (Some(hash), Some(role)) = (hash, role) else {
+            let why = format!("the hash, the role or the person of '{}' is none", token.name);
             return Err(self.failed(why));
         };
-        let WrittenToken { name, created_ms, expires_ms, scram, .. } = token;
-        Ok(Token { name, role, created_ms, expires_ms, hash, verifier: scram })
+        let WrittenToken { name, person, created_ms, expires_ms, scram, .. } = token;
+        Ok(Token { name, role, person, created_ms, expires_ms, hash, verifier: scram })
     }
 
     /// Makes a token. Answers it: it is not kept, and cannot be had again.
@@ -161,9 +181,19 @@ impl Tokens {
         role: Role,
         expires: Option<Duration>,
     ) -> Result<(Token, String), TokensError> {
-        check_name(name)?;
+        self.create_for(name, Holder::Role(role), expires)
+    }
+
+    /// Makes a token for a role, or for somebody.
+    pub fn create_for(
+        &self,
+        name: &str,
+        holder: Holder<'_>,
+        expires: Option<Duration>,
+    ) -> Result<(Token, String), TokensError> {
+        check_name("token", name)?;
         let _lock = self.lock()?;
-        let mut tokens = self.read()?;
+        let (mut tokens, people) = self.read_all()?;
         let now = now_ms();
         if let Some(same) = tokens.iter().find(|t| t.name == name) {
             let held = if same.holds(now) { "" } else { ", which has expired" };
@@ -172,35 +202,40 @@ impl Tokens {
         if tokens.len() >= TOKENS_MAX {
             return Err(TokensError::Refused(format!("there are {TOKENS_MAX} tokens already")));
         }
+        let (role, person) = match holder {
+            Holder::Role(role) => (role, None),
+            Holder::Person(who) => (known(&people, who)?.role, Some(who.to_owned())),
+        };
         let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random()));
         let lasts = expires.map(|e| i64::try_from(e.as_millis()).unwrap_or(i64::MAX));
         let token = Token {
             name: name.to_owned(),
             role,
+            person,
             created_ms: now,
             expires_ms: lasts.map(|lasts| now.saturating_add(lasts)),
             hash: hash_of(&secret),
             verifier: Verifier::of(&secret),
         };
         tokens.push(token.clone());
-        self.write(&tokens)?;
+        self.write(&tokens, people)?;
         Ok((token, secret))
     }
 
     /// Takes a token back. A server that runs refuses it within a second.
     pub fn revoke(&self, name: &str) -> Result<(), TokensError> {
         let _lock = self.lock()?;
-        let mut tokens = self.read()?;
+        let (mut tokens, people) = self.read_all()?;
         let before = tokens.len();
         tokens.retain(|token| token.name != name);
         if tokens.len() == before {
             return Err(TokensError::Refused(format!("there is no token '{name}'")));
         }
-        self.write(&tokens)
+        self.write(&tokens, people)
     }
 
     /// Keeps others from changing the file at the same time.
-    fn lock(&self) -> Result<File, TokensError> {
+    pub(super) fn lock(&self) -> Result<File, TokensError> {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.map_err(|e| self.failed(e))?;
         let path = self.folder.join("tokens.lock");
@@ -209,16 +244,17 @@ impl Tokens {
     }
 
     /// Writes the file whole, for its owner alone.
-    fn write(&self, tokens: &[Token]) -> Result<(), TokensError> {
+    pub(super) fn write(&self, tokens: &[Token], people: Vec<Person>) -> Result<(), TokensError> {
         let tokens = tokens.iter().map(|token| WrittenToken {
             name: token.name.clone(),
             role: token.role.name().to_owned(),
+            person: token.person.clone(),
             created_ms: token.created_ms,
             expires_ms: token.expires_ms,
             sha256: hex::encode(token.hash),
             scram: token.verifier.clone(),
         });
-        let written = Written { version: VERSION, tokens: tokens.collect() };
+        let written = Written { version: VERSION, tokens: tokens.collect(), people };
         let text = serde_json::to_vec_pretty(&written).map_err(|e| self.failed(e))?;
         let beside = self.folder.join("tokens.new");
         let write = || {
@@ -243,13 +279,14 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
-fn check_name(name: &str) -> Result<(), TokensError> {
+/// Refuses what is no name of a token, or of a person.
+pub(super) fn check_name(what: &str, name: &str) -> Result<(), TokensError> {
     let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(is_known) {
         return Ok(());
     }
     Err(TokensError::Refused(format!(
-        "'{name}' is no name of a token: 1 to {NAME_BYTES_MAX} letters, digits, '_', '-' and '.'"
+        "'{name}' is no name of a {what}: 1 to {NAME_BYTES_MAX} letters, digits, '_', '-' and '.'"
     )))
 }
 

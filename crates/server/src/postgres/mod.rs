@@ -57,6 +57,7 @@ impl Postgres {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("postgres")
+            .thread_stack_size(crate::STACK_BYTES)
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;

@@ -48,6 +48,7 @@ const TYPE_NAMES: &[&str] = &[
     "TINYINT",
     "VARBINARY",
     "VARCHAR",
+    "VARIANT",
 ];
 
 impl FlinkType {
@@ -152,6 +153,7 @@ fn base_type(parser: &mut Parser<'_>, brackets: &mut Brackets) -> Parsed<FlinkTy
         "STRING" => TypeKind::String,
         "BYTES" => TypeKind::Bytes,
         "BITMAP" => TypeKind::Bitmap,
+        "VARIANT" => TypeKind::Variant,
         "NULL" => TypeKind::Null,
         "INTERVAL" => return interval_type(parser),
         "ARRAY" | "MULTISET" | "MAP" => return collection(parser, brackets, &name),

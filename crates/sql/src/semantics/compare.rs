@@ -3,10 +3,11 @@
 use arrow::datatypes::DataType;
 use datafusion_common::{DFSchema, Result};
 use datafusion_expr::expr::{Between, Case, InList};
-use datafusion_expr::{BinaryExpr, Expr, ExprSchemable};
+use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::rewrite::cast_to;
 use crate::functions::typing::{common_type, comparison_type, type_name};
+use crate::functions::variant::VARIANT;
 use crate::functions::{SessionSettings, float};
 
 /// Both sides of an equality over two inputs.
@@ -36,6 +37,13 @@ pub(super) fn binary(
 ) -> Result<Expr> {
     let BinaryExpr { left, op, right } = binary;
     let (left, right) = equal_sides(*left, schema, *right, schema, settings)?;
+    let ordered = matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq);
+    if ordered && left.get_type(schema)? == VARIANT {
+        return datafusion_common::plan_err!(
+            "Values of type VARIANT have no order; compare what \
+             JSON_VALUE(v, '$' RETURNING DOUBLE) answers"
+        );
+    }
     if let Some(compared) = float::comparison(op, &left.get_type(schema)?, &left, &right) {
         return Ok(compared);
     }

@@ -16,6 +16,11 @@ pub fn explain(plan: &StepPlan) -> String {
     text
 }
 
+/// What a step does, as its line says it first, and what it keeps between steps.
+pub fn explain_step(plan: &StepPlan) -> (String, Option<String>) {
+    (describe(plan), state(plan))
+}
+
 fn write_node(plan: &StepPlan, depth: usize, text: &mut String) {
     let mode = if plan.traits.insert_only { "[I]" } else { "[I,U,D]" };
     let _ = write!(text, "{:depth$}{}", "", describe(plan), depth = depth * 2);

@@ -35,7 +35,7 @@ use crate::catalog::TableDef;
 use crate::error::Span;
 
 pub use build::{Connect, ScanTable, build};
-pub use explain::explain;
+pub use explain::{explain, explain_step};
 pub use explain_watermark::explain_watermark;
 pub use identity::{Identities, steps};
 pub use lower::{Lowering, Query, StateTtl, has_changes};

@@ -9,6 +9,7 @@ use super::{FlinkType, IntervalFields, IntervalUnit, RowField, TIME_PRECISION_MA
 use crate::error::{Result, SqlError};
 
 pub use crate::functions::cast::TYPE_METADATA_KEY;
+use crate::functions::variant::VARIANT;
 
 /// The zone of every `TIMESTAMP_LTZ` array.
 const LTZ_ZONE: &str = "UTC";
@@ -18,6 +19,7 @@ impl FlinkType {
     pub fn to_arrow(&self) -> DataType {
         match &self.kind {
             TypeKind::Char(_) | TypeKind::VarChar(_) | TypeKind::String => DataType::Utf8,
+            TypeKind::Variant => VARIANT,
             TypeKind::Boolean => DataType::Boolean,
             TypeKind::Binary(_) | TypeKind::VarBinary(_) => DataType::Binary,
             TypeKind::Bytes | TypeKind::Bitmap => DataType::Binary,
@@ -88,7 +90,8 @@ impl FlinkType {
             DataType::UInt64 => TypeKind::Decimal(20, 0),
             DataType::Float16 | DataType::Float32 => TypeKind::Float,
             DataType::Float64 => TypeKind::Double,
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => TypeKind::String,
+            DataType::Utf8 | DataType::Utf8View => TypeKind::String,
+            DataType::LargeUtf8 => TypeKind::Variant,
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView => TypeKind::Bytes,
             DataType::FixedSizeBinary(n) => return FlinkType::binary(u64::from(n.unsigned_abs())),
             DataType::Decimal32(p, s)

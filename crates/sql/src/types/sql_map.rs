@@ -14,6 +14,7 @@ const MULTISET: &str = "MULTISET";
 const INTERVAL: &str = "INTERVAL";
 const NULL: &str = "NULL";
 const BITMAP: &str = "BITMAP";
+const VARIANT: &str = "VARIANT";
 
 impl FlinkType {
     /// The node that stands for this type in a `CAST`.
@@ -34,6 +35,7 @@ impl FlinkType {
             }
             TypeKind::Bytes => DataType::Bytes(None),
             TypeKind::Bitmap => custom(BITMAP, vec![]),
+            TypeKind::Variant => custom(VARIANT, vec![]),
             TypeKind::Decimal(p, s) => {
                 DataType::Decimal(ExactNumberInfo::PrecisionAndScale(u64::from(*p), i64::from(*s)))
             }

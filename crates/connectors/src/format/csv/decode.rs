@@ -12,7 +12,7 @@ use rialto_engine::EngineError;
 
 use super::Dialect;
 use crate::error::{ConnectorError, Result};
-use crate::format::column::{Column, Slot};
+use crate::format::column::{Column, Slot, no_type};
 use crate::format::field::{not_a, parse_field};
 use crate::format::{BATCH_BYTES_MAX, BadRecord, Decoder, Progress, ReadColumns, decode_alone};
 
@@ -58,7 +58,7 @@ impl CsvDecoder {
             .map(|field| {
                 Slot::new(field).map_err(|data_type| {
                     ConnectorError::new(format!("column '{}' cannot be read", field.name()))
-                        .detail(format!("the csv format has no type {data_type}"))
+                        .detail(no_type("csv", &data_type))
                 })
             })
             .collect::<Result<Vec<_>>>()?;

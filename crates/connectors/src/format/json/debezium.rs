@@ -20,7 +20,7 @@ use super::cursor::{Cursor, Parsed, Reason};
 use super::value::{Rules, Values};
 use super::{JsonEncoder, encoder_of, rules, validate_as};
 use crate::error::{ConnectorError, Result};
-use crate::format::column::Slot;
+use crate::format::column::{Slot, no_type};
 use crate::format::lines::each_line;
 use crate::format::{
     BATCH_BYTES_MAX, BadRecord, Decoder, Encoder, Progress, ReadColumns, TextFormat,
@@ -99,7 +99,7 @@ impl ChangeDecoder {
         let slot = |field| {
             Slot::new(field).map_err(|data_type| {
                 ConnectorError::new(format!("column '{}' cannot be read", field.name()))
-                    .detail(format!("the {format} format has no type {data_type}"))
+                    .detail(no_type(format, &data_type))
             })
         };
         let slots = schema.fields().iter().map(slot).collect::<Result<Vec<_>>>()?;

@@ -16,7 +16,7 @@ use rialto_engine::EngineError;
 use super::cursor::{Cursor, Parsed};
 use super::value::{Rules, Values};
 use crate::error::{ConnectorError, Result};
-use crate::format::column::Slot;
+use crate::format::column::{Slot, no_type};
 use crate::format::{BATCH_BYTES_MAX, BadRecord, Decoder, Progress, ReadColumns};
 
 /// How many bytes are checked to be UTF-8 at once, so that they are still near when they are read.
@@ -105,7 +105,7 @@ impl JsonDecoder {
             .map(|field| {
                 Slot::new(field).map_err(|data_type| {
                     ConnectorError::new(format!("column '{}' cannot be read", field.name()))
-                        .detail(format!("the json format has no type {data_type}"))
+                        .detail(no_type("json", &data_type))
                 })
             })
             .collect::<Result<Vec<_>>>()?;

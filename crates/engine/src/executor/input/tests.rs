@@ -47,6 +47,7 @@ struct Table {
     readers: Vec<ReaderInput>,
     table: InputTable,
     watermark: Watermark,
+    step: u64,
 }
 
 impl Table {
@@ -67,20 +68,24 @@ impl Table {
             .map(|(id, reader)| ReaderInput::new(id, Box::new(reader), input.clone()))
             .collect();
         let table = InputTable {
-            times: vec![Mutex::new(vec![ReaderTime::START; 2])],
+            times: vec![[(); 2].map(|()| Mutex::new(vec![ReaderTime::START; 2]))],
+            step: AtomicU64::new(0),
             declared: vec![true],
             news: AtomicU64::new(0),
         };
-        Self { readers, table, watermark: Watermark::MIN }
+        Self { readers, table, watermark: Watermark::MIN, step: 0 }
     }
 
     /// One step; answers the table's watermark.
     fn step(&mut self, clock_ms: i64) -> Watermark {
+        self.step += 1;
+        let held = Arc::new([false]);
+        let command = StepCommand { step: self.step, clock_ms, rows_max: 1, held, may_rest: false };
         for reader in &mut self.readers {
-            reader.poll(0, &self.table, clock_ms, 1).unwrap();
+            reader.poll(0, &self.table, &command).unwrap();
         }
-        self.readers.iter().for_each(|reader| reader.publish(0, &self.table));
-        self.watermark = self.table.watermark(0, self.watermark);
+        self.readers.iter().for_each(|reader| reader.publish(0, &self.table, self.step));
+        self.watermark = self.table.watermark(0, self.watermark, self.step);
         self.watermark
     }
 }

@@ -9,7 +9,7 @@
 //! # State
 //! Insert-only input: only rows that can still matter, which are those up to rank `last`; for the
 //! best row alone one entry a partition. Retracting input: all rows, ordered, as each may move up
-//! when another goes.
+//! when another goes. Of a window that opens and closes within one step, nothing (`passing`).
 //!
 //! # Emission
 //! `Updates`: the *net* difference of every partition in every step. `Final` (window Top-N): the
@@ -22,6 +22,7 @@
 //! nothing back; without either nothing is dropped.
 
 mod best;
+mod passing;
 mod ranked;
 mod retracting;
 
@@ -434,8 +435,10 @@ impl Operator for TopN {
         self.expire(context.clock_ms)?;
         if !deltas.is_empty() {
             let delta = self.incoming(&deltas, context)?;
+            let (delta, passed) = self.pass(delta, context.watermark())?;
+            output.extend(passed);
             if !delta.is_empty() {
-                output = self.apply(&delta, context.step, context.clock_ms)?;
+                output.extend(self.apply(&delta, context.step, context.clock_ms)?);
             }
         }
         if self.spec.window_end.is_some() {

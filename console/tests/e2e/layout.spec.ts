@@ -1,0 +1,94 @@
+// What people look at fits: from a small laptop to a wide screen, and on a phone; and long tables
+// are scrolled as fast as short ones.
+import { expect, test, type Page } from '@playwright/test';
+import { SCREENS } from './screens';
+
+const page$ = () => process.env.TEST_PAGE!;
+const SHOTS = process.env.CONSOLE_SHOTS ?? 'shots';
+
+/** What sticks out of the page, and how far; a box that scrolls by itself may hold more. */
+const sticksOut = (page: Page) =>
+  page.evaluate(() => {
+    const wide = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= wide) return [];
+    return [...document.querySelectorAll('body *')]
+      .filter((one) => one.getBoundingClientRect().right > wide + 1)
+      .slice(0, 5)
+      .map((one) => `${one.tagName}.${one.className} to ${one.getBoundingClientRect().right}`);
+  });
+
+for (const width of [1280, 2560]) {
+  test(`every screen fits into ${width} pixels`, async ({ browser }) => {
+    test.setTimeout(240_000);
+    const page = await browser.newPage({ viewport: { width, height: 900 } });
+    for (const [name, path, shows] of SCREENS) {
+      await page.goto(page$() + path);
+      await expect(page.getByText(shows).first(), name).toBeVisible();
+      expect(await sticksOut(page), name).toEqual([]);
+      const heading = page.locator('h1').first();
+      expect((await heading.boundingBox())?.x, name).toBeLessThan(width / 2);
+    }
+    await page.close();
+  });
+}
+
+test('the overview, the big screen and what one answers there fit on a phone', async ({
+  browser,
+}) => {
+  const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+  for (const [name, path, shows] of SCREENS.filter(([one]) =>
+    ['overview', 'wall', 'alerts', 'settings', 'sources', 'decisions'].includes(one),
+  )) {
+    await page.goto(page$() + path);
+    await expect(page.getByText(shows).first(), name).toBeVisible();
+    expect(await sticksOut(page), name).toEqual([]);
+    await page.screenshot({ path: `${SHOTS}/${name}-phone.png` });
+  }
+  await page.close();
+});
+
+test('ten thousand rows are scrolled without a halt', async ({ page }) => {
+  // The answer is made up; the table, its rows and the browser's frames are the real ones.
+  const rows = Array.from({ length: 10_000 }, (_, at) => ({
+    no: at,
+    sku: `sku-${at}`,
+    name: `article number ${at} of ten thousand`,
+    price: at / 7,
+    sold: at % 2 === 0,
+  }));
+  const columns = [
+    { name: 'no', type: 'BIGINT' },
+    { name: 'sku', type: 'STRING' },
+    { name: 'name', type: 'STRING' },
+    { name: 'price', type: 'DOUBLE' },
+    { name: 'sold', type: 'BOOLEAN' },
+  ];
+  await page.route('**/v1/sql', (route) => route.fulfill({ json: { step: 1, columns, rows } }));
+  await page.goto(`${page$()}/sql?q=SELECT%201`);
+  await expect(page.getByTestId('answered')).toContainText('10,000');
+  const found = await page.getByRole('grid', { name: 'Answer' }).evaluate(async (box) => {
+    const frames: number[] = [];
+    let drawn = 0;
+    const frame = () => new Promise<number>((done) => requestAnimationFrame(done));
+    let last = await frame();
+    for (let at = 0; at < 120; at += 1) {
+      // From the first row to the last, 80 rows and more at a time.
+      box.scrollTop = (box.scrollHeight * (at + 1)) / 120;
+      const now = await frame();
+      frames.push(now - last);
+      last = now;
+      drawn = Math.max(drawn, box.querySelectorAll('[role=row]').length);
+    }
+    return { frames: frames.sort((a, b) => a - b), drawn, text: box.textContent ?? '' };
+  });
+  const [half, most] = [found.frames[60]!, found.frames[114]!];
+  console.log(
+    `frames while scrolling: half within ${half.toFixed(0)} ms, 95 % within ${most.toFixed(0)} ms`,
+  );
+  // Only what is in sight is drawn; the last row is there.
+  expect(found.drawn).toBeLessThan(90);
+  expect(found.text).toContain('sku-9999');
+  // 60 frames a second are 17 ms each; compilers beside take some of them.
+  expect(half).toBeLessThan(34);
+  expect(most).toBeLessThan(150);
+});
