@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A real Flink 2.3 session cluster on loopback for tests: one JobManager, two TaskManagers of two
-# slots each, a SQL Gateway, and the Kafka connector. Flink itself comes from provision.sh; the two
-# further jars from Maven Central by `mvn`, pinned by cluster.sha256.
+# slots each, a SQL Gateway, and the connectors of Kafka and PostgreSQL. Flink itself comes from
+# provision.sh; the further jars from Maven Central by `mvn`, pinned by cluster.sha256.
 #
 #   tests/flink/cluster.sh provision           fetch what is missing
 #   tests/flink/cluster.sh up [--for PID] [--without-kafka]
@@ -10,6 +10,7 @@
 #                                              FLINK_GATEWAY. With --for it is gone soon after PID
 #   tests/flink/cluster.sh kill DIR ROLE       kill -9 of taskmanager-1, taskmanager-2, gateway, ...
 #   tests/flink/cluster.sh start DIR ROLE      start it again
+#   tests/flink/cluster.sh sql DIR FILE        run a script in Flink's own sql-client
 #   tests/flink/cluster.sh down DIR            stop everything and remove the folder
 #
 # Exit code 3: there can be no cluster on this machine (no JDK 17, no mvn, no network); the reason
@@ -38,10 +39,10 @@ unavailable() {
 checked() { (cd "$1" && sha256sum --check --strict --quiet "$here/cluster.sha256") >&2; }
 
 fetch() {
-  command -v mvn >/dev/null || unavailable "no mvn, which fetches two of the jars"
+  command -v mvn >/dev/null || unavailable "no mvn, which fetches some of the jars"
   local part="$jars.part.$$"
   mkdir -p "$part"
-  echo "cluster: downloading the SQL Gateway and the Kafka connector (12 MB)" >&2
+  echo "cluster: downloading the SQL Gateway and client and the connectors (57 MB)" >&2
   mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
     -DoutputDirectory="$part" >"$part/mvn.log" 2>&1 || {
     tail -n 5 "$part/mvn.log" >&2
@@ -57,7 +58,8 @@ fetch() {
 provision() {
   settings="$("$here/provision.sh" --print)" || unavailable "Flink $version could not be provided"
   eval "$settings"
-  [ -d "$jars" ] || fetch
+  # A folder of an earlier list of jars is fetched anew.
+  (checked "$jars") 2>/dev/null || fetch
 }
 
 free_ports() {
@@ -120,13 +122,20 @@ EOF
 
 alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
 
-# Starts one role; its classpath is Flink's jars, the Kafka connector unless it was left out, and
-# for the gateway the gateway's own jar.
+# The classpath of a cluster's folder: Flink's jars and the connectors, that of Kafka unless it was
+# left out.
+classpath() {
+  local path="$FLINK_HOME/lib/*" jar
+  [ -f "$1/without-kafka" ] || path="$path:$(echo "$jars"/flink-sql-connector-kafka-*.jar)"
+  for jar in "$jars"/flink-connector-jdbc-*.jar "$jars"/postgresql-*.jar; do path="$path:$jar"; done
+  echo "$path"
+}
+
+# Starts one role; the gateway has a jar of its own.
 start() {
   local dir="$1" role="$2" classpath options=() main arguments=()
   alive "$dir/$role.pid" && fail "$role runs already"
-  classpath="$FLINK_HOME/lib/*"
-  [ -f "$dir/without-kafka" ] || classpath="$classpath:$(echo "$jars"/flink-sql-connector-kafka-*.jar)"
+  classpath="$(classpath "$dir")"
   case "$role" in
     jobmanager)
       options=(-Xmx640m)
@@ -143,7 +152,7 @@ start() {
     gateway)
       options=(-Xmx640m)
       main=org.apache.flink.table.gateway.SqlGateway
-      classpath="$classpath:$(echo "$jars"/flink-sql-gateway-*.jar)"
+      classpath="$classpath:$jars/flink-sql-gateway-$version.jar"
       ;;
     *) fail "no such role: $role (one of $roles)" ;;
   esac
@@ -182,6 +191,16 @@ while time.monotonic() < end:
     time.sleep(0.3)
 sys.exit(1)
 PY
+}
+
+# Flink's own client, which runs a gateway of its own.
+sql() {
+  local dir="$1" file="$2" own="" jar
+  for jar in sql-gateway sql-client python; do own="$own:$jars/flink-$jar-$version.jar"; done
+  # shellcheck disable=SC2086  # FLINK_OPENS is a list of options
+  FLINK_CONF_DIR="$dir/conf" nice -n 5 "$FLINK_JAVA" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+    -Xmx640m $FLINK_OPENS "-Dlog4j.configurationFile=file:$dir/conf/log4j.properties" \
+    -cp "$(classpath "$dir")$own" org.apache.flink.table.client.SqlClient -f "$file"
 }
 
 stop() {
@@ -242,6 +261,7 @@ case "${1:-}" in
   up) shift && provision && up "$@" ;;
   kill) [ -n "${3:-}" ] || fail "usage: cluster.sh kill DIR ROLE"; stop "$2" "$3" KILL ;;
   start) [ -n "${3:-}" ] || fail "usage: cluster.sh start DIR ROLE"; provision; start "$2" "$3" ;;
+  sql) [ -n "${3:-}" ] || fail "usage: cluster.sh sql DIR FILE"; provision; sql "$2" "$3" ;;
   down) [ -n "${2:-}" ] || fail "usage: cluster.sh down DIR"; down "$2" ;;
-  *) fail "usage: cluster.sh provision | up [--for PID] | kill DIR ROLE | start DIR ROLE | down DIR" ;;
+  *) fail "usage: cluster.sh provision | up [--for PID] | kill DIR ROLE | start DIR ROLE | sql DIR FILE | down DIR" ;;
 esac
