@@ -64,19 +64,11 @@ def killed(lab, projects):
 
 def followed(lab, project, job):
     """What `rialto jobs` says of a job that was restarted: of the project, and of the cluster."""
-<<<<<<< HEAD
-    def seen():
-        mine = json.loads(lab.run("jobs", project, "-o", "json"))
-        return mine if any(one["rows_per_s"] > 0 for one in mine["operators"]) else None
-    mine = lab.wait(seen, "the job has a rate", 60)
-    if (mine["job"], mine["state"]) != (job, "RUNNING") or not mine["checkpoint"]["bytes"]:
-=======
     # Its rate may be nothing by now: all rows may have come.
     running = lambda: (now := json.loads(lab.run("jobs", project, "-o", "json")))[
         "state"] == "RUNNING" and now["checkpoint"] and now
     mine = lab.wait(running, "`rialto jobs` says that the job runs", 60)
     if mine["job"] != job or not mine["operators"]:
->>>>>>> w/flink
         raise AssertionError(f"this is not how the job is: {mine}")
     if not mine["exception"]:
         raise AssertionError(f"of the lost TaskManager nothing is said: {mine}")
