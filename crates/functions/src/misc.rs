@@ -62,8 +62,8 @@ pub(crate) fn defs() -> Vec<Def> {
         match def.name {
             "COALESCE" => def.args = Args::Custom(|t| unified("COALESCE", t)),
             "IFNULL" => def.args = Args::Custom(|t| unified("IFNULL", t)),
-            "GREATEST" => def.args = Args::Custom(|t| unified("GREATEST", t)),
-            "LEAST" => def.args = Args::Custom(|t| unified("LEAST", t)),
+            "GREATEST" => def.args = Args::Custom(|t| ordered("GREATEST", t)),
+            "LEAST" => def.args = Args::Custom(|t| ordered("LEAST", t)),
             "BETWEEN_SYMMETRIC" => def.args = Args::Custom(compared),
             _ => {}
         }
@@ -117,6 +117,11 @@ fn unified(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     Ok(vec![t; types.len()])
 }
 
+fn ordered(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    types.iter().try_for_each(super::variant::check_ordered)?;
+    unified(name, types)
+}
+
 fn if_args(types: &[DataType]) -> Result<Vec<DataType>> {
     if types.len() != 3 {
         return plan_err!("IF takes a condition and two values");
@@ -126,6 +131,7 @@ fn if_args(types: &[DataType]) -> Result<Vec<DataType>> {
 }
 
 fn compared(types: &[DataType]) -> Result<Vec<DataType>> {
+    types.iter().try_for_each(super::variant::check_ordered)?;
     let [a, b, c] = types else {
         return plan_err!("BETWEEN SYMMETRIC takes three values");
     };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, LargeStringArray, LargeStringBuilder};
 use arrow::datatypes::{DataType, Int32Type};
-use datafusion_common::{Result, exec_err};
+use datafusion_common::{Result, exec_err, plan_err};
 
 use super::call::{Call, Def, some};
 use super::format::double_text;
@@ -24,6 +24,18 @@ const DECIMAL_DIGITS_MAX: usize = 38;
 
 /// How much of a text that is not JSON a message shows.
 const SHOWN_CHARACTERS: usize = 80;
+
+/// Refuses what would ask which of two variants is greater: nobody could say whether a text comes
+/// before a number.
+pub fn check_ordered(dtype: &DataType) -> Result<()> {
+    if *dtype == VARIANT {
+        return plan_err!(
+            "Values of type VARIANT have no order; compare what \
+             JSON_VALUE(v, '$' RETURNING DOUBLE) answers"
+        );
+    }
+    Ok(())
+}
 
 /// `PARSE_JSON` and `TRY_PARSE_JSON`, the only ways to make a variant.
 pub(crate) fn defs() -> Vec<Def> {
@@ -63,7 +75,9 @@ fn parse_all(call: &Call, lenient: bool) -> Result<ArrayRef> {
 fn parse(text: &str, repeats: bool) -> Result<String, String> {
     let value = match Json::parse_counting(text) {
         None => return Err("the text is not JSON".into()),
-        Some((_, Some(key))) if !repeats => return Err(format!("the key '{key}' comes twice")),
+        Some((_, Some(key))) if !repeats => {
+            return Err(format!("the key '{}' comes twice", shown(&key)));
+        }
         Some((value, _)) => value,
     };
     let mut out = String::with_capacity(text.len());
@@ -207,7 +221,7 @@ fn member<'a>(text: &'a str, quoted: &str) -> Option<&'a str> {
         let colon = end_of_value(text, at);
         let end = end_of_value(text, colon + 1);
         if &text[at..colon] == quoted {
-            return Some(&text[colon + 1..end]);
+            return text.get(colon + 1..end);
         }
         // Behind a comma comes the next key.
         at = end + usize::from(text.as_bytes().get(end) == Some(&b','));
@@ -266,6 +280,7 @@ mod tests {
         assert_eq!(element(list, 3), None);
         assert_eq!(element("[]", 0), None);
         assert_eq!(member("{}", r#""a""#), None);
+        assert_eq!(member(r#"{"a""#, r#""a""#), None, "text that is no variant");
         assert_eq!(member(&text, r#""x""#), None, "a key deeper inside is not one of the object");
     }
 

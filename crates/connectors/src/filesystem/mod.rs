@@ -28,11 +28,12 @@ mod tests_crash;
 
 use std::sync::{Arc, Mutex};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use rialto_engine::{EngineError, Reader, Sink, Source};
 
-use crate::error::Result;
+use crate::error::{ConnectorError, Result};
 use crate::format::ReadColumns;
+use crate::format::column::{has_variant, no_type};
 use crate::options::Options;
 use crate::registry::Connector;
 use crate::spec::{Environment, TableSpec};
@@ -93,7 +94,16 @@ impl FileSource {
             Format::Text(format) => {
                 Decoding::Text((format.decoder)(&Options::new(&self.spec), columns)?)
             }
-            Format::Parquet => Decoding::Parquet(columns),
+            Format::Parquet => {
+                // Its texts may be no JSON, and what is made of them would be no variant.
+                let fields = columns.schema();
+                if let Some(field) = fields.fields().iter().find(|f| has_variant(f.data_type())) {
+                    let what = format!("column '{}' cannot be read", field.name());
+                    let why = no_type("parquet", &DataType::LargeUtf8);
+                    return Err(ConnectorError::new(what).detail(why));
+                }
+                Decoding::Parquet(columns)
+            }
         })
     }
 }

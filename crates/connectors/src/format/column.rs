@@ -270,6 +270,16 @@ pub(crate) fn no_type(format: &str, data_type: &DataType) -> String {
     }
 }
 
+/// Whether there is a VARIANT in values of a type.
+pub(crate) fn has_variant(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::LargeUtf8 => true,
+        DataType::List(inner) | DataType::Map(inner, _) => has_variant(inner.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| has_variant(field.data_type())),
+        _ => false,
+    }
+}
+
 /// A named column and whether it may be null.
 #[derive(Debug)]
 pub(crate) struct Slot {

@@ -35,6 +35,7 @@ use crate::plan::JobPlan;
 use crate::project::Project;
 use crate::session::{Runtime, RuntimeOptions};
 
+use explain::Explaining;
 pub use explain::{Explained, ExplainedStep};
 use inserts::{Writes, written_by};
 pub use lineage::{Edge, Lineage, Member};
@@ -130,8 +131,8 @@ pub struct Design {
     origins: Mutex<BTreeMap<ObjectPath, Arc<Origins>>>,
     /// What the project's files wrote into its tables when the job began.
     writes: Vec<Writes>,
-    /// Plans what is explained: what it has lowered, it need not lower again.
-    explaining: Mutex<JobPlan>,
+    /// Plans what is explained.
+    explaining: Mutex<Explaining>,
 }
 
 impl Design {

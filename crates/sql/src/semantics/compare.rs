@@ -7,7 +7,7 @@ use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::rewrite::cast_to;
 use crate::functions::typing::{common_type, comparison_type, type_name};
-use crate::functions::variant::VARIANT;
+use crate::functions::variant::check_ordered;
 use crate::functions::{SessionSettings, float};
 
 /// Both sides of an equality over two inputs.
@@ -38,11 +38,8 @@ pub(super) fn binary(
     let BinaryExpr { left, op, right } = binary;
     let (left, right) = equal_sides(*left, schema, *right, schema, settings)?;
     let ordered = matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq);
-    if ordered && left.get_type(schema)? == VARIANT {
-        return datafusion_common::plan_err!(
-            "Values of type VARIANT have no order; compare what \
-             JSON_VALUE(v, '$' RETURNING DOUBLE) answers"
-        );
+    if ordered {
+        check_ordered(&left.get_type(schema)?)?;
     }
     if let Some(compared) = float::comparison(op, &left.get_type(schema)?, &left, &right) {
         return Ok(compared);
@@ -55,6 +52,7 @@ pub(super) fn between(b: Between, schema: &DFSchema, settings: &SessionSettings)
     let x = b.expr.get_type(schema)?;
     let low = comparison_type(&x, &b.low.get_type(schema)?)?;
     let common = comparison_type(&low, &b.high.get_type(schema)?)?;
+    check_ordered(&common)?;
     let cast = |e: Box<Expr>| cast_to(*e, &common, schema, settings).map(Box::new);
     Ok(Expr::Between(Between::new(cast(b.expr)?, b.negated, cast(b.low)?, cast(b.high)?)))
 }
