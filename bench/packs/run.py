@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""What all packs together cost, over a simulated shop as fast as its events are read.
+"""What all packs together cost, over the events of a simulated shop as fast as they are read.
 
-    bench/packs/run.py RIALTO [--days 30] [--customers 2000] [--shards 1] [--packs sales,inventory]
+    bench/packs/run.py RIALTO [--log] [--days 30] [--customers 2000] [--shards 1]
+                              [--packs sales,inventory]
 
 Makes a project of the packs, runs it with state on this disk, and prints CPU seconds of the
-process: of its start, and behind it for the events; and the operators that take the most.
+process: of its start, and behind it for the events; and the operators that take the most. The shop
+makes its events while they are read; with --log they were written to embedded logs before, as JSON.
+The rate is up to the moment when all but one in two hundred of the events were taken: what is
+decided goes on for ever, a few rows at a time.
 """
 
 import argparse
@@ -18,9 +22,10 @@ import time
 import urllib.error
 import urllib.request
 
-# So often in a row no more rows have come when all are there: what is decided goes on for ever.
-QUIET = 20
-PAUSE = 0.25
+# All is read when in so many seconds no more than this part of the events has come.
+QUIET = 4
+REST = 1 / 200
+PAUSE = 0.1
 
 
 def cpu_seconds(pid):
@@ -57,36 +62,65 @@ def wait_for_address(said, process):
     sys.exit(f"it has ended: {open(said).read()}")
 
 
-def project(rialto, folder, packs):
+def world(arguments):
+    named = {"SPEED": "max", "DAYS": arguments.days, "HISTORY": 0,
+             "CUSTOMERS": arguments.customers, "DECISIONS": ""}
+    return [part for name, value in named.items() for part in ("-D", f"SHOP_{name}={value}")]
+
+
+def fill_logs(arguments, folder):
+    """Has the shop trade into the logs that a project in `folder` reads."""
+    model = f"{folder}/packs/model"
+    tables = re.findall(r"CREATE TABLE (\w+)", open(f"{model}/from_shop.sql").read())
+    fill = f"{folder}.fill"
+    os.makedirs(fill)
+    with open(f"{fill}/rialto.toml", "w") as file:
+        file.write(f'include = ["{model}/sql"]\n[variables]\nSHOP_SEED = "1"\n')
+    with open(f"{fill}/fill.sql", "w") as file:
+        file.write("CREATE DATABASE simulated;\nUSE simulated;\n")
+        file.write(open(f"{model}/from_shop.sql").read())
+        file.write("\nUSE `default_database`;\n")
+        for table in tables:
+            path = f"{folder}/.rialto/log/{table}"
+            file.write(f"CREATE TABLE {table} WITH ('connector' = 'log', 'path' = '{path}',"
+                       f" 'partitions' = '{arguments.shards}')"
+                       f" LIKE model.{table};\n"
+                       f"INSERT INTO {table} SELECT * FROM simulated.{table};\n")
+    command = [arguments.rialto, "run", fill, "--state", f"{fill}/state", *world(arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"the logs could not be filled: {done.stderr}")
+
+
+def project(rialto, folder, packs, origin):
     listed = subprocess.run([rialto, "init", "--list"], check=True, capture_output=True, text=True)
     all_packs = [line.split()[0] for line in listed.stdout.splitlines() if line.split()]
     chosen = packs.split(",") if packs else all_packs
-    command = [rialto, "init", folder, "--from", "shop"]
+    command = [rialto, "init", folder, "--from", origin]
     subprocess.run([*command, "--pack", ",".join(chosen)], check=True, capture_output=True)
     return chosen
 
 
 def run(arguments, folder):
     state, said = f"{folder}/.rialto/state", f"{folder}.said"
-    world = {"SPEED": "max", "DAYS": arguments.days, "HISTORY": 0,
-             "CUSTOMERS": arguments.customers, "DECISIONS": ""}
-    variables = [part for name, value in world.items() for part in ("-D", f"SHOP_{name}={value}")]
     command = [arguments.rialto, "run", folder, "--state", state, "--serve", "127.0.0.1:0",
-               "--shards", str(arguments.shards), *variables]
+               "--shards", str(arguments.shards), *world(arguments)]
     with open(said, "w") as stderr, open(os.devnull, "w") as stdout:
         process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
     try:
         url = wait_for_address(said, process)
         began, start = time.monotonic(), cpu_seconds(process.pid)
-        quiet, rows, figures = 0, 0, {}
-        while quiet < QUIET:
+        seen = [(0, began, start)]
+        while True:
             time.sleep(PAUSE)
-            figures, before = metrics(url), rows
+            figures, now = metrics(url), time.monotonic()
             rows = rows_of(figures)
-            quiet = quiet + 1 if rows == before and rows else 0
-            if not quiet:
-                took, cpu = time.monotonic() - began, cpu_seconds(process.pid) - start
-        return start, rows, cpu, took, peak_mb(process.pid), figures
+            seen.append((rows, now, cpu_seconds(process.pid)))
+            before = next(was for was, at, _ in reversed(seen) if at <= now - QUIET or at == began)
+            if before and rows - before <= rows * REST:
+                break
+        rows, at, cpu = next(s for s in seen if s[0] >= rows * (1 - REST))
+        return start, rows, cpu - start, at - began, peak_mb(process.pid), figures
     finally:
         process.terminate()
         process.wait()
@@ -95,6 +129,7 @@ def run(arguments, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rialto")
+    parser.add_argument("--log", action="store_true")
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--customers", type=int, default=2000)
     parser.add_argument("--shards", type=int, default=1)
@@ -102,7 +137,10 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = f"{scratch}/shop"
-        packs = project(arguments.rialto, folder, arguments.packs)
+        origin = "log" if arguments.log else "shop"
+        packs = project(arguments.rialto, folder, arguments.packs, origin)
+        if arguments.log:
+            fill_logs(arguments, folder)
         start, rows, cpu, took, peak, figures = run(arguments, folder)
     print(f"packs      {len(packs)}: {', '.join(packs)}")
     print(f"start      {start:.1f} CPU s until it answers")

@@ -140,6 +140,8 @@ pub struct Job {
     ran: (Instant, Duration),
     /// How many steps came to nothing since something came.
     rests: u32,
+    /// The last step took as much of a source as a step takes: there is more.
+    has_backlog: bool,
     /// Something is different from what the last checkpoint has.
     has_news: bool,
     letters: Option<Letters>,
@@ -170,6 +172,7 @@ impl Job {
             delivered: (Instant::now(), 0),
             ran: (Instant::now(), Duration::ZERO),
             rests: 0,
+            has_backlog: false,
             has_news: true,
             begun: (0, Instant::now()),
             letters: None,
@@ -271,6 +274,8 @@ impl Job {
         if !report.rested {
             self.ran = (Instant::now(), began.elapsed());
         }
+        let full = self.rows_max as u64;
+        self.has_backlog = report.source_rows.iter().any(|&rows| rows >= full);
         self.has_news |= !report.quiet;
         self.rests = if report.rows > 0 { 0 } else { self.rests.saturating_add(1) };
         Ok(Ended { report, taken, began_ms, took: began.elapsed() })
@@ -301,7 +306,7 @@ impl Job {
         self.summary.dead_letters += report.dead_letters.len() as u64;
         let late = report.late.iter().flat_map(|(_, d)| d).map(Delta::num_rows).sum::<usize>();
         self.summary.late += late as u64;
-        self.figures.stepped(&report, self.rows_max, self.summary.rows, began_ms, took);
+        self.figures.stepped(&report, self.has_backlog, self.summary.rows, began_ms, took);
         observer.stepped(&StepSummary {
             step: report.step,
             rows: report.rows,
@@ -391,7 +396,7 @@ impl Job {
         if keeper.is_asked(control.asked.load(Ordering::Acquire)) {
             return Ok(true);
         }
-        if !keeper.is_due(1) {
+        if !keeper.is_due(1, self.has_backlog) {
             return Ok(false);
         }
         let delivers = |output: &JobOutput| match &output.target {
@@ -399,7 +404,7 @@ impl Job {
             _ => false,
         };
         let has_news = self.has_news || self.outputs.iter().any(delivers);
-        if has_news || keeper.is_due(QUIET_INTERVALS) {
+        if has_news || keeper.is_due(QUIET_INTERVALS, self.has_backlog) {
             return Ok(true);
         }
         self.figures.nothing_new(now_ms());

@@ -25,6 +25,7 @@ use crate::failure::{Failure, Result, tell};
 use crate::output::Stdout;
 
 const INTERVAL: &str = "execution.checkpointing.interval";
+const BACKLOG_INTERVAL: &str = "execution.checkpointing.interval-during-backlog";
 const RETAINED: &str = "execution.checkpointing.num-retained";
 
 /// How often, and after which pauses, it is tried to get the lock of the folder.
@@ -189,11 +190,21 @@ pub fn store(folder: &Path) -> std::result::Result<CheckpointStore, CheckpointEr
 
 fn options(session: &Session) -> Result<CheckpointOptions> {
     let mut options = CheckpointOptions::default();
-    if let Some(text) = session.config.get(INTERVAL) {
-        options.interval = parse_duration(text.trim()).ok_or_else(|| {
+    let duration = |key: &str| -> Result<Option<Duration>> {
+        let Some(text) = session.config.get(key) else { return Ok(None) };
+        let duration = parse_duration(text.trim()).ok_or_else(|| {
             let message = format!("'{text}' is not a duration");
-            Failure::request(message, Some(&format!("write SET '{INTERVAL}' = '10 s'")))
+            Failure::request(message, Some(&format!("write SET '{key}' = '10 s'")))
         })?;
+        Ok(Some(duration))
+    };
+    options.interval = duration(INTERVAL)?.unwrap_or(options.interval);
+    options.interval_during_backlog = duration(BACKLOG_INTERVAL)?;
+    let backlog = options.interval_during_backlog;
+    if let Some(less) = backlog.filter(|d| !d.is_zero() && *d < options.interval) {
+        let message = format!("'{BACKLOG_INTERVAL}' is {less:?}, less than '{INTERVAL}'");
+        let hint = "write no less than that, or '0 s' for no checkpoints during a backlog";
+        return Err(Failure::request(message, Some(hint)));
     }
     if let Some(text) = session.config.get(RETAINED) {
         let number = text.trim().parse().ok().filter(|&n: &usize| n > 0);

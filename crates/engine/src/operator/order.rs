@@ -52,28 +52,67 @@ pub(crate) enum Key {
     NullLast,
 }
 
+impl Key {
+    const NULL_FIRST: u8 = 0;
+    const FIXED: u8 = 1;
+    const BYTES: u8 = 2;
+    const NULL_LAST: u8 = 3;
+
+    /// Appends the key as bytes that compare as keys do, also with other bytes behind them.
+    pub(crate) fn put_ordered(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::NullFirst => out.push(Self::NULL_FIRST),
+            Self::Fixed(value) => put_fixed(*value, out),
+            Self::Bytes(bytes) => put_row(bytes, out),
+            Self::NullLast => out.push(Self::NULL_LAST),
+        }
+    }
+
+    /// The key of such bytes.
+    pub(crate) fn from_ordered(bytes: &[u8]) -> Self {
+        match bytes.split_first() {
+            Some((&Self::FIXED, value)) => {
+                Self::Fixed(value.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+            }
+            Some((&Self::BYTES, bytes)) => Self::Bytes(bytes.into()),
+            Some((&Self::NULL_LAST, _)) => Self::NullLast,
+            _ => Self::NullFirst,
+        }
+    }
+}
+
+fn put_fixed(value: u64, out: &mut Vec<u8>) {
+    out.push(Key::FIXED);
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+fn put_row(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(Key::BYTES);
+    out.extend_from_slice(bytes);
+}
+
 impl Persist for Key {
     fn put(&self, out: &mut Vec<u8>) {
         match self {
-            Self::NullFirst => out.push(0),
+            Self::NullFirst => out.push(Self::NULL_FIRST),
             Self::Fixed(value) => {
-                out.push(1);
+                out.push(Self::FIXED);
                 value.put(out);
             }
             Self::Bytes(bytes) => {
-                out.push(2);
+                out.push(Self::BYTES);
                 bytes.put(out);
             }
-            Self::NullLast => out.push(3),
+            Self::NullLast => out.push(Self::NULL_LAST),
         }
     }
 
     fn get(input: &mut Input<'_>) -> Result<Self> {
         Ok(match input.get::<u8>()? {
-            0 => Self::NullFirst,
-            1 => Self::Fixed(input.get()?),
-            2 => Self::Bytes(input.get()?),
-            3 => Self::NullLast,
+            Self::NULL_FIRST => Self::NullFirst,
+            Self::FIXED => Self::Fixed(input.get()?),
+            Self::BYTES => Self::Bytes(input.get()?),
+            Self::NULL_LAST => Self::NullLast,
             other => return Err(EngineError::State(format!("{other} is no kind of key"))),
         })
     }
@@ -174,6 +213,16 @@ impl Keys {
         }
     }
 
+    /// Appends the key of one row as [`Key::put_ordered`] does.
+    #[inline]
+    pub(crate) fn put_ordered(&self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Fixed(keys) if !keys.is_null(row) => put_fixed(keys.values[row], out),
+            Self::Rows(rows) => put_row(rows.row(row).data(), out),
+            _ => self.key(row).put_ordered(out),
+        }
+    }
+
     /// How the keys of two rows compare.
     #[inline]
     pub(crate) fn compare_rows(&self, a: usize, b: usize) -> Ordering {
@@ -217,5 +266,33 @@ impl RowBytes {
     pub(crate) fn decode<'a>(&self, rows: impl Iterator<Item = &'a [u8]>) -> Result<Vec<ArrayRef>> {
         let parser = self.converter.parser();
         Ok(self.converter.convert_rows(rows.map(|bytes| parser.parse(bytes)))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordered_bytes_compare_as_keys_do_and_give_them_back() {
+        let bytes = |bytes: &[u8]| Key::Bytes(bytes.into());
+        let keys = [
+            Key::NullFirst,
+            Key::Fixed(0),
+            Key::Fixed(255),
+            Key::Fixed(256),
+            Key::Fixed(u64::MAX),
+            bytes(&[]),
+            bytes(&[1, 255]),
+            bytes(&[2]),
+            Key::NullLast,
+        ];
+        let ordered = keys.each_ref().map(|key| {
+            let mut out = Vec::new();
+            key.put_ordered(&mut out);
+            out
+        });
+        assert!(ordered.is_sorted_by(|a, b| a < b), "{ordered:?}");
+        assert_eq!(ordered.each_ref().map(|bytes| Key::from_ordered(bytes)), keys);
     }
 }

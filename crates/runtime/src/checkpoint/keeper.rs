@@ -1,7 +1,7 @@
 //! Takes a job's checkpoints, and gives a job back what an earlier run of it left.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rialto_engine::executor::{Executor, ShardState};
 use rialto_engine::state::StateWriter;
@@ -63,6 +63,10 @@ pub(crate) struct Keeper {
     /// The last checkpoint that was taken.
     epoch: u64,
     taken: Instant,
+    /// How long the last one that became durable took to.
+    took: Duration,
+    /// How long the next one is waited for, as the figures have it.
+    waited_for: Duration,
     /// How often somebody had asked for a checkpoint when the last one was taken.
     asked: u64,
     /// The rows of the outputs that no sink takes.
@@ -138,6 +142,8 @@ impl Keeper {
             identity,
             epoch,
             taken: Instant::now(),
+            took: Duration::ZERO,
+            waited_for: options.interval,
             asked: 0,
             views,
             digests,
@@ -183,9 +189,15 @@ impl Keeper {
         }
     }
 
-    /// Whether it is time for the next checkpoint, after so many intervals.
-    pub fn is_due(&self, intervals: u32) -> bool {
-        !self.writer.is_busy() && self.taken.elapsed() >= self.options.interval * intervals
+    /// Whether it is time for the next checkpoint, after so many intervals. `has_backlog`: sources
+    /// have more than a step takes.
+    pub fn is_due(&mut self, intervals: u32, has_backlog: bool) -> bool {
+        let wait = self.options.wait(has_backlog, self.took);
+        if wait != self.waited_for {
+            self.identity.figures.waits_for(wait);
+            self.waited_for = wait;
+        }
+        !self.writer.is_busy() && self.taken.elapsed() >= wait.saturating_mul(intervals)
     }
 
     /// Whether somebody has asked for one who did not get it yet, and it can be taken. `asked`:
@@ -271,6 +283,7 @@ impl Keeper {
     /// the one that is being written.
     pub fn settle(&mut self, outputs: &mut [JobOutput], wait: bool) -> Result<()> {
         if let Some(epoch) = self.writer.take_done(wait)? {
+            self.took = self.taken.elapsed();
             self.identity.figures.durable(now_ms());
             tracing::debug!(epoch, "the checkpoint is durable");
             for output in outputs {

@@ -29,7 +29,15 @@ pub(crate) use keeper::{Identity, Keeper};
 pub use manifest::{Cut, Cuts, Manifest, Node, OutputState, PendingEpoch};
 pub use store::{CheckpointError, CheckpointStore, Found};
 
+use std::time::Duration;
+
 use crate::job::Summary;
+
+/// While there is a backlog, so many intervals lie between two checkpoints, and so many times as
+/// long as the last one took...
+const BACKLOG_FACTOR: u32 = 10;
+/// ...but no more than this, unless the interval is longer.
+const BACKLOG_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// What a job found of an earlier run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,13 +54,32 @@ pub struct Resumed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointOptions {
     /// How much time lies between two of them.
-    pub interval: std::time::Duration,
+    pub interval: Duration,
+    /// The same while sources have more than a step takes, when checkpoints cost the most and are
+    /// worth the least; zero: none are taken meanwhile. `None`: ten times the interval or ten times
+    /// as long as the last one took, whichever is more, but a minute at most.
+    pub interval_during_backlog: Option<Duration>,
     /// How many are kept.
     pub retained: usize,
 }
 
 impl Default for CheckpointOptions {
     fn default() -> Self {
-        Self { interval: std::time::Duration::from_secs(1), retained: 3 }
+        Self { interval: Duration::from_secs(1), interval_during_backlog: None, retained: 3 }
+    }
+}
+
+impl CheckpointOptions {
+    /// How much time lies between two checkpoints, where the last one took so long.
+    fn wait(&self, has_backlog: bool, took: Duration) -> Duration {
+        match self.interval_during_backlog {
+            _ if !has_backlog => self.interval,
+            Some(Duration::ZERO) => Duration::MAX,
+            Some(interval) => interval,
+            None => {
+                let wait = self.interval.max(took).saturating_mul(BACKLOG_FACTOR);
+                wait.min(BACKLOG_WAIT_MAX).max(self.interval)
+            }
+        }
     }
 }

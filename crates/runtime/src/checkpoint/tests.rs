@@ -1,6 +1,7 @@
 //! Every point at which a checkpoint can be broken off, on a disk that crashes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use rialto_engine::executor::CircuitProgress;
@@ -10,6 +11,7 @@ use rialto_engine::{Delta, Digest};
 use rialto_storage::testing::{CrashFiles, WAYS_TO_END};
 use rialto_storage::{Files, LocalStorage};
 
+use super::CheckpointOptions;
 use super::manifest::{Cuts, Manifest, OutputState};
 use super::store::{CheckpointStore, object_name};
 use super::writer::{Chains, Taken};
@@ -172,4 +174,22 @@ fn rows_that_are_not_what_their_changes_come_to_are_found() {
     }
     assert_eq!(store.misfits(1).unwrap(), vec![]);
     assert_eq!(store.misfits(2).unwrap(), vec![("sink".to_owned(), digest, other)]);
+}
+
+#[test]
+fn during_a_backlog_checkpoints_are_fewer() {
+    let seconds = Duration::from_secs;
+    let wait = |during_backlog: Option<u64>, took: u64| {
+        let interval_during_backlog = during_backlog.map(seconds);
+        let options = CheckpointOptions { interval_during_backlog, ..Default::default() };
+        assert_eq!(options.wait(false, seconds(took)), seconds(1));
+        options.wait(true, seconds(took))
+    };
+    assert_eq!(wait(None, 0), seconds(10));
+    assert_eq!(wait(None, 3), seconds(30));
+    assert_eq!(wait(None, 300), seconds(60));
+    assert_eq!(wait(Some(5), 300), seconds(5));
+    assert_eq!(wait(Some(0), 3), Duration::MAX, "none at all");
+    let rare = CheckpointOptions { interval: seconds(600), ..Default::default() };
+    assert_eq!(rare.wait(true, seconds(1)), seconds(600));
 }

@@ -73,6 +73,11 @@ pub(super) struct OutputFigures {
 pub(super) struct CheckpointFigures {
     /// None where the job keeps none.
     pub interval_ms: Option<i64>,
+    /// How long the next is waited for: the interval, or more while there is a backlog.
+    pub wait_ms: i64,
+    /// The longest wait since the newest became durable: when a backlog is over, the next one
+    /// is due at once, and not late.
+    pub longest_wait_ms: i64,
     /// How many have become durable in this run.
     pub count: u64,
     /// The newest that is durable.
@@ -123,6 +128,10 @@ fn node_outputs(circuit: &Circuit, outputs: &[JobOutput], gauges: &Gauges) -> Ve
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Numbers are whole between any two calls.
     mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Figures {
@@ -177,15 +186,14 @@ impl Figures {
     pub(crate) fn stepped(
         &self,
         report: &StepReport,
-        rows_max: usize,
+        has_backlog: bool,
         total: u64,
         clock_ms: i64,
         took: Duration,
     ) {
         self.steps.store(report.step, Relaxed);
         self.rows.store(total, Relaxed);
-        let full = report.source_rows.iter().any(|&rows| rows >= rows_max as u64);
-        self.is_catching_up.store(full, Relaxed);
+        self.is_catching_up.store(has_backlog, Relaxed);
         let each = self.sources.iter().zip(&report.source_rows).zip(&report.watermarks);
         for ((source, &rows), watermark) in each {
             source.watermark.store(watermark.0, Relaxed);
@@ -233,10 +241,19 @@ impl Figures {
     pub(crate) fn keeps(&self, interval: Duration, resumed: Option<u64>, rows: u64, now_ms: i64) {
         self.rows.store(rows, Relaxed);
         let mut checkpoints = locked(&self.checkpoints);
-        checkpoints.interval_ms = i64::try_from(interval.as_millis()).ok();
+        checkpoints.interval_ms = Some(millis(interval));
+        checkpoints.wait_ms = millis(interval);
+        checkpoints.longest_wait_ms = checkpoints.wait_ms;
         checkpoints.durable_ms = now_ms;
         checkpoints.durable =
             resumed.map(|epoch| TakenFigures { epoch, taken_ms: now_ms, ..Default::default() });
+    }
+
+    /// The next checkpoint is waited for so long.
+    pub(crate) fn waits_for(&self, wait: Duration) {
+        let mut checkpoints = locked(&self.checkpoints);
+        checkpoints.wait_ms = millis(wait);
+        checkpoints.longest_wait_ms = checkpoints.longest_wait_ms.max(checkpoints.wait_ms);
     }
 
     /// A checkpoint was taken and is being written.
@@ -250,6 +267,7 @@ impl Figures {
         let Some(taken) = checkpoints.taken.take() else { return };
         checkpoints.count += 1;
         checkpoints.durable_ms = now_ms;
+        checkpoints.longest_wait_ms = checkpoints.wait_ms;
         checkpoints.duration_ms = (now_ms - taken.taken_ms).max(0);
         checkpoints.answered = checkpoints.answered.max(taken.asked);
         checkpoints.durable = Some(taken);
@@ -278,7 +296,8 @@ impl Figures {
     /// For how long no checkpoint has become durable, in milliseconds, if that is too long.
     pub fn alarm(&self, now_ms: i64) -> Option<i64> {
         let checkpoints = locked(&self.checkpoints);
-        let intervals = checkpoints.interval_ms?.saturating_mul(i64::from(ALARM_INTERVALS));
+        checkpoints.interval_ms?;
+        let intervals = checkpoints.longest_wait_ms.saturating_mul(i64::from(ALARM_INTERVALS));
         let since = now_ms - checkpoints.durable_ms;
         (since > intervals.max(ALARM_MS_MIN)).then_some(since)
     }
@@ -306,5 +325,22 @@ mod tests {
         assert_eq!(figures.checkpoint_since(1), Some(1));
         assert_eq!(figures.checkpoint_since(2), None);
         assert!(figures.metrics(32_000).contains("rialto_checkpoint_duration_seconds 0.5\n"));
+    }
+
+    #[test]
+    fn a_checkpoint_that_a_backlog_held_back_is_not_late() {
+        let circuit = Circuit::default();
+        let executor = rialto_engine::Executor::new(&circuit, 1).unwrap();
+        let figures = Figures::new(&circuit, &[], executor.gauges(), 0);
+        figures.keeps(Duration::from_secs(1), None, 0, 0);
+        figures.waits_for(Duration::from_secs(10));
+        assert_eq!(figures.alarm(30_000), None);
+        figures.waits_for(Duration::from_secs(1));
+        assert_eq!(figures.alarm(9_000), None, "the backlog is over, and it is being written");
+        assert_eq!(figures.alarm(30_001), Some(30_001));
+        figures.taken(TakenFigures { epoch: 1, taken_ms: 9_000, ..Default::default() });
+        figures.durable(9_500);
+        assert_eq!(figures.alarm(12_500), None);
+        assert_eq!(figures.alarm(12_501), Some(3_001));
     }
 }

@@ -34,7 +34,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::emission::Emission;
 use super::event_time::{epoch_millis, split_late};
-use super::order::{Key, KeyEncoder, SortColumn};
+use super::order::{KeyEncoder, SortColumn};
 use super::rows::{RowStore, load_partitions, save_partitions, take_rows, widen};
 use crate::key::KeyTable;
 use crate::state::{Dirty, Input, Persist, StateReader, StateWriter};
@@ -135,9 +135,9 @@ type Ranking = (u32, i64, i64);
 
 impl Ranker {
     /// Appends what of a partition's rows, given in order with their counts, is in the output.
-    fn outputs<'a>(
+    fn outputs<'a, K: PartialEq + ?Sized + 'a>(
         &self,
-        entries: impl Iterator<Item = (&'a Key, u32, i64)>,
+        entries: impl Iterator<Item = (&'a K, u32, i64)>,
         out: &mut Vec<Ranking>,
     ) {
         let (mut before, mut rank, mut dense) = (0_i64, 0_i64, 0_i64);
