@@ -126,6 +126,16 @@ def run(arguments, folder):
         process.wait()
 
 
+def tell_busiest(figures):
+    busy = collections.Counter()
+    for name, value in figures.items():
+        if name.startswith("rialto_operator_seconds_total"):
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', name))
+            busy[f"{labels['operator']} of {labels['outputs'].split(',')[0]}"] += value
+    for name, seconds in busy.most_common(5):
+        print(f"operator   {seconds:.2f} s  {name}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rialto")
@@ -148,13 +158,7 @@ def main():
     print(f"rate       {rows / cpu:,.0f} events a CPU second, {rows / took:,.0f} a second")
     wait = figures.get("rialto_exchange_wait_seconds_total", 0)
     print(f"waiting    {wait:.1f} s of the shards for one another")
-    busy = collections.Counter()
-    for name, value in figures.items():
-        if name.startswith("rialto_operator_seconds_total"):
-            labels = dict(re.findall(r'(\w+)="([^"]*)"', name))
-            busy[f"{labels['operator']} of {labels['outputs'].split(',')[0]}"] += value
-    for name, seconds in busy.most_common(5):
-        print(f"operator   {seconds:.2f} s  {name}")
+    tell_busiest(figures)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ D = decimal.Decimal
 OPTIONS = {"SHOP_SEED": 11, "SHOP_DAYS": 5, "SHOP_CUSTOMERS": 2000}
 FEEDS = ("behavior_event", "ad_event", "sale_line")
 DAY = datetime.timedelta(days=1)
-SHOWN, POOL, POPULAR_WEIGHT = 10, 100, 0.7
+SHOWN, POOL, POPULAR_WEIGHT, SESSION_POPULAR = 10, 100, 0.7, 30
 
 
 def project(folder):
@@ -247,6 +247,17 @@ def bought(events):
             and (row["txn_type"], row["line_type"]) == ("sale", "item")]
 
 
+def learned(found, day):
+    """What counts of everybody: all before the last day; all where there is but one day."""
+    days = {day(one) for one in found}
+    return [one for one in found if len(days) == 1 or day(one) < max(days)]
+
+
+def learned_sales(events):
+    days = {row["business_date"] for row in events["sale_line"]}
+    return [row for row in bought(events) if len(days) == 1 or row["business_date"] < max(days)]
+
+
 def sessions(events):
     """The last five articles of each session, the newest first, and when it looked at them."""
     seen = collections.defaultdict(dict)
@@ -299,24 +310,34 @@ def session_lists(views, events, items, just):
         if row["action"] in ("product_viewed", "cart_added") and row["session_id"] and row["sku"]:
             who[row["session_id"]].add(row["customer_id"])
     gone = {row["sku"] for row in views["recommend_out_of_stock"]}
-    beside = [(1000, "baskets", by_sku(views["recommend_bought_with"])),
-              (500, "sessions", by_sku(views["recommend_viewed_with"]))]
+    beside = by_sku(views["recommend_goes_with"])
     lists = {}
     for session, seen in items.items():
         if seen[0][0] < since:
             continue
         scores = collections.Counter()
         for place, (_, sku) in enumerate(seen, 1):
-            for weight, column, others in beside:
-                for row in others.get(sku, ()):
-                    scores[row["with_sku"]] += weight * row[column] // place
+            for row in beside.get(sku, ()):
+                scores[row["with_sku"]] += row["score"] // place
         for row in views["recommend_popular"]:
-            scores[row["sku"]] += 100 - row["place"]
+            if row["place"] <= SESSION_POPULAR:
+                scores[row["sku"]] += 100 - row["place"]
         own = {sku for _, sku in seen} | gone | {
             sku for customer, sku in just if customer in who[session]}
         best = sorted((-score, sku) for sku, score in scores.items() if sku not in own)
         lists[session] = [sku for _, sku in best[:SHOWN]]
     return lists
+
+
+def goes_with(views):
+    """The twenty that are most often bought or looked at with each article; a basket counts double."""
+    scores = collections.defaultdict(collections.Counter)
+    for weight, column, view in ((1000, "baskets", "recommend_bought_with"),
+                                 (500, "sessions", "recommend_viewed_with")):
+        for row in views[view]:
+            scores[row["sku"]][row["with_sku"]] += weight * row[column]
+    return {(sku, other): (-score, place) for sku, others in scores.items() for place, (score, other)
+            in enumerate(sorted((-score, other) for other, score in others.items())[:20], 1)}
 
 
 def by_sku(rows):
@@ -329,7 +350,8 @@ def by_sku(rows):
 def popularity(events):
     """The logarithm of each article's fading count of baskets."""
     counts = collections.defaultdict(float)
-    for sku, _, day in {(r["sku"], r["transaction_id"], r["business_date"]) for r in bought(events)}:
+    for sku, _, day in {(r["sku"], r["transaction_id"], r["business_date"])
+                        for r in learned_sales(events)}:
         age = (datetime.date.fromisoformat(day) - datetime.date(2020, 1, 1)).days
         counts[sku] += 2 ** (age / 14)
     return {sku: math.log2(count) for sku, count in counts.items()}
@@ -361,9 +383,13 @@ def check(views, events):
     ads = once(events["ad_event"])
     items, just = sessions(events), just_bought(events)
     baskets = collections.defaultdict(set)
-    for row in bought(events):
+    for row in learned_sales(events):
         if row["line_no"] <= 20:
             baskets[row["transaction_id"]].add(row["sku"])
+    looked = collections.defaultdict(set)
+    seen = [(session, at, sku) for session, of in items.items() for at, sku in of]
+    for session, _, sku in learned(seen, lambda one: one[1].date()):
+        looked[session].add(sku)
     powers, popular = popularity(events), views["recommend_popular"]
     gone = {row["sku"] for row in views["recommend_out_of_stock"]}
     lists = placed(views["recommend_customer_list"], "customer_id", "list_id")
@@ -382,9 +408,10 @@ def check(views, events):
             row["campaign_id"] != "none" for row in views["ads_attribution"]),
         "what is bought together": with_others(baskets.values()) == columns(
             "recommend_bought_with", ("sku", "with_sku"), "baskets", "place"),
-        "what is looked at together": with_others(
-            [{sku for _, sku in of} for of in items.values()]) == columns(
+        "what is looked at together": with_others(looked.values()) == columns(
             "recommend_viewed_with", ("sku", "with_sku"), "sessions", "place"),
+        "what goes together": goes_with(views) == columns(
+            "recommend_goes_with", ("sku", "with_sku"), "score", "place"),
         "what is popular": len(popular) == min(POOL, len(powers.keys() - gone)) and all(
             abs(powers[row["sku"]] - float(row["power"])) < 1e-5 for row in popular)
             and sorted(powers[sku] for sku in powers.keys() - gone)[-POOL:][0]

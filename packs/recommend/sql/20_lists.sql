@@ -87,18 +87,15 @@ SELECT session_id, place, sku, reason FROM (
   FROM (
     SELECT n.session_id, n.sku, SUM(n.score) AS score, MAX(n.reason) AS reason
     FROM (
-      SELECT i.session_id, w.with_sku AS sku, CAST(1000 * w.baskets / i.place AS BIGINT) AS score,
-        'Bought together with ' || i.sku AS reason
-      FROM recommend_live_item AS i JOIN recommend_bought_with AS w ON w.sku = i.sku
-      UNION ALL
-      SELECT i.session_id, v.with_sku, CAST(500 * v.sessions / i.place AS BIGINT),
-        'Looked at together with ' || i.sku
-      FROM recommend_live_item AS i JOIN recommend_viewed_with AS v ON v.sku = i.sku
+      SELECT i.session_id, w.with_sku AS sku, CAST(w.score / i.place AS BIGINT) AS score,
+        w.reason || i.sku AS reason
+      FROM recommend_live_item AS i JOIN recommend_goes_with AS w ON w.sku = i.sku
       UNION ALL
       SELECT s.session_id, p.sku, CAST(100 - p.place AS BIGINT),
         'A popular one: number ' || CAST(p.place AS STRING)
       FROM (SELECT DISTINCT session_id FROM recommend_live_item) AS s
-      CROSS JOIN recommend_popular AS p) AS n
+      CROSS JOIN recommend_popular AS p
+      WHERE p.place <= ${RECOMMEND_SESSION_POPULAR:-30}) AS n
     LEFT JOIN recommend_out_of_stock AS o ON o.sku = n.sku
     LEFT JOIN recommend_session_item AS i ON i.session_id = n.session_id AND i.sku = n.sku
     LEFT JOIN (
