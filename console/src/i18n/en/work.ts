@@ -145,6 +145,7 @@ export const work = {
     graph: 'From the sources to a view',
     outputs: 'Views and sinks',
     output: 'Name',
+    noOutput: 'The job has no view or sink “{{view}}”: choose one that it has.',
     kind: 'Kind',
     changes: 'Changes',
     backlog: 'Backlog',

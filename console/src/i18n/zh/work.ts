@@ -142,6 +142,7 @@ export const work = {
     graph: '从数据源到视图',
     outputs: '视图与输出',
     output: '名称',
+    noOutput: '作业中没有视图或输出“{{view}}”：请选择已有的。',
     kind: '种类',
     changes: '变化',
     backlog: '积压',

@@ -127,7 +127,11 @@ export function Jobs() {
           }
         >
           <Suspense fallback={<p className="soft">{t('table.loading')}</p>}>
-            <Graph status={status} view={shown} />
+            {chosen === '' || names.includes(chosen) ? (
+              <Graph status={status} view={shown} />
+            ) : (
+              <Nothing>{t('jobs.noOutput', { view: clipped(chosen, 80) })}</Nothing>
+            )}
           </Suspense>
         </Panel>
         <Outputs outputs={status.outputs} />
