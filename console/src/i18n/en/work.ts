@@ -126,6 +126,7 @@ export const work = {
     slowest: 'Slowest operator',
     slowestMeans: '{{name}} of {{view}}',
     rate: 'Rows a second',
+    at: 'Time',
     measuring: 'Measuring …',
     checkpoints: 'Checkpoints',
     take: 'Take one now',

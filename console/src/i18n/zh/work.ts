@@ -123,6 +123,7 @@ export const work = {
     slowest: '最慢算子',
     slowestMeans: '{{view}} 的 {{name}}',
     rate: '每秒行数',
+    at: '时间',
     measuring: '正在测量…',
     checkpoints: '检查点',
     take: '立即执行',
