@@ -1,15 +1,7 @@
-// The one chart: a picture, or the table behind it; told to screen readers; exported as either.
-import { ActionIcon, Menu, SegmentedControl, useComputedColorScheme } from '@mantine/core';
-import { IconChartBar, IconDownload, IconTable } from '@tabler/icons-react';
-import { lazy, Suspense, useEffect, useRef, useState } from 'react';
-import { useTranslation } from 'react-i18next';
-import type { Row } from '@/api/types';
-import { download, toCsv } from './csv';
-import type { TableColumn } from './DataTable';
-import { Panel } from './Panel';
-
-// Most charts are never seen as a table.
-const DataTable = lazy(() => import('./DataTable').then((all) => ({ default: all.DataTable })));
+// The one chart: a picture by ECharts in its frame, told to screen readers.
+import { useComputedColorScheme } from '@mantine/core';
+import { useEffect, useRef, useState } from 'react';
+import { ChartFrame, type Framed } from './ChartFrame';
 
 export interface Palette {
   ink: string;
@@ -21,16 +13,8 @@ export interface Palette {
 }
 type Option = Record<string, unknown>;
 
-interface Props {
-  name: string;
-  title: string;
-  span?: 3 | 4 | 5 | 6 | 7 | 8 | 9 | 12;
-  height?: number;
+interface Props extends Omit<Framed, 'picture'> {
   option: (palette: Palette) => Option;
-  columns: TableColumn[];
-  rows: Row[];
-  end?: React.ReactNode;
-  empty?: string;
 }
 
 const LIGHT = ['#0e7173', '#c28e1d', '#b4432a', '#5b7d9e', '#6d8f4e', '#8a6a92'];
@@ -137,78 +121,9 @@ function Picture({
   return <div ref={box} style={{ height }} role="img" aria-label={title} />;
 }
 
-export function Chart(props: Props) {
-  const { name, title, columns, rows, height = 260 } = props;
-  const { t } = useTranslation();
-  const [form, setForm] = useState<'chart' | 'table'>('chart');
-  const holder = useRef<HTMLDivElement>(null);
-
-  function exportCsv() {
-    const values = rows.map((row) => columns.map((column) => column.value(row)));
-    download(
-      `${name}.csv`,
-      toCsv(
-        columns.map((column) => column.header),
-        values,
-      ),
-    );
-  }
-  function exportSvg() {
-    const picture = holder.current?.querySelector('svg');
-    if (!picture) return;
-    picture.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
-    download(`${name}.svg`, new Blob([picture.outerHTML], { type: 'image/svg+xml' }));
-  }
-
-  const end = (
-    <>
-      {props.end}
-      <SegmentedControl
-        size="xs"
-        value={form}
-        onChange={(value) => setForm(value as 'chart' | 'table')}
-        aria-label={t('chart.form', { title })}
-        data={[
-          { value: 'chart', label: <IconChartBar size={14} aria-label={t('chart.chart')} /> },
-          { value: 'table', label: <IconTable size={14} aria-label={t('chart.table')} /> },
-        ]}
-      />
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" aria-label={t('chart.export', { title })}>
-            <IconDownload size={16} />
-          </ActionIcon>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item onClick={exportCsv}>CSV</Menu.Item>
-          {form === 'chart' && <Menu.Item onClick={exportSvg}>SVG</Menu.Item>}
-        </Menu.Dropdown>
-      </Menu>
-    </>
-  );
+export function Chart({ option, ...frame }: Props) {
+  const { title, height = 260 } = frame;
   return (
-    <Panel title={title} span={props.span} end={end} flush={form === 'table'}>
-      {rows.length === 0 ? (
-        <p className="soft" style={{ margin: 0, padding: form === 'table' ? 14 : 0 }}>
-          {props.empty ?? t('table.empty')}
-        </p>
-      ) : form === 'table' ? (
-        <Suspense fallback={<div style={{ height: height + 14 }} />}>
-          <DataTable
-            bare
-            name={`${name}.table`}
-            label={title}
-            columns={columns}
-            rows={rows}
-            height={height + 14}
-            rowKey={(row) => JSON.stringify(row)}
-          />
-        </Suspense>
-      ) : (
-        <div ref={holder}>
-          <Picture option={props.option} height={height} title={title} />
-        </div>
-      )}
-    </Panel>
+    <ChartFrame {...frame} picture={<Picture option={option} height={height} title={title} />} />
   );
 }

@@ -2,20 +2,13 @@
 // and gone through by keyboard.
 import { ActionIcon, TextInput, Tooltip } from '@mantine/core';
 import { IconDownload, IconSearch } from '@tabler/icons-react';
-import {
-  getCoreRowModel,
-  getFilteredRowModel,
-  getSortedRowModel,
-  useReactTable,
-  type ColumnDef,
-  type SortingState,
-} from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Row, Value } from '@/api/types';
 import { download, toCsv } from './csv';
 import { clipped, number, text } from './format';
+import { useOrdered } from './ordered';
 import { useUrlState } from './urlState';
 import './DataTable.css';
 
@@ -52,55 +45,17 @@ interface Props {
 
 const ROW_PX = 33;
 
-/** Empty cells come last whichever way one sorts; numbers by size, texts as people sort them. */
-const collator = new Intl.Collator(undefined, { numeric: true });
-function compare(left: Value | undefined, right: Value | undefined): number {
-  if (typeof left === 'number' && typeof right === 'number') return left - right;
-  if (typeof left === 'boolean' && typeof right === 'boolean') return Number(left) - Number(right);
-  return collator.compare(clipped(text(left)), clipped(text(right)));
-}
-
-const searched = new WeakMap<Row, string>();
-
 export function DataTable(props: Props) {
   const { name, label, columns, rows, rowKey, order = '', onOpen, bare = false } = props;
   const { t } = useTranslation();
   const [sortText, setSort] = useUrlState(`${name}.sort`, order);
   const [search, setSearch] = useUrlState(`${name}.q`);
-  const sorting = useMemo<SortingState>(
-    () => (sortText ? [{ id: sortText.replace(/^-/, ''), desc: sortText.startsWith('-') }] : []),
+  const sort = useMemo(
+    () =>
+      sortText ? { id: sortText.replace(/^-/, ''), isDescending: sortText.startsWith('-') } : null,
     [sortText],
   );
-  const defs = useMemo<ColumnDef<Row>[]>(
-    () =>
-      columns.map((column) => ({
-        id: column.id,
-        accessorFn: (row) => column.value(row) ?? undefined,
-        sortUndefined: 'last',
-        sortingFn: (left, right, id) => compare(left.getValue(id), right.getValue(id)),
-      })),
-    [columns],
-  );
-  const table = useReactTable({
-    data: rows,
-    columns: defs,
-    state: { sorting, globalFilter: search },
-    getCoreRowModel: getCoreRowModel(),
-    getSortedRowModel: getSortedRowModel(),
-    getFilteredRowModel: getFilteredRowModel(),
-    globalFilterFn: (row, _, wanted: string) => {
-      let all = searched.get(row.original);
-      if (all === undefined) {
-        const values = columns.map((column) => clipped(text(column.value(row.original)), 2000));
-        all = values.join('\u0000').toLowerCase();
-        searched.set(row.original, all);
-      }
-      return all.includes(wanted.toLowerCase());
-    },
-    getColumnCanGlobalFilter: () => true,
-    enableSortingRemoval: false,
-  });
-  const shown = table.getRowModel().rows;
+  const shown = useOrdered(rows, columns, sort, search);
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: shown.length,
@@ -133,13 +88,13 @@ export function DataTable(props: Props) {
       setActive(next);
       virtual.scrollToIndex(next);
     } else if (event.key === 'Enter' && onOpen && event.target === box.current) {
-      const row = shown[active]?.original;
+      const row = shown[active];
       if (row) onOpen(row);
     }
   }
 
   function exportCsv() {
-    const values = shown.map((row) => columns.map((column) => column.value(row.original)));
+    const values = shown.map((row) => columns.map((column) => column.value(row)));
     download(
       `${name}.csv`,
       toCsv(
@@ -203,17 +158,17 @@ export function DataTable(props: Props) {
             style={{ gridTemplateColumns: template }}
           >
             {columns.map((column) => {
-              const sort = sorting[0]?.id === column.id ? sorting[0] : null;
+              const own = sort?.id === column.id ? sort : null;
               return (
                 <div
                   key={column.id}
                   role="columnheader"
                   className={column.numeric ? 'num' : ''}
-                  aria-sort={sort ? (sort.desc ? 'descending' : 'ascending') : 'none'}
+                  aria-sort={own ? (own.isDescending ? 'descending' : 'ascending') : 'none'}
                 >
                   <button type="button" onClick={() => toggle(column.id, column.numeric ?? false)}>
                     {column.header}
-                    <span aria-hidden>{sort ? (sort.desc ? ' ↓' : ' ↑') : ''}</span>
+                    <span aria-hidden>{own ? (own.isDescending ? ' ↓' : ' ↑') : ''}</span>
                   </button>
                 </div>
               );
@@ -225,7 +180,7 @@ export function DataTable(props: Props) {
           style={{ height: virtual.getTotalSize(), position: 'relative', minWidth: least }}
         >
           {virtual.getVirtualItems().map((item) => {
-            const row = shown[item.index]!.original;
+            const row = shown[item.index]!;
             const open = props.openKey !== undefined && props.openKey === rowKey(row);
             return (
               <div

@@ -8,6 +8,7 @@ import {
   useStore,
   useStoreApi,
   type Edge,
+  type EdgeTypes,
   type Node,
   type NodeTypes,
   type ReactFlowProps,
@@ -15,6 +16,8 @@ import {
 import '@xyflow/react/dist/style.css';
 import './Flow.css';
 import { useComputedColorScheme } from '@mantine/core';
+import { MARGINS } from './placed';
+import { Routed } from './Routed';
 import { useCallback, useEffect, useRef, type FocusEvent } from 'react';
 
 /** Room between a box and the edge of what is seen, in pixels. */
@@ -22,8 +25,15 @@ const ROOM = 12;
 /** What is drawn does not lie under the buttons that move it. */
 const FITTED = {
   maxZoom: 1,
-  padding: { left: '56px', right: '16px', top: '16px', bottom: '16px' },
+  padding: {
+    left: `${MARGINS.left}px`,
+    right: `${MARGINS.right}px`,
+    top: `${MARGINS.top}px`,
+    bottom: `${MARGINS.bottom}px`,
+  },
 } as const;
+
+const lines: EdgeTypes = { routed: Routed };
 
 /** Shows a box that the focus comes to by keyboard. Under a pointer nothing may move: what goes
  * down on a box has to come up on it. */
@@ -109,6 +119,7 @@ export function Flow<N extends Node>(props: Props<N>) {
       nodes={nodes}
       edges={props.edges}
       nodeTypes={props.types}
+      edgeTypes={lines}
       colorMode={scheme}
       minZoom={minZoom}
       nodesDraggable={false}

@@ -1,5 +1,7 @@
 // The boxes that every screen is made of: a titled panel, a page's head, a row of figures.
 import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { clockOf } from './format';
 
 export function PageHead(props: { title: string; note?: ReactNode; children?: ReactNode }) {
   return (
@@ -11,6 +13,12 @@ export function PageHead(props: { title: string; note?: ReactNode; children?: Re
       {props.children}
     </div>
   );
+}
+
+/** As of when figures are that are not of a step. */
+export function AsOf({ ms }: { ms: number }) {
+  const { t } = useTranslation();
+  return <span className="soft">{t('moment.asOf', { time: clockOf(ms / 1000) })}</span>;
 }
 
 interface PanelProps {

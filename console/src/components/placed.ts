@@ -1,15 +1,36 @@
-// Where the boxes of a graph go: from left to right, by elkjs.
-import ELK from 'elkjs/lib/elk.bundled.js';
+// Where the boxes of a graph go, from left to right, and the lines between them: by elkjs.
+import ELK, { type ElkExtendedEdge, type ElkNode } from 'elkjs/lib/elk.bundled.js';
+import { useElementSize } from '@mantine/hooks';
 import { useEffect, useState } from 'react';
 
-export type Places = Map<string, { x: number; y: number }>;
+export interface Point {
+  x: number;
+  y: number;
+}
+export type Places = Map<string, Point>;
+/** Where a line bends, by `from>to`. */
+export type Bends = Map<string, Point[]>;
 export interface Sized {
   id: string;
   width: number;
   height: number;
 }
 
+interface Placed {
+  at: Places;
+  bends: Bends;
+  height: number;
+}
+const NONE: Bends = new Map();
 const elk = new ELK();
+
+/** A drawing is shrunk so far that what its boxes say can still be read, and no further. */
+export const READABLE = 0.75;
+/** Left of the boxes are the buttons that move the drawing. */
+export const MARGINS = { left: 56, right: 16, top: 16, bottom: 16 } as const;
+/** A graph that is still too wide is laid out anew so often, and so much narrower each time. */
+const TRIES = 4;
+const NARROWER = 0.6;
 
 /** Long chains are broken into lines, so that they can still be read as a whole. */
 const wrapped = (aspect: number) => ({
@@ -20,45 +41,103 @@ const wrapped = (aspect: number) => ({
 
 interface Form {
   gap?: number;
-  isWrapped?: boolean;
-  /** How much wider than high what it is broken into shall be. */
-  aspect?: number;
+  /** How wide what is drawn may be, in pixels, where long chains are broken into lines; 0: that is
+   * not known yet. */
+  room?: number;
 }
 
-async function placed(
+/** Lines begin and end where the handles of the boxes are: in the middle of their sides. */
+const childOf = ({ id, width, height }: Sized) => ({
+  id,
+  width,
+  height,
+  layoutOptions: { 'elk.portConstraints': 'FIXED_POS' },
+  ports: [
+    { id: `${id}<`, x: 0, y: height / 2, layoutOptions: { 'elk.port.side': 'WEST' } },
+    { id: `${id}>`, x: width, y: height / 2, layoutOptions: { 'elk.port.side': 'EAST' } },
+  ],
+});
+
+/** How far a drawing is shrunk to be as wide as there is room. */
+const zoomOf = (width: number, room: number) =>
+  Math.min(1, (room - MARGINS.left - MARGINS.right) / width);
+
+const laidOut = (
   boxes: Sized[],
   edges: [string, string][],
-  { gap = 90, isWrapped = false, aspect = 2.2 }: Form,
-): Promise<Places> {
-  const made = await elk.layout({
+  gap: number,
+  aspect: number | null,
+): Promise<ElkNode> =>
+  elk.layout({
     id: 'root',
     layoutOptions: {
       'elk.algorithm': 'layered',
       'elk.direction': 'RIGHT',
+      'elk.edgeRouting': 'ORTHOGONAL',
       'elk.spacing.nodeNode': '14',
       'elk.layered.spacing.nodeNodeBetweenLayers': String(gap),
-      ...(isWrapped ? wrapped(aspect) : {}),
+      ...(aspect === null ? {} : wrapped(aspect)),
     },
-    children: boxes.map(({ id, width, height }) => ({ id, width, height })),
-    edges: edges.map(([from, to]) => ({ id: `${from}>${to}`, sources: [from], targets: [to] })),
+    children: boxes.map(childOf),
+    edges: edges.map(([from, to]) => ({
+      id: `${from}>${to}`,
+      sources: [`${from}>`],
+      targets: [`${to}<`],
+    })),
   });
-  return new Map(
+
+/** The places of boxes and the bends of lines, as wide as there is room. */
+export async function placed(
+  boxes: Sized[],
+  edges: [string, string][],
+  { gap = 90, room }: Form,
+): Promise<Placed> {
+  let made = await laidOut(boxes, edges, gap, null);
+  const { width = 1, height: high = 1 } = made;
+  const fits = () => room === undefined || zoomOf(made.width ?? 0, room) >= READABLE;
+  // Broken into lines it is as large, and the lines want room between them: half as much again.
+  const wanted = (room ?? 0) / READABLE;
+  let aspect = (wanted * wanted) / (1.5 * width * high);
+  for (let tries = 0; tries < TRIES && !fits(); tries += 1, aspect *= NARROWER)
+    made = await laidOut(boxes, edges, gap, aspect);
+  const zoom = room === undefined ? 1 : zoomOf(made.width ?? 0, room);
+  const at = new Map(
     (made.children ?? []).map((node) => [node.id, { x: node.x ?? 0, y: node.y ?? 0 }]),
   );
+  const bendsOf = ({ sections = [] }: ElkExtendedEdge) =>
+    sections.flatMap(({ bendPoints = [] }) => bendPoints.map(({ x, y }) => ({ x, y })));
+  const bends = new Map((made.edges ?? []).map((edge) => [edge.id, bendsOf(edge)]));
+  const height = (made.height ?? 0) * Math.max(READABLE, zoom) + MARGINS.top + MARGINS.bottom;
+  return { at, bends, height };
 }
 
-/** The places of a graph's boxes, and of which shape; of the one before, or none, until the new
- * one's are worked out. */
+/** The box that a graph is drawn in, and its width, in steps: not every pixel is laid out anew. */
+export function useRoom() {
+  const { ref, width } = useElementSize<HTMLDivElement>();
+  return { ref, room: Math.floor(width / 60) * 60 };
+}
+
+/** The places of a graph's boxes and lines, and of which shape; of the one before, or none, until
+ * the new one's are worked out. */
 export function usePlaces(boxes: Sized[], edges: [string, string][], form: Form = {}) {
   const shape = JSON.stringify([boxes, edges, form]);
-  const [places, setPlaces] = useState<{ shape: string; at: Places } | null>(null);
+  const isUnknown = form.room === 0;
+  const [places, setPlaces] = useState<(Placed & { shape: string }) | null>(null);
   useEffect(() => {
     let gone = false;
+    if (isUnknown) return;
     const [all, lines, how] = JSON.parse(shape) as [Sized[], [string, string][], Form];
-    void placed(all, lines, how).then((at) => !gone && setPlaces({ shape, at }));
+    void placed(all, lines, how).then((made) => !gone && setPlaces({ shape, ...made }));
     return () => {
       gone = true;
     };
-  }, [shape]);
-  return { places: places?.at ?? null, isNow: places?.shape === shape, shape: places?.shape ?? '' };
+  }, [shape, isUnknown]);
+  return {
+    places: places?.at ?? null,
+    bends: places?.bends ?? NONE,
+    /** Of the whole drawing, as far as it is shrunk to fit. */
+    height: places?.height ?? 0,
+    isNow: places?.shape === shape,
+    shape: places?.shape ?? '',
+  };
 }

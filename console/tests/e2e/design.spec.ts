@@ -115,7 +115,6 @@ test('an alert is made, fires, is on the overview, and is forgotten', async ({ p
 });
 
 test('a saved view begins at once where one asks for it', async ({ page }) => {
-  test.setTimeout(240_000);
   const own = await startRialto(['sales']);
   const served = await startPage(own.url);
   try {

@@ -1,10 +1,14 @@
 // What people look at fits: from a small laptop to a wide screen, and on a phone; and long tables
 // are scrolled as fast as short ones.
 import { expect, test, type Page } from '@playwright/test';
+import { within } from './load';
 import { SCREENS } from './screens';
 
 const page$ = () => process.env.TEST_PAGE!;
 const SHOTS = process.env.CONSOLE_SHOTS ?? 'shots';
+
+/** 60 frames a second. */
+const FRAME_MS = 1000 / 60;
 
 /** What sticks out of the page, and how far; a box that scrolls by itself may hold more. */
 const sticksOut = (page: Page) =>
@@ -19,7 +23,6 @@ const sticksOut = (page: Page) =>
 
 for (const width of [1280, 2560]) {
   test(`every screen fits into ${width} pixels`, async ({ browser }) => {
-    test.setTimeout(240_000);
     const page = await browser.newPage({ viewport: { width, height: 900 } });
     for (const [name, path, shows] of SCREENS) {
       await page.goto(page$() + path);
@@ -73,32 +76,32 @@ test('ten thousand rows are scrolled without a halt', async ({ page }) => {
     const { metrics } = await tools.send('Performance.getMetrics');
     return (metrics.find((one) => one.name === 'TaskDuration')?.value ?? NaN) * 1000;
   };
-  const before = await worked();
-  const found = await page.getByRole('grid', { name: 'Answer' }).evaluate(async (box) => {
-    const frames: number[] = [];
-    let drawn = 0;
-    const frame = () => new Promise<number>((done) => requestAnimationFrame(done));
-    let last = await frame();
-    for (let at = 0; at < 120; at += 1) {
-      // From the first row to the last, 80 rows and more at a time.
-      box.scrollTop = (box.scrollHeight * (at + 1)) / 120;
-      const now = await frame();
-      frames.push(now - last);
-      last = now;
-      drawn = Math.max(drawn, box.querySelectorAll('[role=row]').length);
-    }
-    return { frames: frames.sort((a, b) => a - b), drawn, text: box.textContent ?? '' };
+  const scrolled = () =>
+    page.getByRole('grid', { name: 'Answer' }).evaluate(async (box) => {
+      const frames: number[] = [];
+      let drawn = 0;
+      const frame = () => new Promise<number>((done) => requestAnimationFrame(done));
+      let last = await frame();
+      for (let at = 0; at < 120; at += 1) {
+        // From the first row to the last, 80 rows and more at a time.
+        box.scrollTop = (box.scrollHeight * (at + 1)) / 120;
+        const now = await frame();
+        frames.push(now - last);
+        last = now;
+        drawn = Math.max(drawn, box.querySelectorAll('[role=row]').length);
+      }
+      return { frames: frames.sort((a, b) => a - b), drawn, text: box.textContent ?? '' };
+    });
+  await within('work of the page for a frame', FRAME_MS, async () => {
+    const before = await worked();
+    const { frames, drawn, text } = await scrolled();
+    const each = ((await worked()) - before) / frames.length;
+    const [half, most] = [frames[60]!, frames[114]!];
+    console.log(`frames: half within ${half.toFixed(0)} ms, 95 % within ${most.toFixed(0)} ms`);
+    // Only what is in sight is drawn; the last row is there.
+    expect(drawn).toBeLessThan(90);
+    expect(text).toContain('sku-9999');
+    expect(each).toBeGreaterThan(0);
+    return each;
   });
-  const [half, most] = [found.frames[60]!, found.frames[114]!];
-  console.log(
-    `frames while scrolling: half within ${half.toFixed(0)} ms, 95 % within ${most.toFixed(0)} ms`,
-  );
-  // Only what is in sight is drawn; the last row is there.
-  expect(found.drawn).toBeLessThan(90);
-  expect(found.text).toContain('sku-9999');
-  const each = ((await worked()) - before) / found.frames.length;
-  console.log(`work of the page for a frame: ${each.toFixed(1)} ms`);
-  // 60 frames a second are 17 ms each; beside compilers the same work takes some of it more.
-  expect(each).toBeGreaterThan(0);
-  expect(each).toBeLessThan(25);
 });

@@ -1,5 +1,6 @@
 // The page is live: an event is seen within a second; a lost connection is said, and heals.
 import { expect, test } from '@playwright/test';
+import { within } from './load';
 import { sale, send, startPage, startRialto, until } from './rialto';
 
 test('a sale is seen within a second of its event', async ({ page }) => {
@@ -7,8 +8,7 @@ test('a sale is seen within a second of its event', async ({ page }) => {
   await page.goto(process.env.TEST_PAGE!);
   const orders = page.locator('.figure', { hasText: 'Orders' }).locator('.value');
   await expect(orders).toHaveText(/\d+/);
-  const took: number[] = [];
-  for (let time = 0; time < 3; time += 1) {
+  await within('event to screen', 1000, async () => {
     const before = Number(await orders.textContent());
     const seen = page.waitForFunction(
       (expected) => {
@@ -23,10 +23,8 @@ test('a sale is seen within a second of its event', async ({ page }) => {
     const began = Date.now();
     await send(rialto, 'sale_line', [sale('2026-03-03 17:00:00', 'sku-2', 1, 10)]);
     await seen;
-    took.push(Date.now() - began);
-  }
-  console.log(`event to screen: ${took.join(', ')} ms`);
-  expect(Math.min(...took)).toBeLessThan(1000);
+    return Date.now() - began;
+  });
 });
 
 test('a lost connection is said, the last rows stay, and it heals by itself', async ({ page }) => {
@@ -65,7 +63,7 @@ test('a step that is held stays, and is let go', async ({ page }) => {
   const before = await step();
   // The page keeps asking as of the step that it holds, also after others have ended.
   await send(rialto, 'sale_line', [sale('2026-03-04 10:00:00', 'sku-2', 1, 10)]);
-  await until('another step', 20_000, async () => (await step()) > before);
+  await until('another step', 60_000, async () => (await step()) > before);
   await page.waitForResponse((answer) => answer.url().includes('/v1/views'));
   await expect(orders).toHaveText(held!);
   await page.getByRole('button', { name: 'Back to live' }).first().click();

@@ -1,6 +1,6 @@
 // A real Rialto over ten packs and what decides, whose tables are filled by events of the tests.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -32,6 +32,8 @@ CREATE TABLE delivery_note (id BIGINT, sku STRING, pieces INT) WITH (
   'source.monitor-interval' = '100 ms');
 CREATE MATERIALIZED VIEW pieces_noted AS SELECT COUNT(*) AS notes, SUM(pieces) AS pieces
 FROM delivery_note;
+CREATE TABLE parcel (no INT, pieces INT) WITH ('connector' = 'http');
+CREATE MATERIALIZED VIEW parcels AS SELECT no, SUM(pieces) AS pieces FROM parcel GROUP BY no;
 `;
 /** A record that cannot be read, among two that can. */
 const NOTES = '{"id":1,"sku":"sku-1","pieces":4}\n{"id":2,"sku":"sku-2","pieces":"six"}\n';
@@ -76,7 +78,7 @@ function stopper(child: ChildProcess, after = () => {}): () => Promise<void> {
 
 /** A Rialto of its own, and a way to put files into its project. */
 export type OwnRialto = Running & { write: (path: string, text: string) => void };
-export async function startRialto(packs = PACKS): Promise<OwnRialto> {
+export async function startRialto(packs = PACKS, settings = ''): Promise<OwnRialto> {
   const folder = mkdtempSync(join(tmpdir(), 'rialto-console-'));
   // A project with a folder `sql` reads no other file by itself: this one comes before the packs.
   mkdirSync(join(folder, 'sql'));
@@ -95,7 +97,7 @@ export async function startRialto(packs = PACKS): Promise<OwnRialto> {
     ...packs.map((pack) => `${ROOT}/packs/${pack}/sql`),
     ...journal.map((file) => `${ROOT}/packs/${file}`),
   ];
-  writeFileSync(join(folder, 'rialto.toml'), `include = ${JSON.stringify(includes)}\n`);
+  writeFileSync(join(folder, 'rialto.toml'), `include = ${JSON.stringify(includes)}\n${settings}`);
   const port = await freePort();
   const arguments_ = ['run', folder, '--state', join(folder, 'state')];
   const child = spawn(binary(), [...arguments_, '--serve', `127.0.0.1:${port}`], {
@@ -130,6 +132,16 @@ export async function startPage(
   const url = `http://127.0.0.1:${chosen}`;
   await alive(`${url}/livez`);
   return { url, port: chosen, stop: stopper(child) };
+}
+
+/** The page as the binary has it, where it was built with the same one; else the built one on a
+ * port of its own, so that not every change of the page needs another binary. */
+export async function pageOf(rialto: string): Promise<Running> {
+  const mine = readFileSync(join(ROOT, 'console/dist/index.html'), 'utf8');
+  const its = await (await fetch(rialto)).text();
+  if (its === mine) return { url: rialto, stop: () => Promise.resolve() };
+  console.log('the binary has another page than console/dist: that one is served beside it');
+  return startPage(rialto);
 }
 
 export async function send(rialto: string, table: string, rows: object[]) {

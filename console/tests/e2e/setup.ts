@@ -1,5 +1,5 @@
 // Starts Rialto and the page once for all tests, and fills the shop with two days.
-import { ask, sale, send, startPage, startRialto, until } from './rialto';
+import { ask, pageOf, sale, send, startRialto, until } from './rialto';
 
 export const HOSTILE = '<img src=x onerror="window.hacked=1"><b>bold</b> 🧨 مرحبا ‮txet';
 export const MEGABYTE = 'M'.repeat(1_000_000);
@@ -129,7 +129,7 @@ export default async function setup() {
       return (await fetch(`${rialto.url}/v1/lineage/sales_by_day`)).ok;
     });
     console.log(`first lineage: ${Date.now() - began} ms`);
-    const page = await startPage(rialto.url);
+    const page = await pageOf(rialto.url);
     process.env.TEST_RIALTO = rialto.url;
     process.env.TEST_PAGE = page.url;
     return async () => {

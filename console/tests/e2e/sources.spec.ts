@@ -13,7 +13,6 @@ const TILL = [
 ].join('\n');
 
 test('a source is added by form: looked at, mapped, saved and read', async ({ page }) => {
-  test.setTimeout(300_000);
   const said = complaints(page);
   const own = await startRialto(['sales']);
   const served = await startPage(own.url);

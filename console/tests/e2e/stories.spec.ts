@@ -14,7 +14,7 @@ test('a restock is approved, and is then an order', async ({ page }) => {
     one("SELECT * FROM decision_state WHERE sku = 'sku-2' AND decision_type = 'replenish'");
   // The journal takes a first word when its log has gone on by a second, as a shop's always does.
   await send(rialto(), 'sale_line', [sale('2026-03-04 10:20:00', 'sku-2', 1, 10)]);
-  await until('the journal', 30_000, async () => (await state()).status === 'proposed');
+  await until('the journal', 60_000, async () => (await state()).status === 'proposed');
   await page.goto(`${page$()}/inventory?state=proposed`);
   await page.getByRole('gridcell', { name: 'sku-2' }).click();
   const panel = page.getByRole('dialog');
@@ -25,7 +25,7 @@ test('a restock is approved, and is then an order', async ({ page }) => {
   await expect(panel.getByTestId('reviewed')).toContainText('the fair is next week');
   await page.screenshot({ path: `${SHOTS}/story-approve.png` });
   // Whoever carries it out reads it in the journal: it is an order now.
-  await until('the order', 30_000, async () => (await state()).status === 'applied');
+  await until('the order', 60_000, async () => (await state()).status === 'applied');
   await page.goto(`${page$()}/decisions?type=replenish&status=applied`);
   await expect(page.getByRole('gridcell', { name: 'sku-2' }).first()).toBeVisible();
   expect(said).toEqual([]);
@@ -50,7 +50,7 @@ test('a rule of prices is tried, and then changed', async ({ page }) => {
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByText('Saved. The job goes on with it.')).toBeVisible();
   await expect(page.getByTestId('rule-competitor')).toContainText('local');
-  await until('the price', 20_000, async () => Math.abs((await price()) - 7) < 1e-9);
+  await until('the price', 60_000, async () => Math.abs((await price()) - 7) < 1e-9);
   // What is no rule is said, and not saved.
   await share.fill('80');
   await page.getByRole('button', { name: 'Save' }).click();
@@ -96,7 +96,7 @@ test('a refused record is put right, and taken', async ({ page }) => {
   await panel.getByRole('button', { name: 'Send again' }).click();
   await until(
     'the pieces',
-    20_000,
+    60_000,
     async () => Number((await one('SELECT pieces FROM pieces_noted')).pieces) === 10,
   );
   await expect(panel.getByText('Taken')).toBeVisible();

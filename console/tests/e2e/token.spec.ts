@@ -36,9 +36,9 @@ test('a token is asked for, and forgotten', async ({ page }) => {
     const made = await shown.textContent();
     const asked = () =>
       fetch(`http://127.0.0.1:${port}/v1/views`, { headers: { Authorization: `Bearer ${made}` } });
-    await until('the new token', 10_000, async () => (await asked()).ok);
+    await until('the new token', 60_000, async () => (await asked()).ok);
     await page.getByRole('button', { name: 'Take back grafana' }).click();
-    await until('its end', 10_000, async () => (await asked()).status === 401);
+    await until('its end', 60_000, async () => (await asked()).status === 401);
     // Somebody has a role and a token; with another role the same token is good for more.
     const adding = page.getByRole('form', { name: 'Add somebody' });
     await adding.getByLabel('Name').fill('ann');
@@ -51,14 +51,14 @@ test('a token is asked for, and forgotten', async ({ page }) => {
     const headers = { Authorization: `Bearer ${anns}`, 'Content-Type': 'application/json' };
     const sql = async () =>
       (await fetch(`http://127.0.0.1:${port}/v1/sql`, { ...query, headers })).status;
-    await until('their token', 10_000, async () => (await sql()) === 403);
+    await until('their token', 60_000, async () => (await sql()) === 403);
     await ann.getByRole('combobox', { name: 'Role of ann' }).click();
     await page.getByRole('option', { name: 'Analyst' }).click();
-    await until('their role', 10_000, async () => (await sql()) === 200);
+    await until('their role', 60_000, async () => (await sql()) === 200);
     await page.screenshot({ path: `${process.env.CONSOLE_SHOTS ?? 'shots'}/story-people.png` });
     await ann.getByRole('button', { name: 'Take out ann' }).click();
     await ann.getByRole('button', { name: 'Yes, take out' }).click();
-    await until('their end', 10_000, async () => (await sql()) === 401);
+    await until('their end', 60_000, async () => (await sql()) === 401);
     await page.getByRole('button', { name: 'Take back admin' }).click();
     await expect(page.getByRole('alert')).toContainText('last token of an admin');
     await page.getByRole('button', { name: 'Forget the token' }).click();

@@ -1,5 +1,6 @@
 // What comes over the wire and what goes out: events, exact numbers, CSV, problems.
 import { expect, test } from 'vitest';
+import { sorted } from '@/components/ordered';
 import { parseExact } from '@/api/http';
 import { problemOf } from '@/api/problem';
 import { EventCutter } from '@/api/sse';
@@ -62,4 +63,23 @@ test('numbers are written for people, nothing as a dash', () => {
   expect(signedPercent(-3.21)).toBe('−3.2 %');
   expect(timeOf('2025-09-03 10:04:15.542Z')).toBe('2025-09-03 10:04');
   expect(clipped('x'.repeat(1_000_000)).length).toBe(241);
+});
+
+test('rows are sorted with empty ones last, equal ones as they came', () => {
+  const rows = [
+    { n: 2, at: 'a' },
+    { n: null, at: 'b' },
+    { n: 10, at: 'c' },
+    { n: 2, at: 'd' },
+  ];
+  const places = (isDescending: boolean) =>
+    sorted(rows, (row) => row.n, isDescending).map((row) => row.at);
+  expect(places(false)).toEqual(['a', 'd', 'c', 'b']);
+  expect(places(true)).toEqual(['c', 'a', 'd', 'b']);
+  const texts = ['sku-10', 'sku-2', 'Sku-1'].map((sku) => ({ sku }));
+  expect(sorted(texts, (row) => row.sku, false).map((row) => row.sku)).toEqual([
+    'Sku-1',
+    'sku-2',
+    'sku-10',
+  ]);
 });

@@ -8,8 +8,8 @@ import {
   sourceSql,
   type Draft,
 } from '@/screens/sources/add/draft';
-import { codesOf, previewSql, unitOf } from '@/screens/sources/add/draft';
-import { cells, fieldsOf, mappedOf } from '@/screens/sources/add/infer';
+import { codesOf, columnsSql, previewSql, unitOf } from '@/screens/sources/add/draft';
+import { cells, columnsOf, fieldsOf, mappedOf } from '@/screens/sources/add/infer';
 
 const till: Draft = {
   ...EMPTY,
@@ -123,4 +123,40 @@ test('a row is bad where a value is lost on the way, or one that is needed is no
     ['kind', 'code', 'X'],
     ['cents', 'cast', 'six'],
   ]);
+});
+
+test('a table of a database is read by its own columns, its password by its variable', () => {
+  const stock: Draft = {
+    ...EMPTY,
+    name: 'stock',
+    connector: 'postgres',
+    options: { url: 'postgresql://db/shop', 'table-name': 'Shop."My Stock"', password: 'pg' },
+  };
+  const { table, query } = columnsSql(stock);
+  expect(table).toContain("'table-name' = 'information_schema.columns'");
+  expect(table).toContain("'password' = '${pg}'");
+  expect(query).toContain("`table_name` = 'My Stock' AND `table_schema` = 'shop'");
+  const column = (at: number, name: string, type: string, more: object = {}) => ({
+    column_name: name,
+    ordinal_position: at,
+    udt_name: type,
+    ...more,
+  });
+  const fields = columnsOf([
+    column(2, 'price', 'numeric', { numeric_precision: 10, numeric_scale: 2 }),
+    column(1, 'Sku', 'text'),
+    column(3, 'tags', '_int4'),
+    column(4, 'place', 'point'),
+    column(5, 'any', 'numeric', { numeric_precision: null, numeric_scale: null }),
+  ]);
+  expect(fields.map(({ name, type, as }) => `${name} ${type} ${as}`)).toEqual([
+    'Sku STRING sku',
+    'price DECIMAL(10, 2) price',
+    'tags ARRAY<INT> tags',
+    'place STRING place',
+    'any DECIMAL(38, 10) any',
+  ]);
+  const sql = sourceSql({ ...stock, fields });
+  expect(sql).toContain("'connector' = 'postgres',\n  'url' = 'postgresql://db/shop'");
+  expect(sql).not.toContain('format');
 });

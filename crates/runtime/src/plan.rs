@@ -9,7 +9,7 @@ use rialto_engine::operator::Emission;
 use rialto_sql::catalog::{ObjectPath, Relation, TableDef, ViewDef};
 use rialto_sql::error::SqlError;
 use rialto_sql::parser::{Insert, QueryText};
-use rialto_sql::planner::{Planner, Session};
+use rialto_sql::planner::{Planner, Reads, Session};
 use rialto_sql::step::{
     Identities, Lowering, Order, Query, StateTtl, StepNode, StepPlan, build, explain,
     explain_watermark, steps,
@@ -306,20 +306,24 @@ struct Lowered {
     /// A materialized view is corrected as rows arrive, whoever reads it. A shared one gives its
     /// rows when its reader wants them, so that there may be two of it.
     views: HashMap<Emission, HashMap<ObjectPath, Arc<StepPlan>>>,
-    /// What they were lowered with: the catalog's stamp, and what was set.
-    with: (u64, BTreeMap<String, String>),
+    /// What each of them is made of.
+    reads: HashMap<ObjectPath, Reads>,
+    /// What was set when they were lowered.
+    with: BTreeMap<String, String>,
 }
 
 impl Lowered {
     /// A lowering that knows every materialized or shared view of the catalog.
     fn lowering(&mut self, session: &Session, emission: Emission) -> Result<Lowering> {
         // What a view is shared for is what is planned from then on.
-        let mut settings = session.config.clone();
-        settings.retain(|key, _| !key.starts_with(Session::SHARE));
-        let with = (session.catalog.stamp(), settings);
+        let mut with = session.config.clone();
+        with.retain(|key, _| !key.starts_with(Session::SHARE));
         if self.with != with {
-            *self = Self { views: HashMap::new(), with };
+            *self = Self { with, ..Self::default() };
         }
+        self.reads.retain(|_, reads| reads.are_in(&session.catalog));
+        let is_known = |path: &ObjectPath| self.reads.contains_key(path);
+        self.views.values_mut().for_each(|plans| plans.retain(|path, _| is_known(path)));
         self.lower(session, Emission::Updates)?;
         if emission != Emission::Updates {
             self.lower(session, emission)?;
@@ -367,7 +371,10 @@ impl Lowered {
                 let lower =
                     |logical| lowering.ttl.check(&logical).and_then(|()| lowering.lower(&logical));
                 match planner.plan_view(view).and_then(lower) {
-                    Ok(plan) => drop(views.insert(view.path.clone(), plan)),
+                    Ok(plan) => {
+                        self.reads.insert(view.path.clone(), planner.reads(view)?);
+                        views.insert(view.path.clone(), plan);
+                    }
                     Err(error) => drop(failed.get_or_insert(error)),
                 }
             }

@@ -1,5 +1,6 @@
 //! A project: a folder with `rialto.toml` and SQL files, or one SQL file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rialto_sql::error::SqlError;
@@ -62,7 +63,7 @@ pub enum ProjectError {
 #[serde(deny_unknown_fields, default)]
 struct Config {
     /// Replacements for `${name}` in the SQL.
-    variables: std::collections::BTreeMap<String, String>,
+    variables: BTreeMap<String, String>,
     /// Files, and folders of files, whose SQL is read before the project's own: in this order,
     /// relative to the project.
     include: Vec<PathBuf>,
@@ -73,9 +74,8 @@ impl Project {
     /// `${name}` in the SQL is replaced by what `variables` or else the project's `[variables]`
     /// say, or else by the default in `${name:-default}`.
     pub fn open(path: &Path, variables: &[(String, String)]) -> Result<Self, ProjectError> {
-        let mut config = Config::default();
+        let config = config_of(path)?;
         let (base_dir, paths) = if path.is_dir() {
-            config = read_config(&path.join("rialto.toml"))?;
             let mut paths = included(path, &config.include)?;
             // A project may be made of what it includes.
             paths.extend(sql_files(path, !config.include.is_empty())?);
@@ -84,11 +84,11 @@ impl Project {
             let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
             (parent.unwrap_or(Path::new(".")).to_path_buf(), vec![path.to_path_buf()])
         };
-        config.variables.extend(variables.iter().cloned());
+        let variables = with(config.variables, variables);
         let mut files = Vec::with_capacity(paths.len());
         for path in paths {
             let text = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
-            let text = substitute(&text, &config.variables);
+            let text = substitute(&text, &variables);
             match parse(&text) {
                 Ok(statements) => files.push(SqlFile { path, text, statements }),
                 Err(error) => {
@@ -97,6 +97,28 @@ impl Project {
             }
         }
         Ok(Self { base_dir, files })
+    }
+}
+
+/// What replaces `${name}` in a project's SQL.
+pub(crate) fn variables(
+    path: &Path,
+    said: &[(String, String)],
+) -> Result<BTreeMap<String, String>, ProjectError> {
+    Ok(with(config_of(path)?.variables, said))
+}
+
+/// What was said where the project is run goes before what it says itself.
+fn with(mut own: BTreeMap<String, String>, said: &[(String, String)]) -> BTreeMap<String, String> {
+    own.extend(said.iter().cloned());
+    own
+}
+
+/// A project that is one file says nothing beside it.
+fn config_of(project: &Path) -> Result<Config, ProjectError> {
+    match project.is_dir() {
+        true => read_config(&project.join("rialto.toml")),
+        false => Ok(Config::default()),
     }
 }
 
@@ -147,7 +169,7 @@ fn sql_files(folder: &Path, may_be_none: bool) -> Result<Vec<PathBuf>, ProjectEr
 
 /// The SQL with `${name}` and `${name:-default}` replaced. What has neither a value nor a default
 /// stays as it is.
-fn substitute(text: &str, variables: &std::collections::BTreeMap<String, String>) -> String {
+fn substitute(text: &str, variables: &BTreeMap<String, String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("${") {

@@ -13,6 +13,7 @@ mod show;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::parser::QueryText;
 
@@ -198,17 +199,20 @@ struct CatalogEntry {
     databases: BTreeMap<String, Database>,
 }
 
+/// Tables and views, each as one declaration that copies of the catalog share: another declaration
+/// is another object, also where it says the same.
+type Relations = BTreeMap<ObjectPath, Arc<Relation>>;
+
 /// All declared objects, and the current catalog and database.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     current_catalog: String,
     current_database: String,
     catalogs: BTreeMap<String, CatalogEntry>,
-    permanent: BTreeMap<ObjectPath, Relation>,
-    temporary: BTreeMap<ObjectPath, Relation>,
+    permanent: Relations,
+    temporary: Relations,
     functions: BTreeMap<ObjectPath, FunctionDef>,
     models: BTreeMap<ObjectPath, ModelDef>,
-    stamp: u64,
 }
 
 #[cfg(test)]

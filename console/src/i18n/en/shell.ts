@@ -32,6 +32,7 @@ export const shell = {
     live: 'Live',
     held: 'Held',
     step: 'Step {{step}}',
+    asOf: 'as of {{time}}',
     title: 'As of when',
     about:
       'All views of a step fit together. Hold a step to look at it in peace; the newest {{kept}} that changed something can be read.',

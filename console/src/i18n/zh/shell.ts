@@ -32,6 +32,7 @@ export const shell = {
     live: '实时',
     held: '已定格',
     step: '第 {{step}} 步',
+    asOf: '截至 {{time}}',
     title: '数据时点',
     about: '同一步内的所有视图彼此一致。定格某一步可以安心查看；最近 {{kept}} 个有变化的步可读。',
     hold: '定格当前步',

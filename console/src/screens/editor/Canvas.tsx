@@ -4,7 +4,7 @@ import { createContext, useContext, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { clipped } from '@/components/format';
 import { Flow, useShowFocused } from '@/components/Flow';
-import { usePlaces } from '@/components/placed';
+import { READABLE, usePlaces, useRoom } from '@/components/placed';
 import type { Graph, GraphNode } from './graph';
 import './Canvas.css';
 
@@ -70,12 +70,11 @@ interface Props extends Hands {
 export function Canvas({ graph, chosen, choose, remove, connect }: Props) {
   const { t } = useTranslation();
   const sized = graph.nodes.map(({ id }) => ({ id, width: WIDTH, height: HEIGHT }));
-  const isWrapped = sized.length > 6;
-  const { places, shape } = usePlaces(sized, graph.edges, { gap: 40, isWrapped });
+  const { ref, room } = useRoom();
+  const { places, bends, shape } = usePlaces(sized, graph.edges, { gap: 40, room });
   const hands = useMemo(() => ({ choose, remove }), [choose, remove]);
-  if (!places) return <p className="soft">{t('table.loading')}</p>;
   const nodes = graph.nodes.flatMap((node): BoxNode[] => {
-    const position = places.get(node.id);
+    const position = places?.get(node.id);
     // One that was just added has its place in a moment.
     if (!position) return [];
     return [
@@ -94,24 +93,30 @@ export function Canvas({ graph, chosen, choose, remove, connect }: Props) {
     id: `${source}>${target}`,
     source,
     target,
-    // Back to the beginning of the next line it goes between the boxes, not across them.
-    type: isWrapped ? 'smoothstep' : 'default',
+    type: 'routed',
+    data: { bends: bends.get(`${source}>${target}`) ?? [] },
     style: { stroke: 'var(--line-strong)' },
   }));
   return (
     <HandsContext.Provider value={hands}>
-      <Flow
-        nodes={nodes}
-        edges={lines}
-        types={types}
-        shape={shape}
-        label={t('editor.graph')}
-        minZoom={0.15}
-        // Smaller, nothing can be read: what is chosen is seen, and the rest by moving the drawing.
-        fitZoom={0.5}
-        shown={chosen}
-        connect={({ source, target }) => connect(source, target)}
-      />
+      <div ref={ref} style={{ height: '100%' }}>
+        {places ? (
+          <Flow
+            nodes={nodes}
+            edges={lines}
+            types={types}
+            shape={shape}
+            label={t('editor.graph')}
+            minZoom={0.15}
+            // What is chosen is seen, and the rest by moving the drawing.
+            fitZoom={READABLE}
+            shown={chosen}
+            connect={({ source, target }) => connect(source, target)}
+          />
+        ) : (
+          <p className="soft">{t('table.loading')}</p>
+        )}
+      </div>
     </HandsContext.Provider>
   );
 }

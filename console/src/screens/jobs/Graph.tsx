@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next';
 import type { Status } from '@/api/types';
 import { bytes, clipped, number, percent, short } from '@/components/format';
 import { Flow } from '@/components/Flow';
-import { usePlaces } from '@/components/placed';
+import { READABLE, usePlaces, useRoom } from '@/components/placed';
 import { lookOf, rateOf, runningOf, type Box, type Look } from './lineage';
 import './Graph.css';
 
@@ -81,13 +81,13 @@ export function Graph({ status, view }: { status: Status; view: string }) {
   const now = useMemo(() => lookOf(status), [status]);
   const sized = boxes.map(({ id }) => ({ id, width: WIDTH, height: HEIGHT }));
   const pairs = lines.map(({ from, to }): [string, string] => [from, to]);
-  const { places, isNow, shape } = usePlaces(sized, pairs, { gap: 88, isWrapped: true, aspect: 4 });
-  if (!places || !isNow) return <p className="soft">{t('table.loading')}</p>;
+  const { ref, room } = useRoom();
+  const { places, bends, height, isNow, shape } = usePlaces(sized, pairs, { gap: 88, room });
   const nodes = boxes.map((box): BoxNode => ({
     id: box.id,
     type: 'box',
     data: { box },
-    position: places.get(box.id) ?? { x: 0, y: 0 },
+    position: places?.get(box.id) ?? { x: 0, y: 0 },
     width: WIDTH,
     height: HEIGHT,
     handles: handlesOf(box),
@@ -97,28 +97,34 @@ export function Graph({ status, view }: { status: Status; view: string }) {
     const isMoving = rate !== null && rate > 0;
     return {
       id: `${from}>${to}`,
+      type: 'routed',
       source: from,
       target: to,
-      label: rate === null ? undefined : t('jobs.flows', { rows: short(Math.round(rate)) }),
+      data: { bends: bends.get(`${from}>${to}`) ?? [] },
+      // Where nothing flows there is nothing to read.
+      label: isMoving ? t('jobs.flows', { rows: short(Math.round(rate)) }) : undefined,
       animated: isMoving,
       style: { stroke: isMoving ? 'var(--accent)' : 'var(--line-strong)' },
       labelBgPadding: [3, 1],
     };
   });
-  const lowest = Math.max(...[...places.values()].map(({ y }) => y), 0) + HEIGHT;
   return (
-    <div className="graph" style={{ height: Math.min(560, Math.max(220, lowest + 60)) }}>
-      <Flow
-        nodes={nodes}
-        edges={edges}
-        types={types}
-        shape={shape}
-        label={t('jobs.graph')}
-        minZoom={0.1}
-        fitZoom={0.5}
-        shown={`output:${view}`}
-        isGoneThrough
-      />
+    <div className="graph" ref={ref} style={{ height: Math.min(640, Math.max(220, height)) }}>
+      {places && isNow ? (
+        <Flow
+          nodes={nodes}
+          edges={edges}
+          types={types}
+          shape={shape}
+          label={t('jobs.graph')}
+          minZoom={0.1}
+          fitZoom={READABLE}
+          shown={`output:${view}`}
+          isGoneThrough
+        />
+      ) : (
+        <p className="soft">{t('table.loading')}</p>
+      )}
     </div>
   );
 }

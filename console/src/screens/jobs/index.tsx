@@ -4,12 +4,12 @@ import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useStatus } from '@/api/hooks';
 import type { Status } from '@/api/types';
-import { FastSeries } from '@/components/FastSeries';
 import { ago, bytes, clipped, NONE, number, percent } from '@/components/format';
 import { ErrorNotice, Nothing } from '@/components/Notice';
-import { Figures, PageHead, Panel } from '@/components/Panel';
+import { AsOf, Figures, PageHead, Panel } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
 import { Checkpoints } from './Checkpoints';
+import { Rate } from './Rate';
 import { Operators, Outputs } from './tables';
 
 const Graph = lazy(() => import('./Graph').then(({ Graph: loaded }) => ({ default: loaded })));
@@ -67,7 +67,9 @@ export function Jobs() {
   const names = [...new Set(status.outputs.map((one) => one.name))].sort();
   return (
     <>
-      <PageHead title={t('nav.jobs')} note={t('jobs.note')} />
+      <PageHead title={t('nav.jobs')} note={t('jobs.note')}>
+        <AsOf ms={status.at_ms} />
+      </PageHead>
       <Figures
         figures={[
           {
@@ -101,15 +103,7 @@ export function Jobs() {
         ]}
       />
       <div className="grid">
-        <Panel title={t('jobs.rate')} span={8}>
-          {rate.times.length < 2 ? (
-            <p className="soft" style={{ margin: 0 }}>
-              {t('jobs.measuring')}
-            </p>
-          ) : (
-            <FastSeries label={t('jobs.rate')} times={rate.times} values={rate.values} />
-          )}
-        </Panel>
+        <Rate {...rate} />
         <Checkpoints status={status} />
         <Panel
           title={t('jobs.graph')}
@@ -127,7 +121,11 @@ export function Jobs() {
           }
         >
           <Suspense fallback={<p className="soft">{t('table.loading')}</p>}>
-            <Graph status={status} view={shown} />
+            {chosen === '' || names.includes(chosen) ? (
+              <Graph status={status} view={shown} />
+            ) : (
+              <Nothing>{t('jobs.noOutput', { view: clipped(chosen, 80) })}</Nothing>
+            )}
           </Suspense>
         </Panel>
         <Outputs outputs={status.outputs} />

@@ -9,7 +9,7 @@ import type { Row } from '@/api/types';
 import { DataTable, type TableColumn } from '@/components/DataTable';
 import { ago, bytes, NONE, number, text, toNumber } from '@/components/format';
 import { ErrorNotice, Nothing } from '@/components/Notice';
-import { Badge, Figures, PageHead } from '@/components/Panel';
+import { AsOf, Badge, Figures, PageHead } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
 import { fedBy } from '@/screens/jobs/lineage';
 import { Letters } from './Letters';
@@ -135,9 +135,12 @@ function All({ add }: { add: () => void }) {
   return (
     <>
       <PageHead title={t('nav.sources')} note={t('sources.note')}>
-        <Button size="xs" color="lagoon.6" leftSection={<IconPlus size={14} />} onClick={add}>
-          {t('source.add')}
-        </Button>
+        <div style={{ display: 'flex', gap: 14, alignItems: 'center' }}>
+          <AsOf ms={status.at_ms} />
+          <Button size="xs" color="lagoon.6" leftSection={<IconPlus size={14} />} onClick={add}>
+            {t('source.add')}
+          </Button>
+        </div>
       </PageHead>
       <Figures
         figures={[

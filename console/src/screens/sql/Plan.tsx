@@ -8,7 +8,7 @@ import { clipped } from '@/components/format';
 import { Flow, useShowFocused } from '@/components/Flow';
 import { ErrorNotice } from '@/components/Notice';
 import { Badge } from '@/components/Panel';
-import { usePlaces } from '@/components/placed';
+import { READABLE, usePlaces, useRoom } from '@/components/placed';
 import './Plan.css';
 
 const WIDTH = 240;
@@ -80,27 +80,30 @@ export function Plan({ query }: { query: string }) {
   const edges = useMemo(
     () =>
       steps.flatMap((step, at) =>
-        step.inputs.map((input): [string, string] => [String(input), String(at)]),
+        [...new Set(step.inputs)].map((input): [string, string] => [String(input), String(at)]),
       ),
     [steps],
   );
   const sized = steps.map((_, at) => ({ id: String(at), width: WIDTH, height: HEIGHT }));
-  const { places, isNow, shape } = usePlaces(sized, edges, { gap: 56, isWrapped: true, aspect: 4 });
+  const { ref, room } = useRoom();
+  const { places, bends, height, isNow, shape } = usePlaces(sized, edges, { gap: 56, room });
   if (error) return <ErrorNotice error={error} />;
-  if (!data || !places || !isNow) return <p className="soft">{t('plan.working')}</p>;
+  if (!data) return <p className="soft">{t('plan.working')}</p>;
   const nodes = steps.map((step, at): StepNode => ({
     id: String(at),
     type: 'step',
     data: { step, isChosen: String(at) === chosen },
-    position: places.get(String(at)) ?? { x: 0, y: 0 },
+    position: places?.get(String(at)) ?? { x: 0, y: 0 },
     width: WIDTH,
     height: HEIGHT,
     handles: HANDLES,
   }));
   const lines = edges.map(([source, target]): Edge => ({
     id: `${source}>${target}`,
+    type: 'routed',
     source,
     target,
+    data: { bends: bends.get(`${source}>${target}`) ?? [] },
     // Rows that are only added, or rows that are taken back as well.
     style: {
       stroke: steps[Number(source)]?.insert_only ? 'var(--good)' : 'var(--accent)',
@@ -113,19 +116,23 @@ export function Plan({ query }: { query: string }) {
       <p className="soft" style={{ padding: '10px 14px 0', margin: 0 }}>
         {t('plan.note', { count: steps.length })} {data.is_cut && t('plan.cut')}
       </p>
-      <div className="plan">
-        <ChooseContext.Provider value={choose}>
-          <Flow
-            nodes={nodes}
-            edges={lines}
-            types={types}
-            shape={shape}
-            label={t('plan.graph')}
-            minZoom={0.2}
-            fitZoom={0.55}
-            shown="0"
-          />
-        </ChooseContext.Provider>
+      <div className="plan" ref={ref} style={{ height: Math.min(620, Math.max(220, height)) }}>
+        {places && isNow ? (
+          <ChooseContext.Provider value={choose}>
+            <Flow
+              nodes={nodes}
+              edges={lines}
+              types={types}
+              shape={shape}
+              label={t('plan.graph')}
+              minZoom={0.2}
+              fitZoom={READABLE}
+              shown="0"
+            />
+          </ChooseContext.Provider>
+        ) : (
+          <p className="soft">{t('plan.working')}</p>
+        )}
       </div>
       {step && <Chosen step={step} />}
     </div>

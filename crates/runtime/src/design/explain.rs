@@ -1,7 +1,7 @@
 //! A query as a graph: the steps that would keep it right, over the views that are there.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use rialto_sql::catalog::Relation;
 use rialto_sql::parser::{Statement, parse_one};
@@ -12,27 +12,6 @@ use serde::Serialize;
 use super::saved::refused;
 use super::{Design, Result, name_of};
 use crate::plan::JobPlan;
-
-/// So many questions are lowered by one plan, which keeps what it has lowered.
-const QUESTIONS_MAX: usize = 100;
-
-/// Plans what is explained: what it has lowered for one question, it need not lower for the next.
-#[derive(Debug, Default)]
-pub(super) struct Explaining {
-    plan: JobPlan,
-    questions: usize,
-}
-
-impl Explaining {
-    /// The plan for the next question; now and then a new one, or it would grow for ever.
-    fn next(&mut self) -> &mut JobPlan {
-        if self.questions >= QUESTIONS_MAX {
-            *self = Self::default();
-        }
-        self.questions += 1;
-        &mut self.plan
-    }
-}
 
 /// Steps of an answer at most: a graph of more is read by nobody.
 const STEPS_MAX: usize = 300;
@@ -81,16 +60,11 @@ impl Design {
             return Err(refused("only a SELECT can be explained", "write one SELECT"));
         };
         let session = self.snapshot();
-        let mut explaining = self.explaining.lock().unwrap_or_else(PoisonError::into_inner);
-        let plan = explaining.next();
-        let planned = views_of(&session, plan).and_then(|views| {
+        let (views, root) = self.planning(|plan| {
+            let views = views_of(&session, plan)?;
             plan.add_query(&session, query)?;
             Ok((views, Arc::clone(plan.plan(plan.len() - 1))))
-        });
-        // What was lowered stays known; what is asked next begins without these outputs.
-        plan.observe_only(|_| false);
-        let (views, root) = planned?;
-        drop(explaining);
+        })?;
         let mut found = Found::default();
         found.add(&root, &views, true);
         Ok(Explained { steps: found.steps, is_cut: found.is_cut })

@@ -35,7 +35,6 @@ use crate::plan::JobPlan;
 use crate::project::Project;
 use crate::session::{Runtime, RuntimeOptions};
 
-use explain::Explaining;
 pub use explain::{Explained, ExplainedStep};
 use inserts::{Writes, written_by};
 pub use lineage::{Edge, Lineage, Member};
@@ -116,6 +115,27 @@ pub struct Declared {
     pub is_running: bool,
 }
 
+/// So many questions are lowered by one plan, which keeps what it has lowered.
+const QUESTIONS_MAX: usize = 100;
+
+/// Plans what is explained and saved: what it has lowered once, it need not lower again.
+#[derive(Debug, Default)]
+struct Planning {
+    plan: JobPlan,
+    questions: usize,
+}
+
+impl Planning {
+    /// The plan for the next question; now and then a new one, or it would grow for ever.
+    fn next(&mut self) -> &mut JobPlan {
+        if self.questions >= QUESTIONS_MAX {
+            *self = Self::default();
+        }
+        self.questions += 1;
+        &mut self.plan
+    }
+}
+
 /// The project of a running job.
 #[derive(Debug)]
 pub struct Design {
@@ -131,8 +151,8 @@ pub struct Design {
     origins: Mutex<BTreeMap<ObjectPath, Arc<Origins>>>,
     /// What the project's files wrote into its tables when the job began.
     writes: Vec<Writes>,
-    /// Plans what is explained.
-    explaining: Mutex<Explaining>,
+    /// Plans what is explained and saved.
+    planning: Mutex<Planning>,
 }
 
 impl Design {
@@ -151,7 +171,7 @@ impl Design {
             running,
             origins: Mutex::default(),
             writes: files.map_or_else(|_| Vec::new(), |files| written_by(&files)),
-            explaining: Mutex::default(),
+            planning: Mutex::default(),
         }
     }
 
@@ -245,6 +265,16 @@ impl Design {
         let mut own = session.clone();
         own.bound = session.bound.share();
         own
+    }
+
+    /// Has a plan that knows what was lowered before.
+    fn planning<T>(&self, with: impl FnOnce(&mut JobPlan) -> Result<T>) -> Result<T> {
+        let mut planning = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
+        let plan = planning.next();
+        let found = with(plan);
+        // What was lowered stays known; what is asked next begins without these outputs.
+        plan.observe_only(|_| false);
+        found
     }
 
     fn origins(&self, session: &Session, relation: &Relation) -> Result<Arc<Origins>> {

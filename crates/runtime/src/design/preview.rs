@@ -100,7 +100,10 @@ impl Design {
     fn first_rows(&self, create: &ParsedStatement, query: Option<&str>) -> Result<Preview> {
         let Statement::CreateTable(table) = &create.statement else { return Err(no_table()) };
         check_can_be_looked_at(table)?;
-        self.read(create, query, self.rooted())
+        let mut table = table.clone();
+        self.with_password(&mut table.options)?;
+        let create = ParsedStatement { statement: Statement::CreateTable(table), ..create.clone() };
+        self.read(&create, query, self.rooted())
     }
 
     /// Opens a source and reads nothing of it.

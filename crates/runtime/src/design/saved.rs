@@ -14,7 +14,6 @@ use rialto_sql::types::quote_identifier;
 use serde::Serialize;
 
 use super::{Column, Design, DesignError, Result, columns_of, missing, name_of};
-use crate::plan::JobPlan;
 
 /// How the files begin.
 const PREFIX: &str = "zz_saved_";
@@ -68,7 +67,7 @@ impl Design {
         let relation = tried.catalog.relation(&create.name)?;
         let columns = columns_of(&tried, relation)?;
         // Not all that can be asked can be kept: only the whole way down tells.
-        JobPlan::default().add_view(&tried, &created)?;
+        self.planning(|plan| Ok(plan.add_view(&tried, &created)?))?;
         let file = self.new_file(view.name)?;
         write_new(&file, &text)?;
         *session = tried;

@@ -4,16 +4,23 @@
 //! # Semantics
 //! Who saves a source has the job read where it points to. Files must lie in the project's folder:
 //! whoever may change the project over the network does not get to read the machine with it.
+//!
+//! A password is not written into a file of the project: a source names a variable of the project,
+//! `'password' = '${name}'`, and whoever runs the project says what it is. No other part of a
+//! source may name one, so that nobody has it shown.
 
 use rialto_connectors::Environment;
 use rialto_sql::catalog::TableDef;
-use rialto_sql::parser::{CreateTable, ParsedStatement, Statement, parse};
+use rialto_sql::parser::{CreateTable, Options, ParsedStatement, Statement, parse};
 use serde::Serialize;
 
 use super::saved::{check_name, check_variables, heading, refused, write_new};
 use super::{Column, Design, Result, columns_of};
-use crate::plan::JobPlan;
+use crate::project::{ProjectError, variables};
 use crate::session::Runtime;
+
+/// The option that may name a variable.
+const PASSWORD: &str = "password";
 
 /// A source as somebody wants it saved.
 #[derive(Debug)]
@@ -49,11 +56,18 @@ impl Design {
     /// written.
     pub fn save_source(&self, source: &NewSource<'_>) -> Result<SavedSource> {
         check_name(source.name)?;
-        check_variables(&[Some(source.text), source.comment])?;
+        check_variables(&[source.comment])?;
         let body = source.text.trim();
         let text = format!("{}{body}\n", heading(source.actor, source.comment));
         let statements = parse(&text)?;
         let (create, view) = parts(&statements)?;
+        match password_of(&create.options) {
+            Some(name) => {
+                self.password(name)?;
+                check_variables(&[Some(&text.replacen(&format!("${{{name}}}"), "", 1))])?;
+            }
+            None => check_variables(&[Some(&text)])?,
+        }
         if create.name.parts != [source.name] {
             let what = format!("the table is not called '{}'", source.name);
             return Err(refused(what, "give the source and its table one name"));
@@ -64,10 +78,9 @@ impl Design {
         let mut tried = session.clone();
         tried.bound = session.bound.share();
         let mut runtime = Runtime::over(tried, self.rooted());
-        let mut plan = JobPlan::default();
-        for statement in &statements {
-            runtime.plan(statement, &mut plan)?;
-        }
+        self.planning(|plan| {
+            statements.iter().try_for_each(|one| Ok(runtime.plan(one, plan).map(drop)?))
+        })?;
         let tried = runtime.into_session();
         let table = tried.catalog.table(&create.name)?;
         readable(table)?;
@@ -83,6 +96,24 @@ impl Design {
             file: file.display().to_string(),
             columns,
         })
+    }
+
+    /// The value of a variable of the project that is a password.
+    fn password(&self, name: &str) -> Result<String> {
+        let unusable = |e: ProjectError| refused(e.to_string(), "put the file right");
+        let variables = variables(&self.project, &self.variables).map_err(unusable)?;
+        variables.get(name).cloned().ok_or_else(|| {
+            let what = format!("the project has no variable '{name}' for the password");
+            refused(what, "run it with -D NAME=VALUE, or name it in [variables] of rialto.toml")
+        })
+    }
+
+    /// The options with the password that they name.
+    pub(super) fn with_password(&self, options: &mut Options) -> Result<()> {
+        if let Some(name) = password_of(options).map(str::to_owned) {
+            options.set(PASSWORD, self.password(&name)?, None);
+        }
+        Ok(())
     }
 
     /// The world that a source of the console may touch.
@@ -101,6 +132,11 @@ impl Design {
         }
         Ok(())
     }
+}
+
+/// The variable that stands for the password.
+fn password_of(options: &Options) -> Option<&str> {
+    options.get(PASSWORD)?.strip_prefix("${")?.strip_suffix('}')
 }
 
 /// Refuses a table that cannot be read.
@@ -181,6 +217,33 @@ mod tests {
         design.remove("till").unwrap();
         assert!(design.declared().unwrap().is_empty());
         save(&design, "till", TILL).unwrap();
+    }
+
+    #[test]
+    fn a_password_is_a_variable_of_the_project() {
+        let (dir, design) = project();
+        let stock = "CREATE TABLE stock (sku STRING) WITH ('connector' = 'jdbc', 'url' = \
+            'jdbc:postgresql://127.0.0.1:1/shop', 'table-name' = 'stock', \
+            'username' = 'ann', 'password' = '${pg}');";
+        let missing = save(&design, "stock", stock).unwrap_err().to_string();
+        assert!(missing.contains("no variable 'pg'"), "{missing}");
+        fs::write(dir.path().join("rialto.toml"), "[variables]\npg = \"secret\"\n").unwrap();
+        // Nobody has it shown, or sent to where it does not belong.
+        for text in [
+            stock.replace("'stock',", "'${pg}',"),
+            format!("{stock}CREATE VIEW v AS SELECT '${{pg}}' AS told FROM stock;"),
+            stock.replace("'${pg}'", "'x${pg}'"),
+        ] {
+            let error = save(&design, "stock", &text).unwrap_err().to_string();
+            assert!(error.contains("${"), "{text}: {error}");
+        }
+        let saved = save(&design, "stock", stock).unwrap();
+        let text = fs::read_to_string(dir.path().join(saved.file)).unwrap();
+        assert!(text.contains("'${pg}'") && !text.contains("secret"));
+        let mut options = Options::new();
+        options.set(PASSWORD, "${pg}", None);
+        design.with_password(&mut options).unwrap();
+        assert_eq!(options.get(PASSWORD), Some("secret"));
     }
 
     #[test]

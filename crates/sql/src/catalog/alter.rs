@@ -1,8 +1,10 @@
 //! `ALTER TABLE` and `ALTER VIEW`, as they change the catalog.
 
+use std::sync::Arc;
+
 use super::change::finish_table;
 use super::lookup::{missing, wrong_kind};
-use super::{Catalog, ObjectPath, Outcome, Relation, TableDef};
+use super::{Catalog, ObjectPath, Outcome, Relation, Relations, TableDef};
 use crate::error::{Result, SqlError};
 use crate::parser::{
     AlterAction, AlterItem, AlterTable, AlterView, ColumnDef, ColumnKind, ColumnPosition,
@@ -23,7 +25,7 @@ impl Catalog {
             .and_then(|()| finish_table(&mut table))
             .map_err(|e| e.with_span(alter.name.span))?;
         let path = table.path.clone();
-        self.space(table.temporary).insert(path, Relation::Table(Box::new(table)));
+        self.space(table.temporary).insert(path, Arc::new(Relation::Table(Box::new(table))));
         Ok(Outcome::Done)
     }
 
@@ -49,7 +51,7 @@ impl Catalog {
         view.columns.clear();
         view.home = (self.current_catalog.clone(), self.current_database.clone());
         let path = view.path.clone();
-        self.space(view.temporary).insert(path, Relation::View(Box::new(view)));
+        self.space(view.temporary).insert(path, Arc::new(Relation::View(Box::new(view))));
         Ok(Outcome::Done)
     }
 
@@ -72,7 +74,7 @@ impl Catalog {
         let Some(mut relation) = space.remove(&old) else {
             return Ok(Outcome::Nothing);
         };
-        match &mut relation {
+        match Arc::make_mut(&mut relation) {
             Relation::Table(table) => table.path = new.clone(),
             Relation::View(view) => view.path = new.clone(),
         }
@@ -80,8 +82,7 @@ impl Catalog {
         Ok(Outcome::Done)
     }
 
-    fn space(&mut self, temporary: bool) -> &mut std::collections::BTreeMap<ObjectPath, Relation> {
-        self.touch();
+    fn space(&mut self, temporary: bool) -> &mut Relations {
         if temporary { &mut self.temporary } else { &mut self.permanent }
     }
 }

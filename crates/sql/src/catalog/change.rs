@@ -1,6 +1,6 @@
 //! `CREATE`, `DROP` and `USE`, as they change the catalog.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use super::lookup::{missing, wrong_kind};
 use super::{
@@ -15,29 +15,12 @@ use crate::parser::{
 };
 use crate::types::{FlinkType, TypeKind};
 
-/// Whether a statement leaves alone what there is.
-fn adds(statement: &Statement) -> bool {
-    matches!(
-        statement,
-        Statement::CreateTable(_)
-            | Statement::CreateView(_)
-            | Statement::CreateMaterializedView(_)
-            | Statement::CreateDatabase(_)
-            | Statement::CreateCatalog(_)
-            | Statement::CreateModel(_)
-            | Statement::Use(_)
-    )
-}
-
 impl Catalog {
     /// Does what a statement says about the catalog.
     ///
     /// `None`: the statement is not about the catalog, or it is `CREATE TABLE … AS`, whose columns
     /// only the planner knows (see [`Catalog::create_table_as`]).
     pub fn apply(&mut self, statement: &Statement) -> Result<Option<Outcome>> {
-        if !adds(statement) {
-            self.touch();
-        }
         Ok(Some(match statement {
             Statement::CreateTable(table) if table.query.is_none() => self.create_table(table)?,
             Statement::AlterTable(alter) => self.alter_table(alter)?,
@@ -58,18 +41,6 @@ impl Catalog {
             Statement::Use(place) => self.use_place(place)?,
             _ => return Ok(None),
         }))
-    }
-
-    /// A number that is another one when what there was may mean something else: an object was
-    /// replaced, altered or dropped, or hides another. What is added beside it changes nothing.
-    pub fn stamp(&self) -> u64 {
-        self.stamp
-    }
-
-    pub(super) fn touch(&mut self) {
-        // Of the process, so that a catalog that is put back never meets a number again.
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        self.stamp = LAST.fetch_add(1, Ordering::Relaxed) + 1;
     }
 
     /// `CREATE TABLE`, also `LIKE`.
@@ -161,9 +132,6 @@ impl Catalog {
         on_conflict: OnConflict,
         name: &QualifiedName,
     ) -> Result<Outcome> {
-        if relation.is_temporary() || on_conflict == OnConflict::Replace {
-            self.touch();
-        }
         let space = match relation.is_temporary() {
             true => &mut self.temporary,
             false => &mut self.permanent,
@@ -176,7 +144,7 @@ impl Catalog {
             }
             _ => {}
         }
-        space.insert(path, relation);
+        space.insert(path, Arc::new(relation));
         Ok(Outcome::Done)
     }
 
@@ -201,7 +169,6 @@ impl Catalog {
         kind: &'static str,
         command: &str,
     ) -> Result<Outcome> {
-        self.touch();
         let path = self.path(&drop.name)?;
         if !drop.temporary && self.temporary.get(&path).is_some_and(|r| r.kind_name() == kind) {
             let message = format!("{} is a temporary {kind}", drop.name);
@@ -235,7 +202,7 @@ impl Catalog {
             true => self.temporary.get_mut(path),
             false => self.permanent.get_mut(path),
         };
-        if let Some(Relation::Table(table)) = relation
+        if let Some(Relation::Table(table)) = relation.map(Arc::make_mut)
             && let Some(found) = table.columns.iter_mut().find(|c| c.name == column)
         {
             found.data_type = Some(data_type);

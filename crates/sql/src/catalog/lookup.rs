@@ -1,6 +1,7 @@
 //! Names: what a name of one to three parts means, and which name is nearest to a wrong one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{
     Catalog, CatalogEntry, DEFAULT_CATALOG, DEFAULT_DATABASE, Database, FunctionDef, ModelDef,
@@ -28,7 +29,6 @@ impl Catalog {
             temporary: BTreeMap::new(),
             functions: BTreeMap::new(),
             models: BTreeMap::new(),
-            stamp: 0,
         }
     }
 
@@ -88,6 +88,12 @@ impl Catalog {
 
     /// The table or view of a full name; a temporary one comes first.
     pub fn relation_at(&self, path: &ObjectPath) -> Option<&Relation> {
+        self.declared_at(path).map(Arc::as_ref)
+    }
+
+    /// The declaration of the table or view of a full name: another one once it was altered,
+    /// replaced, or hidden by a temporary one.
+    pub fn declared_at(&self, path: &ObjectPath) -> Option<&Arc<Relation>> {
         self.temporary.get(path).or_else(|| self.permanent.get(path))
     }
 

@@ -41,7 +41,8 @@ impl Catalog {
             .permanent
             .iter()
             .filter(|(path, _)| here(path) && !self.temporary.contains_key(*path));
-        let mut found: Vec<&Relation> = temporary.chain(permanent).map(|(_, r)| r).collect();
+        let mut found: Vec<&Relation> =
+            temporary.chain(permanent).map(|(_, r)| r.as_ref()).collect();
         found.sort_by_key(|r| &r.path().object);
         Ok(found)
     }

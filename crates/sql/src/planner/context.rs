@@ -1,6 +1,7 @@
 //! What DataFusion's SQL planner may ask of the session.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::parser::{QualifiedName, Use};
 use crate::semantics::FlinkExprPlanner;
 use crate::types::FlinkType;
 
+use super::bound::Reads;
 use super::relation::FlinkRelationPlanner;
 use super::{Session, dialect, group_window, parser_options, row_star};
 
@@ -92,6 +94,8 @@ pub(super) fn table_schema(table: &TableDef) -> Schema {
 pub(super) struct Context<'a> {
     session: &'a Session,
     depth: usize,
+    /// What has been looked up, also by the views that were.
+    reads: RefCell<Reads>,
     /// Whether every view is a leaf, also one that stands for its query.
     names_views: bool,
     functions: FunctionRegistry,
@@ -109,6 +113,7 @@ impl<'a> Context<'a> {
         Self {
             session,
             depth,
+            reads: RefCell::default(),
             names_views: false,
             functions: FunctionRegistry::new(&session.settings),
             options,
@@ -162,20 +167,29 @@ impl<'a> Context<'a> {
         if self.depth > VIEW_DEPTH_MAX {
             return plan_err!("view '{}' is defined over itself", view.path.object);
         }
-        if let Some(plan) = self.session.bound.get(self.session, view) {
-            return Ok(plan);
-        }
-        let plan = self.bind_view(view, false)?;
-        self.session.bound.put(self.session, view, &plan);
+        let (plan, reads) = match self.session.bound.get(self.session, view) {
+            Some(bound) => bound,
+            None => {
+                let (plan, reads) = self.bind_view(view, false)?;
+                self.session.bound.put(self.session, view, &plan, &reads);
+                (plan, reads)
+            }
+        };
+        self.reads.borrow_mut().extend(&reads);
         Ok(plan)
+    }
+
+    /// What has been looked up, also by the views that were.
+    pub fn into_reads(self) -> Reads {
+        self.reads.into_inner()
     }
 
     /// The plan of a view's query in which every view that it reads is a leaf.
     pub fn view_plan_over_views(&self, view: &ViewDef) -> Result<LogicalPlan> {
-        self.bind_view(view, true)
+        self.bind_view(view, true).map(|(plan, _)| plan)
     }
 
-    fn bind_view(&self, view: &ViewDef, names_views: bool) -> Result<LogicalPlan> {
+    fn bind_view(&self, view: &ViewDef, names_views: bool) -> Result<(LogicalPlan, Reads)> {
         // A view's names are looked up where it was created.
         let mut session = self.session.clone();
         session.bound = self.session.bound.share();
@@ -189,7 +203,7 @@ impl<'a> Context<'a> {
         let planner = SqlToRel::new_with_options(&context, parser_options());
         let plan = planner.sql_statement_to_plan(Statement::Query(ast))?;
         let plan = super::rewrite::finish(plan, &session.settings)?;
-        rename(plan, view)
+        Ok((rename(plan, view)?, context.into_reads()))
     }
 }
 
@@ -226,7 +240,11 @@ pub(super) fn external(error: SqlError) -> DataFusionError {
 
 impl ContextProvider for Context<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
-        let relation = self.session.catalog.relation(&qualified_name(&name)).map_err(external)?;
+        let catalog = &self.session.catalog;
+        let relation = catalog.relation(&qualified_name(&name)).map_err(external)?;
+        if let Some(declared) = catalog.declared_at(relation.path()) {
+            self.reads.borrow_mut().add(declared);
+        }
         match relation {
             Relation::View(view) => self.view(view),
             Relation::Table(table) => {

@@ -41,7 +41,7 @@ use crate::parser::{ExprText, QueryText};
 use crate::semantics;
 use crate::types::FlinkType;
 
-pub use bound::BoundViews;
+pub use bound::{BoundViews, Reads};
 pub use context::{TableRef, table_of};
 pub use origins::{ColumnOrigin, Columns, Origins};
 
@@ -216,6 +216,16 @@ impl Planner<'_> {
         let context = context::Context::new(self.session, 0);
         let plan = context.view_plan(view)?;
         optimize::optimize(plan).map_err(|e| locate(e.into(), &view.query))
+    }
+
+    /// The declarations that a view's plan is made of, its own among them. As long as they are
+    /// those of the catalog, the plan is the same.
+    pub fn reads(&self, view: &ViewDef) -> Result<Reads> {
+        let context = context::Context::new(self.session, 0);
+        context.view_plan(view)?;
+        let mut reads = context.into_reads();
+        self.session.catalog.declared_at(&view.path).map(|own| reads.add(own));
+        Ok(reads)
     }
 
     /// The views that a view reads and that are steps of their own.

@@ -31,7 +31,7 @@ function Line({ field, set, drop }: { field: Field; set: (f: Field) => void; dro
       clearable={name === 'into'}
       placeholder={t('source.same')}
       aria-label={t('source.of', { what: t(`source.${name}`), field: field.name })}
-      data={TYPES}
+      data={field[name] === '' || TYPES.includes(field[name]) ? TYPES : [...TYPES, field[name]]}
       value={field[name] || null}
       onChange={(next) => set({ ...field, [name]: next ?? '' })}
     />

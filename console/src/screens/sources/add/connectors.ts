@@ -8,6 +8,8 @@ export interface SourceOption {
   required?: boolean;
   otherwise?: string;
   choices?: string[];
+  /** The name of a variable of the project that has the value: it is no text for a file. */
+  isVariable?: boolean;
 }
 export interface Connector {
   name: string;
@@ -39,6 +41,30 @@ export const CONNECTORS: Connector[] = [
         choices: ['earliest-offset', 'latest-offset', 'group-offsets'],
       },
       { key: 'properties.group.id', name: 'group' },
+    ],
+  },
+  {
+    name: 'postgres',
+    formats: [],
+    options: [
+      { key: 'url', name: 'url', required: true },
+      { key: 'table-name', name: 'tableName', required: true },
+      { key: 'username', name: 'username' },
+      { key: 'password', name: 'password', isVariable: true },
+    ],
+  },
+  {
+    name: 'tcp',
+    formats: ['json', 'csv'],
+    options: [
+      { key: 'hostname', name: 'host', required: true, otherwise: '127.0.0.1' },
+      { key: 'port', name: 'port', required: true },
+      {
+        key: 'scan.on-close',
+        name: 'onClose',
+        otherwise: 'reconnect',
+        choices: ['reconnect', 'end'],
+      },
     ],
   },
   {

@@ -117,11 +117,11 @@ function withOptions(draft: Draft, format: string): string {
   const connector = connectorOf(draft.connector);
   const pairs: [string, string][] = [['connector', draft.connector]];
   if (connector.formats.length > 0) pairs.push(['format', format]);
-  for (const { key, otherwise } of optionsOf(draft.connector, format)) {
+  for (const { key, otherwise, isVariable } of optionsOf(draft.connector, format)) {
     // A header is a matter of files: of a record of a topic there is none.
     if (key === 'csv.header' && draft.connector !== 'filesystem') continue;
     const value = draft.options[key] ?? otherwise ?? '';
-    if (value !== '') pairs.push([key, value]);
+    if (value !== '') pairs.push([key, isVariable ? `\${${value}}` : value]);
   }
   return pairs.map(([key, value]) => `  ${literal(key)} = ${literal(value)}`).join(',\n');
 }
@@ -175,6 +175,34 @@ export function previewSql(draft: Draft): string {
   const mapped = taken(draft).map((field, at) => `${valueOf(draft, field)} AS m${at}`);
   return `SELECT ${[...raw, ...mapped].join(', ')} FROM ${id(draft.name || 'source')}`;
 }
+
+/** The columns of a database's table, which the database itself has as a table. */
+export function columnsSql(draft: Draft): { table: string; query: string } {
+  const options = { ...draft.options, 'table-name': 'information_schema.columns' };
+  const named = (draft.options['table-name'] ?? '').split('.').map((part) => part.trim());
+  // As it is written between quotes; else in small letters, as SQL reads names.
+  const plainOf = (part: string) =>
+    /^".*"$/.test(part) ? part.slice(1, -1).replaceAll('""', '"') : part.toLowerCase();
+  const [name = '', schema] = named.map(plainOf).reverse();
+  const lines = Object.entries(CATALOGUE).map(([column, type]) => `${id(column)} ${type}`);
+  const own = schema
+    ? `\`table_schema\` = ${literal(schema)}`
+    : "`table_schema` NOT IN ('information_schema', 'pg_catalog')";
+  return {
+    table: table('columns', lines, withOptions({ ...draft, options }, draft.format)),
+    query: `SELECT * FROM \`columns\` WHERE \`table_name\` = ${literal(name)} AND ${own}`,
+  };
+}
+const CATALOGUE = {
+  table_schema: 'STRING',
+  table_name: 'STRING',
+  column_name: 'STRING',
+  ordinal_position: 'INT',
+  data_type: 'STRING',
+  udt_name: 'STRING',
+  numeric_precision: 'INT',
+  numeric_scale: 'INT',
+};
 
 /** The same place, read line by line, to see what it is made of. */
 export const linesSql = (draft: Draft): string =>

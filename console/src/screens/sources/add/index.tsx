@@ -10,9 +10,9 @@ import { ErrorNotice, Nothing } from '@/components/Notice';
 import { PageHead, Panel } from '@/components/Panel';
 import { RestartNow } from '@/components/SaveView';
 import { connectorOf } from './connectors';
-import { EMPTY, linesSql, previewSql, sourceSql, tableSql, type Draft } from './draft';
+import { columnsSql, EMPTY, linesSql, previewSql, sourceSql, tableSql, type Draft } from './draft';
 import { Fields } from './Fields';
-import { fieldsOf } from './infer';
+import { columnsOf, fieldsOf } from './infer';
 import { Place, Sample } from './Place';
 import { Rows } from './Rows';
 import './add.css';
@@ -117,12 +117,17 @@ export function AddSource({ close }: { close: () => void }) {
   const find = useMutation({
     mutationFn: async () => {
       const own = said(sample);
-      if (own !== null) return own.split(/\r?\n/);
+      if (own !== null) return fieldsOf(own.split(/\r?\n/), draft);
+      // A database knows its columns; of others the records tell.
+      if (draft.connector === 'postgres')
+        return columnsOf((await tryRows({ ...columnsSql(draft), sample: null })).rows);
       const { rows } = await tryRows({ table: linesSql(draft), query: null, sample: null });
-      return rows.map((row) => text(row.line));
+      return fieldsOf(
+        rows.map((row) => text(row.line)),
+        draft,
+      );
     },
-    onSuccess: (lines) => {
-      const fields = fieldsOf(lines, draft);
+    onSuccess: (fields) => {
       set({ fields });
       if (fields.length > 0) look.mutate({ ...draft, fields });
     },
@@ -183,7 +188,9 @@ export function AddSource({ close }: { close: () => void }) {
             </p>
             <ErrorNotice error={find.error ?? look.error} />
             {find.isSuccess && find.data.length === 0 && (
-              <p role="status">{t('source.nothingCame')}</p>
+              <p role="status">
+                {t(draft.connector === 'postgres' ? 'source.noColumns' : 'source.nothingCame')}
+              </p>
             )}
           </Panel>
         </div>

@@ -1,5 +1,6 @@
 // Which columns some records have, and which of their rows cannot be used as they are mapped.
 import type { Row, Value } from '@/api/types';
+import { connectorOf } from './connectors';
 import { fieldOf, taken, type Draft, type Field } from './draft';
 
 const COLUMNS_MAX = 200;
@@ -47,13 +48,41 @@ function castOf(texts: string[]): string {
   return '';
 }
 
+/** The types of a database, by their names in its catalogue. All else can be read as its text. */
+const TYPE_OF: Record<string, string> = {
+  bool: 'BOOLEAN',
+  int2: 'SMALLINT',
+  int4: 'INT',
+  int8: 'BIGINT',
+  float4: 'FLOAT',
+  float8: 'DOUBLE',
+  date: 'DATE',
+  time: 'TIME',
+  timestamp: 'TIMESTAMP(3)',
+  timestamptz: 'TIMESTAMP_LTZ(3)',
+};
+
+/** The columns of a database's table, as its catalogue has them. */
+export function columnsOf(rows: Row[]): Field[] {
+  const place = (row: Row) => Number(row.ordinal_position);
+  const typeIn = ({ udt_name, numeric_precision, numeric_scale }: Row): string => {
+    const name = String(udt_name);
+    const element = name.startsWith('_') ? (TYPE_OF[name.slice(1)] ?? 'STRING') : null;
+    if (element !== null) return `ARRAY<${element}>`;
+    if (name !== 'numeric') return TYPE_OF[name] ?? 'STRING';
+    return `DECIMAL(${numeric_precision ?? 38}, ${numeric_scale ?? 10})`;
+  };
+  const sorted = [...rows].sort((a, b) => place(a) - place(b));
+  return sorted.map((row) => fieldOf(String(row.column_name), typeIn(row)));
+}
+
 /** The columns of some lines; what was said of one before stays said. */
 export function fieldsOf(lines: string[], draft: Draft): Field[] {
   const before = new Map(draft.fields.map((field) => [field.name, field]));
   const known = (name: string, type: string, into = '') =>
     before.get(name) ?? { ...fieldOf(name, type), into };
   const some = lines.filter((line) => line.trim() !== '');
-  if (draft.connector !== 'http' && draft.format === 'csv') {
+  if (connectorOf(draft.connector).formats.length > 0 && draft.format === 'csv') {
     const delimiter = draft.options['csv.field-delimiter'] || ',';
     const rows = some.map((line) => cells(line, delimiter === '\\t' ? '\t' : delimiter));
     const hasHeader =
