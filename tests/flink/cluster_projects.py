@@ -115,6 +115,8 @@ class Projects:
         # Its rows come from the shop instead of logs.
         include = [path.with_name("from_shop.sql") if path.name == "from_log.sql" else path
                    for path in include]
+        # What is decided is given here: nobody writes it.
+        include = [path for path in include if path.name != "expired.sql"]
         given = dict(GIVEN)
         if name in DECIDED:
             given |= decided(self.customers(), self.prices())

@@ -59,32 +59,48 @@ WHERE g.message <> p.decision_id
   AND g.sent_at < p.send_at + INTERVAL '${DELIVERY_CAP_DAYS:-7}' DAY(3)
 GROUP BY p.decision_id;
 
+-- What will not leave any more, as the outbox has it: the reason that was noted stays.
+CREATE VIEW delivery_given_up AS
+SELECT decision_id, MIN(unsent_because) AS unsent_because FROM delivery_unsent GROUP BY decision_id;
+
+-- `verdict` is the first that holds. A message that nobody has settled has a time to live: behind it
+-- (`is_over`) it does not leave any more, whatever kept it. What the outbox has given up stays so.
 CREATE VIEW delivery_judged AS
-SELECT p.decision_id, p.customer_id, p.decided_at, p.send_at, p.variant,
-  COALESCE(n.messages, 0) AS messages,
+SELECT decision_id, customer_id, decided_at, send_at, variant, messages,
+  given_up IS NOT NULL OR settled IS NULL AND timing = 'past' AS is_over,
   CASE
-    WHEN o.decision_id IS NOT NULL THEN 'handed over'
-    WHEN p.variant = 'hold_out' THEN 'held out'
-    WHEN p.withdrawn = 1 THEN 'withdrawn before it was sent'
-    WHEN p.wanted = 0 AND p.refused = 0 THEN 'waits for approval'
-    WHEN p.wanted = 0 THEN 'rejected by its policy'
-    WHEN p.refused = 1 THEN 'rejected before it was sent'
-    WHEN CAST(p.decided_at AS TIMESTAMP(3)) < TIMESTAMP '${DELIVERY_NOT_BEFORE:-1970-01-01 00:00:00}'
-      THEN 'decided before ${DELIVERY_NOT_BEFORE:-1970-01-01 00:00:00}'
-    WHEN c.allowed IS NULL THEN 'no consent: never asked'
-    WHEN NOT c.allowed THEN 'no consent: ' || c.word
-    WHEN COALESCE(n.messages, 0) >= ${DELIVERY_CAP:-2} THEN 'frequency cap: '
-      || CAST(n.messages AS STRING) || ' other messages within ${DELIVERY_CAP_DAYS:-7} days'
-    WHEN t.timing = 'past' THEN 'too old: not sent within ${DELIVERY_EXPIRE_HOURS:-12} hours'
-    WHEN t.timing = 'due' THEN 'due'
-    WHEN t.timing = 'quiet' OR p.send_at > CAST(p.wanted_at AS TIMESTAMP(3)) THEN 'quiet hours'
+    WHEN settled IS NOT NULL THEN settled
+    WHEN allowed IS NULL THEN 'no consent: never asked'
+    WHEN NOT allowed THEN 'no consent: ' || word
+    WHEN messages >= ${DELIVERY_CAP:-2} THEN 'frequency cap: '
+      || CAST(messages AS STRING) || ' other messages within ${DELIVERY_CAP_DAYS:-7} days'
+    WHEN timing = 'past' THEN 'too old: not sent within ${DELIVERY_EXPIRE_HOURS:-12} hours'
+    WHEN timing = 'due' THEN 'due'
+    WHEN timing = 'quiet' OR send_at > CAST(wanted_at AS TIMESTAMP(3)) THEN 'quiet hours'
     ELSE 'its time has not come'
   END AS verdict
-FROM delivery_plan AS p
-LEFT JOIN (SELECT DISTINCT decision_id FROM delivery_outbox) AS o ON p.decision_id = o.decision_id
-LEFT JOIN delivery_consent AS c ON p.customer_id = c.customer_id
-LEFT JOIN delivery_near AS n ON p.decision_id = n.decision_id
-LEFT JOIN delivery_timing AS t ON p.decision_id = t.decision_id;
+FROM (
+  SELECT p.decision_id, p.customer_id, p.decided_at, p.wanted_at, p.send_at, p.variant,
+    COALESCE(n.messages, 0) AS messages, c.allowed, c.word, t.timing, u.unsent_because AS given_up,
+    CASE
+      WHEN o.decision_id IS NOT NULL THEN 'handed over'
+      WHEN u.decision_id IS NOT NULL THEN u.unsent_because
+      WHEN p.variant = 'hold_out' THEN 'held out'
+      WHEN p.withdrawn = 1 THEN 'withdrawn before it was sent'
+      WHEN p.wanted = 0 AND p.refused = 0 THEN 'waits for approval'
+      WHEN p.wanted = 0 THEN 'rejected by its policy'
+      WHEN p.refused = 1 THEN 'rejected before it was sent'
+      WHEN CAST(p.decided_at AS TIMESTAMP(3))
+          < TIMESTAMP '${DELIVERY_NOT_BEFORE:-1970-01-01 00:00:00}'
+        THEN 'decided before ${DELIVERY_NOT_BEFORE:-1970-01-01 00:00:00}'
+    END AS settled
+  FROM delivery_plan AS p
+  LEFT JOIN (SELECT DISTINCT decision_id FROM delivery_outbox) AS o
+  ON p.decision_id = o.decision_id
+  LEFT JOIN delivery_given_up AS u ON p.decision_id = u.decision_id
+  LEFT JOIN delivery_consent AS c ON p.customer_id = c.customer_id
+  LEFT JOIN delivery_near AS n ON p.decision_id = n.decision_id
+  LEFT JOIN delivery_timing AS t ON p.decision_id = t.decision_id);
 
 -- Of those that are due together, the oldest ones. Whether the cap leaves room for one is asked of
 -- the two sides of a join: beside `nth <= …` Flink would not know the ranking.
@@ -99,11 +115,13 @@ WHERE nth <= ${DELIVERY_CAP:-2};
 
 -- Key: decision_id. Every message with what is to become of it:
 --   approved     may leave now            waiting     when its hour has come (`send_at`)
---   handed_over  is in the outbox         suppressed  will not be sent: `suppressed_because`
+--   handed_over  is in the outbox         suppressed  may not be sent: `suppressed_because`
+--   expired      its time to live has passed, or the outbox had no room: it never leaves any more
 CREATE MATERIALIZED VIEW delivery_contact AS
 SELECT j.decision_id, j.customer_id, j.decided_at, CAST(j.send_at AS TIMESTAMP_LTZ(3)) AS send_at,
   CASE
     WHEN j.verdict = 'handed over' THEN 'handed_over'
+    WHEN j.is_over THEN 'expired'
     WHEN a.decision_id IS NOT NULL THEN 'approved'
     WHEN j.verdict IN ('quiet hours', 'its time has not come', 'waits for approval')
       THEN 'waiting'

@@ -300,12 +300,14 @@ impl Ground {
         self.rows(&table("messages", columns, &self.broker, options), "messages")
     }
 
-    /// The records of the outbox itself.
-    fn in_outbox(&self) -> Vec<String> {
-        let made = "CREATE TABLE outbox (decision_id STRING, customer_id STRING, \
-            send_at TIMESTAMP_LTZ(3)) WITH ('connector' = 'log', \
-            'path' = '.rialto/log/delivery_outbox', 'scan.bounded.mode' = 'latest-offset');\n";
-        self.rows(made, "outbox")
+    /// The records of a log of the pack: of the outbox, or of what never left.
+    fn in_log(&self, name: &str) -> Vec<String> {
+        let made = format!(
+            "CREATE TABLE {name} (decision_id STRING, customer_id STRING, send_at TIMESTAMP_LTZ(3)) \
+             WITH ('connector' = 'log', 'path' = '.rialto/log/{name}', \
+             'scan.bounded.mode' = 'latest-offset');\n"
+        );
+        self.rows(&made, name)
     }
 
     fn rows(&self, made: &str, name: &str) -> Vec<String> {
@@ -368,8 +370,9 @@ fn messages_leave_once_with_consent_awake_and_under_the_cap_whatever_is_killed()
     let ended = run.terminate();
     assert_eq!(ended.code, Some(0), "{}", ended.said);
 
-    let outbox = ground.in_outbox();
+    let outbox = ground.in_log("delivery_outbox");
     check_rules(&outbox, &messages, &expected);
+    check_unsent(&ground.in_log("delivery_unsent"), &outbox, &messages);
     assert_eq!(ground.in_postgres(), outbox, "the table has what left, once");
     assert_eq!(ground.in_kafka(), outbox, "the topic has what left, once");
     check_hook(&ground.at_hook(), &outbox);
@@ -395,6 +398,25 @@ fn check_rules(outbox: &[String], messages: &[Message], expected: &BTreeMap<u64,
         assert!((8..21).contains(&hour), "{row} leaves at {hour} o'clock of the customer");
     }
     assert_eq!(&sent, expected, "messages by customer");
+}
+
+/// What never left is noted once, and nothing both leaves and stays: of what has had its time, each
+/// has done one of the two.
+fn check_unsent(unsent: &[String], outbox: &[String], messages: &[Message]) {
+    let id = |row: &String| row.split(',').next().unwrap().to_owned();
+    let left: BTreeSet<String> = outbox.iter().map(id).collect();
+    let stayed: BTreeSet<String> = unsent.iter().map(id).collect();
+    assert_eq!(stayed.len(), unsent.len(), "each once: {unsent:?}");
+    assert!(left.is_disjoint(&stayed), "{left:?} left, {stayed:?} stayed");
+    // A night, the time to live, and something more for what becomes known late.
+    let over = |m: &&Message| m.minute + (11 + 24 + 3) * 60 < HOURS.1 * 60;
+    let mut judged = 0;
+    for message in messages.iter().filter(over) {
+        let settled = left.contains(&message.id) || stayed.contains(&message.id);
+        assert_eq!(settled, !message.is_held_out, "{message:?}");
+        judged += 1;
+    }
+    assert!(judged > 20, "{judged} messages have had their time");
 }
 
 /// The receiver got every message at least once, each under a key of its own.
