@@ -143,8 +143,14 @@ def settled(url):
 
 
 def post(connection, table, body):
-    connection.request("POST", f"/v1/events/{table}", body, NDJSON)
-    answer = connection.getresponse()
+    try:
+        connection.request("POST", f"/v1/events/{table}", body, NDJSON)
+        answer = connection.getresponse()
+    except (ConnectionError, http.client.HTTPException):
+        # The server lets go of a connection without requests. What was taken is not taken twice.
+        connection.close()
+        connection.request("POST", f"/v1/events/{table}", body, NDJSON)
+        answer = connection.getresponse()
     said = answer.read()
     if answer.status != 200:
         sys.exit(f"{table}: {answer.status} {said[:500]}")
