@@ -32,7 +32,7 @@ else
 	$(RIALTO) demo
 endif
 
-test: ## All tests: Rust, SQL corpus, examples, the console's components
+test: ## All tests: Rust, SQL corpus, examples, the console in a browser
 	@scripts/setup.sh build
 	scripts/test.sh
 

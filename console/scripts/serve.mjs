@@ -45,5 +45,8 @@ createServer((asked, answer) => {
     ...(packed ? { 'content-encoding': 'gzip' } : {}),
   };
   answer.writeHead(200, headers);
-  createReadStream(packed ? `${file}.gz` : file).pipe(answer);
+  // The page may be built anew meanwhile.
+  const read = createReadStream(packed ? `${file}.gz` : file);
+  read.on('error', () => answer.destroy());
+  read.pipe(answer);
 }).listen(Number(port), '127.0.0.1', () => console.log(`serving http://127.0.0.1:${port}`));

@@ -16,9 +16,10 @@ const SCRIPTS = resolve(import.meta.dirname, '../../../scripts');
 const UNAVAILABLE = 3;
 
 /** A server by its script, gone with this process; what it says of itself, or null. */
-function started(script: string): Record<string, string> | null {
+function started(script: string, ...settings: string[]): Record<string, string> | null {
   const path = join(SCRIPTS, script);
-  const made = spawnSync(path, ['up', '--for', String(process.pid)], { encoding: 'utf8' });
+  const up = ['up', '--for', String(process.pid), ...settings];
+  const made = spawnSync(path, up, { encoding: 'utf8' });
   if (made.status === UNAVAILABLE) {
     console.log(`SKIPPED: ${made.stderr.trim()}`);
     return null;
@@ -94,7 +95,7 @@ test('a table of PostgreSQL is found, looked at, saved and read', async ({ page 
 });
 
 test('a topic of Kafka is looked at', async ({ page }) => {
-  const server = started('kafka.sh');
+  const server = started('kafka.sh', 'auto.create.topics.enable=true');
   test.skip(server === null, 'no Apache Kafka on this machine');
   const said = complaints(page);
   const folder = mkdtempSync(join(tmpdir(), 'rialto-kafka-'));

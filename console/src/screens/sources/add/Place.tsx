@@ -45,8 +45,8 @@ export function Place({ draft, set }: Props) {
   const { t } = useTranslation();
   const connector = connectorOf(draft.connector);
   const choose = (name: string) => {
-    const [first = ''] = connectorOf(name).formats;
-    const format = connectorOf(name).formats.includes(draft.format) ? draft.format : first;
+    // The usual one of each place: files are CSV, records of topics and lines are JSON.
+    const [format = ''] = connectorOf(name).formats;
     set({ connector: name, format });
   };
   return (
