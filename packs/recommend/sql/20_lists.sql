@@ -12,55 +12,65 @@ FROM (
   WHERE customer_id IS NOT NULL AND n.days < ${RECOMMEND_JUST_BOUGHT_DAYS:-1}) AS b
 JOIN recommend_today AS t ON b.held_on = t.today;
 
-CREATE VIEW recommend_customer AS
-SELECT DISTINCT customer_id FROM recommend_bought WHERE customer_id IS NOT NULL;
+-- What is popular, each against the most popular one: of that so much counts beside what is a
+-- customer's own. Of the weights 0.05 to 1 the one that hit best on real data; see
+-- docs/packs/recommend.md.
+CREATE VIEW recommend_popular_score AS
+SELECT p.sku, p.place,
+  ${RECOMMEND_POPULAR_WEIGHT:-0.7E0} * POWER(2, CAST(p.power - t.power AS DOUBLE)) AS score
+FROM recommend_popular AS p
+JOIN (SELECT MAX(power) AS power FROM recommend_popular) AS t ON p.power <= t.power;
 
--- What to buy again: the customer's own articles, each against the one that is liked most, and
--- what is popular, each against the most popular one, of which this much counts. Of the weights
--- 0.05 to 1 the one that hit best on real data; see docs/packs/recommend.md.
+-- How far down the popular ones somebody has to look to find as many as a list has that are new: so
+-- many places, and one more for each that was bought before. Not all of them are tried with everybody.
+CREATE VIEW recommend_reach AS
+SELECT r.customer_id, COUNT(p.sku) + ${RECOMMEND_N:-10} AS places
+FROM recommend_repeat AS r LEFT JOIN recommend_popular AS p ON p.sku = r.sku
+GROUP BY r.customer_id;
+
+-- The most popular articles that a customer has never bought.
+CREATE VIEW recommend_new AS
+SELECT customer_id, sku, score, popular_place, place FROM (
+  SELECT c.customer_id, p.sku, p.score, p.place AS popular_place, ROW_NUMBER() OVER (
+    PARTITION BY c.customer_id ORDER BY p.place) AS place
+  FROM recommend_reach AS c
+  JOIN recommend_popular_score AS p ON p.place <= c.places
+  LEFT JOIN recommend_repeat AS r ON r.customer_id = c.customer_id AND r.sku = p.sku
+  WHERE r.sku IS NULL)
+WHERE place <= ${RECOMMEND_N:-10};
+SET 'rialto.share.recommend_new' = 'true';
+
+-- What to buy again: the customer's own articles, each against the one that is liked most, the more
+-- so where it is popular; and of those that are new to the customer no others than `discover` has.
 CREATE VIEW recommend_again AS
 SELECT g.customer_id, g.sku, CAST(ROUND(g.score, 9) AS DECIMAL(18, 9)) AS power, g.reason
 FROM (
-  -- A reason of the customer's own (it begins with 'Bought') goes before a popular one.
-  SELECT customer_id, sku, SUM(score) AS score, MIN(reason) AS reason FROM (
-    SELECT r.customer_id, r.sku, POWER(2, CAST(r.power - m.power AS DOUBLE)) AS score,
-      'Bought ' || CAST(r.purchases AS STRING) || ' times, last on ' || CAST(r.last_on AS STRING)
-        AS reason
-    FROM recommend_repeat AS r
-    JOIN (
-      SELECT customer_id, MAX(power) AS power FROM recommend_repeat GROUP BY customer_id) AS m
-      ON m.customer_id = r.customer_id
-    UNION ALL
-    SELECT c.customer_id, p.sku,
-      ${RECOMMEND_POPULAR_WEIGHT:-0.7E0} * POWER(2, CAST(p.power - t.power AS DOUBLE)),
-      'Popular: number ' || CAST(p.place AS STRING)
-    FROM recommend_customer AS c
-    CROSS JOIN recommend_popular AS p
-    JOIN (SELECT MAX(power) AS power FROM recommend_popular) AS t ON p.power <= t.power) AS parts
-  GROUP BY customer_id, sku) AS g
+  SELECT r.customer_id, r.sku,
+    POWER(2, CAST(r.power - m.power AS DOUBLE)) + COALESCE(p.score, 0E0) AS score,
+    'Bought ' || CAST(r.purchases AS STRING) || ' times, last on ' || CAST(r.last_on AS STRING)
+      AS reason
+  FROM recommend_repeat AS r
+  JOIN (
+    SELECT customer_id, MAX(power) AS power FROM recommend_repeat GROUP BY customer_id) AS m
+    ON m.customer_id = r.customer_id
+  LEFT JOIN recommend_popular_score AS p ON p.sku = r.sku
+  UNION ALL
+  SELECT customer_id, sku, score, 'Popular: number ' || CAST(popular_place AS STRING)
+  FROM recommend_new) AS g
 LEFT JOIN recommend_out_of_stock AS o ON o.sku = g.sku
 LEFT JOIN recommend_just_bought AS j ON j.customer_id = g.customer_id AND j.sku = g.sku
 WHERE o.sku IS NULL AND j.sku IS NULL;
 
--- Popular articles that a customer has never bought.
-CREATE VIEW recommend_new AS
-SELECT c.customer_id, p.sku, p.power, 'Popular: number ' || CAST(p.place AS STRING) AS reason
-FROM recommend_customer AS c
-CROSS JOIN recommend_popular AS p
-LEFT JOIN recommend_repeat AS r ON r.customer_id = c.customer_id AND r.sku = p.sku
-WHERE r.sku IS NULL;
-
 -- Key: (customer_id, list_id, place). Exactly ${RECOMMEND_N:-10}, as long as there are so many.
 CREATE MATERIALIZED VIEW recommend_customer_list AS
-SELECT customer_id, list_id, place, sku, reason FROM (
-  SELECT customer_id, list_id, sku, reason, ROW_NUMBER() OVER (
-    PARTITION BY customer_id, list_id ORDER BY power DESC, sku) AS place
-  FROM (
-    SELECT customer_id, 'buy_again' AS list_id, sku, power, reason FROM recommend_again
-    UNION ALL
-    SELECT customer_id, 'discover', sku, CAST(power AS DECIMAL(18, 9)), reason
-    FROM recommend_new) AS candidates)
-WHERE place <= ${RECOMMEND_N:-10};
+SELECT customer_id, 'buy_again' AS list_id, place, sku, reason FROM (
+  SELECT customer_id, sku, reason, ROW_NUMBER() OVER (
+    PARTITION BY customer_id ORDER BY power DESC, sku) AS place
+  FROM recommend_again)
+WHERE place <= ${RECOMMEND_N:-10}
+UNION ALL
+SELECT customer_id, 'discover', place, sku, 'Popular: number ' || CAST(popular_place AS STRING)
+FROM recommend_new;
 
 -- What sessions have looked at that are still going on: something was looked at in the data's last
 -- hour or in the ${RECOMMEND_SESSION_HOURS:-1} before it. Nobody asks what to show to the others.
