@@ -656,7 +656,7 @@ pub enum OtherBench {
 /// `rialto bench headline`.
 #[derive(Debug, Args)]
 pub struct Headline {
-    /// Fields of decisions: stock, price, offers, ads [default: all]
+    /// Fields of decisions: stock, price, offers, ads, lists [default: all]
     #[arg(value_name = "FIELD")]
     pub fields: Vec<String>,
     /// How many worlds

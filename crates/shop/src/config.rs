@@ -36,13 +36,15 @@ pub struct Hidden {
     pub offers: f64,
     /// How much ads do.
     pub ads: f64,
+    /// How much lists that somebody is shown do.
+    pub lists: f64,
     /// Lead times are so many times as long.
     pub lead_time: f64,
 }
 
 impl Default for Hidden {
     fn default() -> Self {
-        Self { elasticity: 1.0, affinity: 1.0, offers: 1.0, ads: 1.0, lead_time: 1.0 }
+        Self { elasticity: 1.0, affinity: 1.0, offers: 1.0, ads: 1.0, lists: 1.0, lead_time: 1.0 }
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Customer {
     pub points: i64,
     /// A discount on the next order, in thousandths, and the number of the offer.
     pub offer: Option<(u16, u64)>,
+    /// What they are shown on every visit, the best first.
+    pub shown: Vec<u32>,
     pub last_order: i64,
 }
 
@@ -85,6 +87,7 @@ fn customer(number: u32, config: &Config) -> Customer {
         offer_response: r.between(-0.06, 0.30) * config.hidden.offers,
         points: 0,
         offer: None,
+        shown: Vec::new(),
         last_order: 0,
     }
 }

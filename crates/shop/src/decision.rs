@@ -42,6 +42,13 @@ pub enum Act {
         /// For whom.
         customer: u32,
     },
+    /// What a customer is shown on visits from now on.
+    Recommend {
+        /// To whom.
+        customer: u32,
+        /// Which SKUs, the best first.
+        skus: Vec<u32>,
+    },
     /// What a campaign may spend a day.
     Budget {
         /// Which one.

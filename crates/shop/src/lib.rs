@@ -10,7 +10,7 @@
 //! - `event.rs`, `table.rs`, `columns/`: what happens as plain data, and how its columns are had
 //! - `outbox.rs`: delays, duplicates, the order of arrival
 //! - `world/`: what happens, an hour at a time; one file for each part of the shop
-//! - `truth.rs`: what nobody may see but the bench that judges policies
+//! - `truth.rs`: what nobody may see but what judges policies and packs
 //!
 //! There is no Arrow and no SQL here, no clock and no file: the connector `shop` brings those.
 
@@ -35,5 +35,5 @@ pub use config::{Config, Hidden};
 pub use decision::{Act, Decision};
 pub use event::{Event, Money};
 pub use table::{Column, Kind, TABLES, Table, Value};
-pub use truth::Truth;
+pub use truth::{Person, Place, Secrets, Truth};
 pub use world::World;

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use crate::calendar::{DAY, HOUR, weekday};
 use crate::event::{Body, Movement, Ref, Sale};
+use crate::truth::Person;
 use crate::{Act, Config, Decision, Event, Hidden, TABLES, Table, Truth, World};
 
 fn wanted(tables: &[Table]) -> [bool; TABLES] {
@@ -258,6 +259,41 @@ fn a_lower_price_sells_more_by_the_hidden_elasticity() {
     let (before, after) = compare(cheaper, &Config { hidden, ..small(7, 14) });
     let elasticity = (wanted(&after) / wanted(&before)).ln() / -(0.8_f64.ln());
     assert!(elasticity.abs() < 0.05, "{elasticity}");
+}
+
+/// At the opening, everybody is shown ten articles of the category that they care for most, or least.
+fn lists(world: &World, most: bool) -> Vec<Decision> {
+    if world.counts()[Table::BehaviorEvent as usize] > 0 {
+        return Vec::new();
+    }
+    let secrets = world.secrets();
+    let list = |(customer, person): (usize, &Person)| {
+        let by_taste = |a: &&(_, f64), b: &&(_, f64)| a.1.total_cmp(&b.1);
+        let tastes = person.tastes.iter();
+        let (category, _) = if most { tastes.max_by(by_taste) } else { tastes.min_by(by_taste) }?;
+        let skus = (0u32..).zip(&secrets.categories).filter(|(_, of)| *of == category);
+        let skus = skus.map(|(sku, _)| sku).take(10).collect();
+        Some(decide(Act::Recommend { customer: customer as u32, skus }))
+    };
+    secrets.customers.iter().enumerate().filter_map(list).collect()
+}
+
+#[test]
+fn a_list_sells_to_whom_it_suits_and_leaves_the_rest_as_it_was() {
+    // Customers are those of the opening: a second world has the same.
+    let config = Config { customers: 3000, ..small(9, 14) };
+    let orders = |config: &Config, policy: fn(&World) -> Vec<Decision>| {
+        trade(config.clone(), &[], policy).0.truth().orders as f64
+    };
+    let off = orders(&config, nothing);
+    let liked = orders(&config, |world| lists(world, true));
+    let disliked = orders(&config, |world| lists(world, false));
+    assert!(liked > off * 1.02, "{off} orders, {liked} with lists of what they care for");
+    assert!((disliked / off - 1.0).abs() < 0.01, "{off} orders, {disliked} with other lists");
+    let hidden = Hidden { lists: 0.0, ..Hidden::default() };
+    let null = Config { hidden, ..config };
+    let run = |policy: fn(&World) -> Vec<Decision>| *trade(null.clone(), &[], policy).0.truth();
+    assert_eq!(run(nothing), run(|world| lists(world, true)), "nobody heeds a list");
 }
 
 #[test]

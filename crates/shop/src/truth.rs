@@ -1,4 +1,6 @@
-//! What is true of a world, for the bench that judges policies. No table has any of it.
+//! What is true of a world, for what judges policies and packs. No table has any of it.
+
+use crate::event::Money;
 
 /// Sums since the world began.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -32,4 +34,47 @@ pub struct Truth {
     pub brought_back: u64,
     /// Discounts that offers cost.
     pub offers_cost: i64,
+    /// The category that is in fashion or will be next, as topics have it, and on which day since
+    /// 1970 that begins. It is searched for two days earlier.
+    pub fashion: Option<(&'static str, i64)>,
+}
+
+/// What is true of single customers, places and campaigns at a moment, in the order of their ids:
+/// customer `c-7` is the eighth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Secrets {
+    /// Everybody who is a customer or will be one.
+    pub customers: Vec<Person>,
+    /// The category of each SKU, by its id.
+    pub categories: Vec<&'static str>,
+    /// Every SKU at every location that has stock.
+    pub places: Vec<Place>,
+    /// What the orders of each campaign's clicks brought: without the click there is no such visit.
+    pub campaigns: Vec<Money>,
+}
+
+/// What is true of a customer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Person {
+    /// How much they care for each category, by its id.
+    pub tastes: Vec<(&'static str, f64)>,
+    /// How many times as much as others they heed prices.
+    pub sensitivity: f64,
+    /// Whether they will ever order on the web again by themselves.
+    pub is_alive: bool,
+    /// Points that they may spend.
+    pub points: i64,
+}
+
+/// What is true of a SKU at a location: 0 is the warehouse.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// Which SKU: `sku-7` is 7.
+    pub sku: u32,
+    /// Where.
+    pub location: u16,
+    /// Pieces that are there.
+    pub on_hand: i64,
+    /// Pieces that somebody has wanted there since the world began, whether they were there or not.
+    pub wanted: i64,
 }

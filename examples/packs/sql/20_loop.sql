@@ -2,10 +2,10 @@
 -- order for a store is one of the warehouse.
 INSERT INTO shop_inbox (
   decision_id, decided_at, decision_type, sku, location_id, customer_id, campaign_id, quantity,
-  amount, status)
+  amount, action, status)
 SELECT decision_id, decided_at,
   CASE decision_type WHEN 'allocate' THEN 'replenish' ELSE decision_type END,
-  sku, location_id, customer_id, campaign_id, quantity, amount, status
+  sku, location_id, customer_id, campaign_id, quantity, amount, action, status
 FROM decision
 WHERE status = 'applied';
 

@@ -37,10 +37,10 @@ CREATE TABLE shop_inbox WITH ('connector' = 'log', 'path' = '.rialto/log/shop_in
 LIKE model.decision;
 INSERT INTO shop_inbox (
   decision_id, decided_at, decision_type, sku, location_id, customer_id, campaign_id, quantity,
-  amount, status)
+  amount, action, status)
 SELECT decision_id, decided_at,
   CASE decision_type WHEN 'allocate' THEN 'replenish' ELSE decision_type END,
-  sku, location_id, customer_id, campaign_id, quantity, amount, status
+  sku, location_id, customer_id, campaign_id, quantity, amount, action, status
 FROM decision
 WHERE status = 'applied';
 ";

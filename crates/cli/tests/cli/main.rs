@@ -63,6 +63,7 @@ mod signals;
 mod sinks;
 mod sql;
 mod terminal;
+mod truth;
 
 use std::fs;
 use std::path::Path;

@@ -125,6 +125,7 @@ pub(super) fn decision(row: &Map<String, Value>) -> Option<Decision> {
             discount: (amount("amount")?.clamp(0.0, 1.0) * 1000.0).round() as u16,
         },
         "contact" => Act::Contact { customer: customer()? },
+        "recommend" => Act::Recommend { customer: customer()?, skus: shown(row.get("action")?)? },
         "budget" => Act::Budget {
             campaign: number("campaign_id", "ad-")?,
             amount: ten_thousandths(amount("amount")?),
@@ -132,6 +133,15 @@ pub(super) fn decision(row: &Map<String, Value>) -> Option<Decision> {
         _ => return None,
     };
     Some(Decision { id, act })
+}
+
+/// The SKUs of a list by their places: `{"01": "sku-7", "02": "sku-1"}`, or that as text.
+fn shown(action: &Value) -> Option<Vec<u32>> {
+    let parsed: Option<Value> = action.as_str().map(serde_json::from_str).transpose().ok()?;
+    let places: BTreeMap<&String, &Value> =
+        parsed.as_ref().unwrap_or(action).as_object()?.iter().collect();
+    let sku = |value: &&Value| value.as_str()?.strip_prefix("sku-")?.parse().ok();
+    places.values().map(sku).collect()
 }
 
 fn ten_thousandths(amount: f64) -> i64 {
@@ -161,6 +171,10 @@ mod tests {
         let offer = r#"{"decision_id":"d","decision_type":"offer","status":"applied",
             "customer_id":"c-3","amount":0.2}"#;
         assert_eq!(row(offer), Some(Act::Offer { customer: 3, discount: 200 }));
+        let list = r#"{"decision_id":"d","decision_type":"recommend","status":"applied",
+            "customer_id":"c-3","action":"{\"02\":\"sku-1\",\"01\":\"sku-7\"}"}"#;
+        assert_eq!(row(list), Some(Act::Recommend { customer: 3, skus: vec![7, 1] }));
+        assert_eq!(row(&list.replace("sku-1", "tea")), None);
         assert_eq!(row("no json"), None);
     }
 }

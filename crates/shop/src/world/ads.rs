@@ -17,6 +17,8 @@ pub(super) struct Campaign {
     spent_today: i64,
     /// Hidden: how often its ads are clicked.
     appeal: f64,
+    /// Hidden: what the orders of its clicks brought.
+    pub(super) brought: Money,
 }
 
 pub(super) fn campaigns(config: &Config) -> Vec<Campaign> {
@@ -29,6 +31,7 @@ pub(super) fn campaigns(config: &Config) -> Vec<Campaign> {
         bid: 120_000 + 40_000 * random.below(6) as i64,
         spent_today: 0,
         appeal: random.lognormal(0.018, 0.6) * config.hidden.ads,
+        brought: 0,
     };
     (0..6).map(campaign).collect()
 }

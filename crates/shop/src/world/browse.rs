@@ -30,6 +30,17 @@ pub(super) struct Visiting {
     pub category: Option<u8>,
 }
 
+/// How often the first article of a list is looked at by who cares for it as for any other.
+const LIST_CLICK: f64 = 0.06;
+
+/// An article that somebody looks at, and where it was shown.
+struct Glance {
+    sku: u32,
+    category: u8,
+    list: &'static str,
+    position: u16,
+}
+
 /// Somebody on their way through the shop.
 pub(super) struct Walk {
     pub visit: Visit,
@@ -116,6 +127,7 @@ impl World {
         }
         walk.random = random;
         self.behave(&walk, "page_viewed", |b| b.list = "/");
+        self.heed_list(&mut walk, visiting.intent);
         self.look_around(&mut walk, &tastes, visiting.intent, wanted as usize);
         if !walk.lines.is_empty() {
             self.go_to_checkout(walk, visiting);
@@ -132,6 +144,34 @@ impl World {
             let season = category.months[month(today)];
             taste * shown * season * category.weight * self.trend.strength(today, index)
         }))
+    }
+
+    /// Who is logged in and is shown a list looks at what it has of the categories that they care
+    /// for, and less often the further down it stands. It throws dice of its own: the rest of the
+    /// visit is as it would have been.
+    fn heed_list(&mut self, walk: &mut Walk, intent: Intent) {
+        let Some(number) = walk.visit.customer else { return };
+        let shown = self.customers[number as usize].shown.clone();
+        if shown.is_empty() {
+            return;
+        }
+        let of_visit = self.random(&[25, walk.time as u64, u64::from(number)]);
+        let of_visit = std::mem::replace(&mut walk.random, of_visit);
+        self.behave(walk, "list_viewed", |b| b.list = "recommended");
+        let tastes = self.customers[number as usize].tastes;
+        let usual = tastes.iter().sum::<f64>() / tastes.len() as f64;
+        let mut drawn = LIST_CLICK * self.config.hidden.lists;
+        for (place, sku) in shown.into_iter().enumerate() {
+            let category = self.catalog.category_index(sku);
+            let liking = (tastes[usize::from(category)] / usual).min(5.0);
+            if walk.random.chance((drawn * liking).min(0.5)) {
+                let glance =
+                    Glance { sku, category, list: "recommended", position: place as u16 + 1 };
+                self.look_at(walk, glance, intent);
+            }
+            drawn *= 0.9;
+        }
+        walk.random = of_visit;
     }
 
     fn look_around(&mut self, walk: &mut Walk, tastes: &Weighted, intent: Intent, wanted: usize) {
@@ -155,7 +195,8 @@ impl World {
                 continue;
             }
             let sku = shelf.skus[shelf.popularity.pick(&mut walk.random)];
-            self.look_at(walk, sku, category as u8, position, intent);
+            let glance = Glance { sku, category: category as u8, list: "category", position };
+            self.look_at(walk, glance, intent);
         }
         if walk.lines.len() > 1 && walk.random.chance(0.06) {
             if let Some(line) = walk.lines.pop() {
@@ -183,13 +224,14 @@ impl World {
         }
     }
 
-    fn look_at(&mut self, walk: &mut Walk, sku: u32, category: u8, position: u16, intent: Intent) {
+    fn look_at(&mut self, walk: &mut Walk, glance: Glance, intent: Intent) {
+        let Glance { sku, category, list: of_list, position } = glance;
         let (list, paid) = self.price_for(sku, walk.offer);
         walk.wait(4.0);
         self.behave(walk, "product_clicked", |b| {
             b.sku = Some(sku);
             b.category = Some(category);
-            b.list = "category";
+            b.list = of_list;
             b.position = position;
             b.price = list;
         });
@@ -227,7 +269,7 @@ impl World {
     ) {
         let there = self.stock.available(sku, 0);
         let quantity = if there <= 0 {
-            self.lose(sku, quantity, paid);
+            self.lose(sku, 0, quantity, paid);
             // Some take what is next on the shelf.
             if walk.random.chance(0.45) {
                 let shelf = &self.catalog.categories[category as usize];
@@ -240,7 +282,7 @@ impl World {
             }
             return;
         } else if there < quantity {
-            self.lose(sku, quantity - there, paid);
+            self.lose(sku, 0, quantity - there, paid);
             there
         } else {
             quantity
@@ -258,12 +300,6 @@ impl World {
         if walk.time % 7 == 0 {
             walk.time += MINUTE / 2;
         }
-    }
-
-    fn lose(&mut self, sku: u32, quantity: i32, price: Money) {
-        let _ = sku;
-        self.truth.units_lost += i64::from(quantity);
-        self.truth.revenue_lost += i64::from(quantity) * price;
     }
 }
 

@@ -65,8 +65,7 @@ impl World {
         for line in &mut lines {
             let there = self.stock.available(line.sku, 0).max(0);
             if there < line.quantity {
-                self.truth.units_lost += i64::from(line.quantity - there);
-                self.truth.revenue_lost += i64::from(line.quantity - there) * line.paid;
+                self.lose(line.sku, 0, line.quantity - there, line.paid);
                 line.quantity = there;
             }
             if line.quantity > 0 {
@@ -170,6 +169,7 @@ impl World {
         self.earn(time, order);
         if let (Some(campaign), Some(click)) = (order.visit.campaign, order.visit.click) {
             let (value, number) = (order.goods, order.number);
+            self.campaigns[campaign as usize].brought += value;
             let visit = order.visit;
             self.emit(Table::AdEvent, time, || {
                 let ad = Ad { click: Some(click), value, order: Some(number), ..Ad::of(campaign) };

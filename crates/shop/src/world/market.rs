@@ -34,6 +34,8 @@ impl World {
             let mut dice = self.random(&[24, day as u64]);
             self.trend.category = dice.below(words::CATEGORIES.len() as u64) as usize;
             self.trend.begins = day + 11;
+            let name = words::CATEGORIES[self.trend.category].1;
+            self.truth.fashion = Some((name, self.trend.begins));
         }
         for category in 0..words::CATEGORIES.len() {
             let searched = self.trend.strength(day + 2, category);

@@ -9,6 +9,7 @@
 //! - `pricing.rs`: promotions, competitors
 //! - `ads.rs`, `messages.rs`, `market.rs`: what brings people
 //! - `policy.rs`: what decisions do
+//! - `secrets.rs`: what is true, and not for those who decide
 
 mod ads;
 mod browse;
@@ -19,6 +20,7 @@ mod orders;
 mod plan;
 mod policy;
 mod pricing;
+mod secrets;
 mod stock;
 mod till;
 
@@ -179,11 +181,6 @@ impl World {
     /// How many events of each table there were, whether wanted or not.
     pub fn counts(&self) -> [u64; TABLES] {
         self.outbox.counts()
-    }
-
-    /// What is true, and not for the policy that is judged.
-    pub fn truth(&self) -> &Truth {
-        &self.truth
     }
 
     /// Whether the last day is over.

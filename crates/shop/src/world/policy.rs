@@ -4,6 +4,9 @@ use super::messages::Letter;
 use super::{Action, World};
 use crate::decision::{Act, Decision};
 
+/// Nobody looks further down a list.
+const SHOWN_MAX: usize = 10;
+
 impl World {
     pub(super) fn carry_out(&mut self, time: i64, decision: &Decision) {
         let sku_is_there = |sku: u32| (sku as usize) < self.catalog.skus.len();
@@ -37,6 +40,10 @@ impl World {
                 if (campaign as usize) < self.campaigns.len() && amount >= 0 =>
             {
                 self.set_budget(time, campaign, amount);
+            }
+            Act::Recommend { customer, ref skus } if customer_is_there(customer) => {
+                let shown = skus.iter().copied().filter(|sku| sku_is_there(*sku));
+                self.customers[customer as usize].shown = shown.take(SHOWN_MAX).collect();
             }
             _ => {}
         }

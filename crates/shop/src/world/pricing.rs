@@ -15,6 +15,8 @@ pub(super) struct PriceTag {
     /// The price of a promotion, where there is one.
     pub promo: Option<Money>,
     pub promotion: Option<u32>,
+    /// The decision that set the list price, where it was one.
+    decision: Box<str>,
     /// The cheapest competitor who has it.
     rival: Option<Money>,
 }
@@ -35,6 +37,7 @@ pub(super) fn tags(catalog: &Catalog) -> Vec<PriceTag> {
         list: sku.price,
         promo: None,
         promotion: None,
+        decision: "".into(),
         rival: None,
     };
     catalog.skus.iter().map(tag).collect()
@@ -154,13 +157,14 @@ impl World {
         let tag = &mut self.prices[sku as usize];
         tag.promo = None;
         tag.promotion = None;
-        let amount = tag.list;
-        self.price_event(time, plain(sku, "list", amount, time));
+        let (amount, decision) = (tag.list, tag.decision.clone());
+        self.price_event(time, Price { decision, ..plain(sku, "list", amount, time) });
     }
 
     /// A decision's price.
     pub(super) fn set_price(&mut self, time: i64, sku: u32, amount: Money, decision: &str) {
-        self.prices[sku as usize].list = amount;
+        let tag = &mut self.prices[sku as usize];
+        (tag.list, tag.decision) = (amount, decision.into());
         let price = Price { decision: decision.into(), ..plain(sku, "list", amount, time) };
         self.price_event(time, price);
     }

@@ -11,6 +11,7 @@ use crate::calendar::{DAY, HOUR};
 use crate::catalog::Catalog;
 use crate::event::{Body, Money, Movement, Ref};
 use crate::table::Table;
+use crate::truth::Place;
 
 /// What is where. Locations are the warehouse (0) and the stores.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ struct Position {
     reserved: i32,
     on_order: i32,
     sold_today: i32,
+    /// What somebody has wanted, whether it was there or not.
+    wanted: i64,
     /// What is sold in a day, as the shop has it in its habit.
     rate: f32,
     decided: bool,
@@ -40,6 +43,16 @@ impl Stock {
     fn at(&mut self, sku: u32, location: u16) -> &mut Position {
         let index = usize::from(location) * self.skus + sku as usize;
         &mut self.positions[index]
+    }
+
+    /// What is true of all positions.
+    pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        self.positions.iter().enumerate().map(|(index, position)| Place {
+            sku: (index % self.skus) as u32,
+            location: (index / self.skus) as u16,
+            on_hand: i64::from(position.on_hand),
+            wanted: position.wanted,
+        })
     }
 
     /// What may be sold.
@@ -69,11 +82,20 @@ impl World {
     }
 
     pub(super) fn count_sale(&mut self, sku: u32, location: u16, quantity: i32, paid: Money) {
-        self.stock.at(sku, location).sold_today += quantity;
+        let position = self.stock.at(sku, location);
+        position.sold_today += quantity;
+        position.wanted += i64::from(quantity);
         self.truth.lines += 1;
         self.truth.units += i64::from(quantity);
         self.truth.revenue += i64::from(quantity) * paid;
         self.truth.cost += i64::from(quantity) * self.catalog.skus[sku as usize].cost;
+    }
+
+    /// Somebody wants pieces that are not there.
+    pub(super) fn lose(&mut self, sku: u32, location: u16, quantity: i32, price: Money) {
+        self.stock.at(sku, location).wanted += i64::from(quantity);
+        self.truth.units_lost += i64::from(quantity);
+        self.truth.revenue_lost += i64::from(quantity) * price;
     }
 
     pub(super) fn count_back(&mut self, sku: u32, quantity: i32, paid: Money) {

@@ -63,8 +63,7 @@ impl World {
             return;
         }
         let quantity = wanted.min(self.stock.available(sku, receipt.store)).max(0);
-        self.truth.units_lost += i64::from(wanted - quantity);
-        self.truth.revenue_lost += i64::from(wanted - quantity) * paid;
+        self.lose(sku, receipt.store, wanted - quantity, paid);
         if quantity > 0 {
             self.scan(receipt, sku, quantity);
         }

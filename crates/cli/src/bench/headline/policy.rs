@@ -134,7 +134,7 @@ const fn textbook(sql: &'static str) -> Policy {
 }
 
 /// All fields.
-pub const FIELDS: [Field; 4] = [
+pub const FIELDS: [Field; 5] = [
     Field {
         name: "stock",
         packs: &["inventory"],
@@ -198,5 +198,21 @@ pub const FIELDS: [Field; 4] = [
         warm_up_days: 14,
         metrics: &[ROI, MARGIN, ORDERS],
         null: Some(|hidden| hidden.ads = 0.0),
+    },
+    Field {
+        name: "lists",
+        packs: &["recommend"],
+        policies: [
+            naive(include_str!("sql/lists_naive.sql")),
+            textbook(include_str!("sql/lists_textbook.sql")),
+            Policy {
+                name: "pack recommend",
+                decides: Decides::Pack("recommend", &[("RECOMMEND_HOLD_OUT", "0")]),
+                view: "recommend_decision",
+            },
+        ],
+        warm_up_days: 60,
+        metrics: &[CONVERSION, ORDERS, MARGIN],
+        null: Some(|hidden| hidden.lists = 0.0),
     },
 ];
