@@ -32,6 +32,16 @@ FROM (
 )
 WHERE place = 1;
 
+-- The regular price: the newest that somebody said and no decision. Where there is none, what we charge.
+CREATE VIEW pricing_regular AS
+SELECT sku, amount AS regular
+FROM (
+  SELECT sku, amount, ROW_NUMBER() OVER (PARTITION BY sku ORDER BY written DESC) AS place
+  FROM pricing_list
+  WHERE decision_id IS NULL
+)
+WHERE place = 1;
+
 -- What we pay: the newest cost, or else what the article's own row says.
 CREATE VIEW pricing_cost AS
 SELECT s.sku, COALESCE(c.amount, s.unit_cost) AS unit_cost, s.minimum_advertised_price

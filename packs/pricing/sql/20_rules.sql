@@ -13,9 +13,10 @@ GROUP BY a.sku;
 -- Key: sku. All that a rule may look at.
 CREATE MATERIALIZED VIEW pricing_basis AS
 SELECT
-  c.sku, c.price, c.currency, c.set_at, k.unit_cost, k.minimum_advertised_price,
-  s.available, s.units_a_day, s.days AS stock_days, m.competitors, m.lowest
+  c.sku, c.price, COALESCE(g.regular, c.price) AS regular, c.currency, c.set_at, k.unit_cost,
+  k.minimum_advertised_price, s.available, s.units_a_day, s.days AS stock_days, m.competitors, m.lowest
 FROM pricing_current AS c
+LEFT JOIN pricing_regular AS g ON c.sku = g.sku
 LEFT JOIN pricing_cost AS k ON c.sku = k.sku
 LEFT JOIN pricing_stock AS s ON c.sku = s.sku
 LEFT JOIN pricing_competitor AS m ON c.sku = m.sku;
@@ -27,7 +28,7 @@ SELECT
   r.priority, r.rule_id AS rule, r.kind, b.sku,
   CAST(CASE r.kind
     WHEN 'stock_age' THEN b.price * (1 - r.rate)
-    WHEN 'demand' THEN b.price * (1 + r.rate)
+    WHEN 'demand' THEN GREATEST(b.regular * (1 + r.rate), b.price)
     WHEN 'competitor' THEN b.lowest * (1 - r.rate)
     WHEN 'margin' THEN b.unit_cost / NULLIF(1 - r.rate, 0)
   END AS DECIMAL(24, 8)) AS wanted,
@@ -46,7 +47,8 @@ CROSS JOIN pricing_rule AS r
 WHERE r.is_active AND CASE r.kind
   -- What has not been sold for long, and is there, is marked down.
   WHEN 'stock_age' THEN b.available > 0 AND b.units_a_day = 0 AND b.stock_days >= r.days
-  -- What will be gone in a few days is not sold under its price.
+  -- What will be gone in a few days is dearer than usual, by as much on the third day of it as on
+  -- the first.
   WHEN 'demand' THEN b.units_a_day > 0 AND b.available > 0
     AND b.available < b.units_a_day * r.days
   -- Who is dearer than the cheapest competitor undercuts or matches him.
@@ -54,7 +56,24 @@ WHERE r.is_active AND CASE r.kind
   -- What earns less than the margin that is wanted gets it.
   WHEN 'margin' THEN b.unit_cost IS NOT NULL AND b.price * (1 - r.rate) < b.unit_cost
   ELSE FALSE
-END;
+END
+UNION ALL
+-- When what was scarce is there again its price is the regular one, or what the margin asks for. Any
+-- other rule is heard first.
+SELECT 1000000, 'regular', 'demand', b.sku, CAST(b.least AS DECIMAL(24, 8)),
+  CAST(b.available AS STRING) || ' pieces are there again, the regular price is '
+    || CAST(b.regular AS STRING)
+FROM (
+  SELECT p.sku, p.price, p.regular, p.available, p.units_a_day, s.days,
+    GREATEST(p.regular, COALESCE(p.unit_cost / NULLIF(1 - s.margin, 0), p.regular)) AS least
+  FROM pricing_basis AS p
+  CROSS JOIN (
+    SELECT MAX(CASE WHEN kind = 'demand' THEN days END) AS days,
+      MAX(CASE WHEN kind = 'margin' THEN rate ELSE 0 END) AS margin
+    FROM pricing_rule
+    WHERE is_active) AS s) AS b
+WHERE b.available > 0 AND b.available >= b.units_a_day * b.days
+  AND b.price >= b.least + ${ROUND_TO:-0.05};
 
 -- What is heard, rounded and within the guards: never under cost and the least margin, never under
 -- the price that the maker allows to be advertised, never further than MAX_STEP in one go.

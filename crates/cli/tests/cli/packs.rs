@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use rialto_runtime::connectors::shop::{Config, TABLES, World};
 use serde_json::Value;
 
 use crate::running::{Running, wait_for_checkpoints};
@@ -16,23 +17,37 @@ const KILLS: usize = 5;
 const VIEWS: [&str; 4] =
     ["loyalty_account", "loyalty_unbalanced", "inventory_position", "inventory_oversold"];
 
+/// Days that each shop trades, and its customers.
+const DAYS: u32 = 25;
+const CUSTOMERS: u32 = 150;
+
+/// Which shop it is, and how bad its events are.
+#[derive(Debug, Clone, Copy)]
+struct Shop {
+    seed: u64,
+    stores: u16,
+    /// The share that comes minutes late, behind every watermark.
+    late: f64,
+}
+
 /// Stock and points of a simulated shop, at a pace.
-fn project(dir: &Path, speed: &str) {
+fn project(dir: &Path, shop: Shop, speed: &str) {
     let packs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs").canonicalize().unwrap();
     let packs = packs.display();
-    let shop = fs::read_to_string(format!("{packs}/model/from_shop.sql")).unwrap();
-    // Many events come twice, and some minutes late.
-    let shop = shop.replace(
-        "'connector' = 'shop'",
-        "'connector' = 'shop', 'duplicates' = '0.05', 'late' = '0.02'",
+    let Shop { seed, stores, late } = shop;
+    let tables = fs::read_to_string(format!("{packs}/model/from_shop.sql")).unwrap();
+    // Many events come twice.
+    let options = format!(
+        "'connector' = 'shop', 'duplicates' = '0.05', 'late' = '{late}', 'stores' = '{stores}'"
     );
+    let tables = tables.replace("'connector' = 'shop'", &options);
     fs::create_dir_all(dir.join("tables")).unwrap();
     let setting = "SET 'execution.checkpointing.interval' = '150 ms';\n";
-    fs::write(dir.join("tables/shop.sql"), format!("{setting}{shop}")).unwrap();
+    fs::write(dir.join("tables/shop.sql"), format!("{setting}{tables}")).unwrap();
     let project = format!(
         "include = [\"{packs}/model/sql\", \"tables/shop.sql\", \"{packs}/inventory/sql\", \
-         \"{packs}/loyalty/sql\"]\n[variables]\nSHOP_DAYS = \"25\"\nSHOP_CUSTOMERS = \"150\"\n\
-         SHOP_SPEED = \"{speed}\"\n"
+         \"{packs}/loyalty/sql\"]\n[variables]\nSHOP_SEED = \"{seed}\"\nSHOP_DAYS = \"{DAYS}\"\n\
+         SHOP_CUSTOMERS = \"{CUSTOMERS}\"\nSHOP_SPEED = \"{speed}\"\n"
     );
     fs::write(dir.join("rialto.toml"), project).unwrap();
 }
@@ -95,8 +110,9 @@ fn check_ledger(changes: &str) -> usize {
 
 #[test]
 fn pieces_and_points_are_conserved_whatever_happens() {
+    let shop = Shop { seed: 1, stores: 3, late: 0.02 };
     let straight = tempfile::tempdir().unwrap();
-    project(straight.path(), "max");
+    project(straight.path(), shop, "max");
     let run = ["run", ".", "-o", "json", "--rows", "100000"];
     let watched = VIEWS.join(",");
     let expected = rialto(straight.path(), &run);
@@ -114,7 +130,7 @@ fn pieces_and_points_are_conserved_whatever_happens() {
 
     let dir = tempfile::tempdir().unwrap();
     // Twenty-five days in a quarter of a minute, so that there is time to kill it in.
-    project(dir.path(), "150000");
+    project(dir.path(), shop, "150000");
     let state = dir.path().join("state");
     let changes = ["--watch", &watched, "--changelog", "--state", "state", "--shards"];
     let mut looked_at = 0;
@@ -131,4 +147,73 @@ fn pieces_and_points_are_conserved_whatever_happens() {
     let ended = rialto(dir.path(), &[&run[..], &["--state", "state"]].concat());
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
     assert_eq!(answer(&stdout(&ended)), expected);
+}
+
+/// A place may not be asked for more than it has, at no step of a run. Answers how many changes
+/// were looked at.
+fn check_stock(changes: &str, shop: Shop) -> usize {
+    let mut looked_at = 0;
+    for change in lines(changes) {
+        assert_ne!(change["table"], "inventory_oversold", "{shop:?}: {change}");
+        if change["table"] == "inventory_position" {
+            assert!(number(&change["row"]["on_hand"]) >= 0.0, "{shop:?}: {change}");
+            looked_at += 1;
+        }
+    }
+    looked_at
+}
+
+/// One shop, killed on its way: what it has at the end is what the world itself has.
+fn never_oversold(shop: Shop) {
+    const WATCH: [&str; 4] =
+        ["--watch", "inventory_oversold,inventory_position", "--changelog", "--state"];
+    let dir = tempfile::tempdir().unwrap();
+    // Twenty-five days in five seconds.
+    project(dir.path(), shop, "400000");
+    let run = ["run", ".", "-o", "json", "--rows", "100000"];
+    let watched = |shards| [&run[..], &WATCH, &["state", "--shards", shards]].concat();
+    let mut looked_at = 0;
+    for shards in ["1", "2", "1"] {
+        let running = Running::start(dir.path(), &watched(shards));
+        wait_for_checkpoints(&dir.path().join("state"), 2);
+        looked_at += check_stock(&running.kill().printed, shop);
+    }
+    let last = rialto(dir.path(), &watched("2"));
+    assert_eq!(last.status.code(), Some(0), "{}", stderr(&last));
+    looked_at += check_stock(&stdout(&last), shop);
+    let ended = rialto(dir.path(), &[&run[..], &["--state", "state"]].concat());
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    let mut there = BTreeMap::new();
+    for line in lines(&stdout(&ended)) {
+        assert_ne!(line["table"], "inventory_oversold", "{shop:?}: {line}");
+        if line["table"] == "inventory_position" {
+            let row = &line["row"];
+            let place = (row["sku"].as_str().unwrap().to_owned(), row["location_id"].clone());
+            there.insert((place.0, place.1.as_str().unwrap().to_owned()), number(&row["on_hand"]));
+        }
+    }
+    assert!(looked_at > there.len(), "{looked_at} changes are not much");
+    let Shop { seed, stores, late } = shop;
+    let (customers, days) = (CUSTOMERS, 0);
+    let config = Config { seed, stores, late, customers, days, ..Config::default() };
+    let mut world = World::new(config, [false; TABLES]);
+    (0..DAYS * 24).for_each(|_| world.hour(&[]));
+    for place in world.secrets().places {
+        let at = match place.location {
+            0 => "dc-1".to_owned(),
+            store => format!("store-{store}"),
+        };
+        let known = there.get(&(format!("sku-{}", place.sku), at)).copied().unwrap_or(0.0);
+        assert_eq!(known, place.on_hand as f64, "{shop:?}: {place:?}");
+    }
+}
+
+#[test]
+fn nobody_is_promised_what_is_not_there_in_any_shop() {
+    let shops =
+        [(2, 1), (3, 6), (4, 2), (5, 3)].map(|(seed, stores)| Shop { seed, stores, late: 0.0 });
+    std::thread::scope(|scope| {
+        let threads = shops.map(|shop| scope.spawn(move || never_oversold(shop)));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
 }

@@ -1,5 +1,16 @@
 -- Textbook: the reorder point is half as much again as is sold in a lead time, the lot two weeks'
--- sales; what is on its way is not ordered again before the lead time is over.
+-- sales; what is on its way is not ordered again before the lead time is over. What is sold in a day
+-- is the plain mean of the days that are looked at.
+CREATE VIEW textbook_demand AS
+SELECT k.sku, k.location_id, k.today,
+  CAST(CAST(COALESCE(SUM(s.units), 0) AS DOUBLE) / k.days AS DECIMAL(18, 4)) AS units_a_day
+FROM inventory_known_days AS k
+LEFT JOIN inventory_sold_day AS s
+ON k.sku = s.sku AND k.location_id = s.location_id
+  AND s.sold_on < k.today AND TIMESTAMPDIFF(DAY, s.sold_on, k.today) <= k.days
+WHERE k.days > 0
+GROUP BY k.sku, k.location_id, k.today, k.days;
+
 CREATE MATERIALIZED VIEW textbook_decision AS
 SELECT
   'replenish:' || sku || ':' || location_id || ':'
@@ -18,10 +29,10 @@ FROM (
   FROM (
     SELECT sku, location_id, today, SUM(units_a_day) AS units_a_day
     FROM (
-      SELECT sku, location_id, today, units_a_day FROM inventory_demand
+      SELECT sku, location_id, today, units_a_day FROM textbook_demand
       UNION ALL
       -- The warehouse supplies the stores.
-      SELECT sku, 'dc-1' AS location_id, today, units_a_day FROM inventory_demand
+      SELECT sku, 'dc-1' AS location_id, today, units_a_day FROM textbook_demand
       WHERE location_id <> 'dc-1')
     GROUP BY sku, location_id, today) AS d
   JOIN inventory_availability AS a ON d.sku = a.sku AND d.location_id = a.location_id
