@@ -17,6 +17,7 @@ export const REASONS: Record<string, string> = {
   // pricing
   '{1} pieces, none sold in {2} days': '有 {1} 件，{2} 天内没有售出',
   '{1} pieces are left, {2} are sold a day': '还剩 {1} 件，每天售出 {2} 件',
+  '{1} pieces are there again, the regular price is {2}': '又有 {1} 件现货，常规价格为 {2}',
   'the lowest of {1} competitors asks {2}': '{1} 家竞争对手中最低价为 {2}',
   'costs {1}, and is sold for {2}': '成本 {1}，售价 {2}',
   'its cost is not known, so that there is no floor': '成本未知，因此没有底价',
@@ -37,6 +38,9 @@ export const REASONS: Record<string, string> = {
   'refused: no sale at all was known for {1} hours, so that the cart may have been bought':
     '已拒绝：{1} 小时没有任何销售数据，购物车可能已结账',
   'held out: not contacted, to see what a reminder brings': '对照组：不联系，用来比较提醒的效果',
+  // delivery
+  'too old: not sent within {1} hours': '已过时：{1} 小时内未能发送',
+  'frequency cap: others left first': '频次上限：其他消息已先发出',
   // ads
   'after {1} hours of the day {2} of {3} is spent; at this pace it is {4} for the day':
     '当天过了 {1} 小时，{3} 的预算已花 {2}；照此速度全天为 {4}',
