@@ -261,7 +261,7 @@ fn a_lower_price_sells_more_by_the_hidden_elasticity() {
     assert!(elasticity.abs() < 0.05, "{elasticity}");
 }
 
-/// At the opening, everybody is shown ten articles of the category that they care for most, or least.
+/// At the opening, everybody is shown ten articles of the category that they like most, or least.
 fn lists(world: &World, most: bool) -> Vec<Decision> {
     if world.counts()[Table::BehaviorEvent as usize] > 0 {
         return Vec::new();
