@@ -22,6 +22,8 @@ async function fill(url: string) {
   }
   sales.push(sale('2026-03-03 12:00:00', 'sku-hostile', 90, 9, { description: HOSTILE }));
   sales.push(sale('2026-03-03 12:01:00', 'sku-large', 80, 9, { description: MEGABYTE }));
+  // Bought by one customer alone, and not today: what the others can discover.
+  sales.push(sale('2026-03-02 17:00:00', 'sku-rare', 1, 5, { customer_id: 'c-9' }));
   await send(url, 'sale_line', sales);
   const moved = (sku: string, quantity: number, day: string, action = 'add') => ({
     event_id: `m-${sku}-${day}-${action}`,
