@@ -6,36 +6,45 @@ FROM inventory_movement
 WHERE ref_type IN ('sale', 'return') AND action IN ('add', 'delete')
 GROUP BY sku, location_id, CAST(event_time AS DATE);
 
--- Days on which something moved, numbered from the first.
+-- What moved on a day.
 CREATE VIEW inventory_moved_day AS
-SELECT sku, location_id, moved_on, net,
-  ROW_NUMBER() OVER (PARTITION BY sku, location_id ORDER BY moved_on) AS nth
-FROM (
-  SELECT sku, location_id, CAST(event_time AS DATE) AS moved_on, SUM(quantity) AS net
-  FROM inventory_movement
-  WHERE action IN ('add', 'delete')
-  GROUP BY sku, location_id, CAST(event_time AS DATE));
+SELECT sku, location_id, CAST(event_time AS DATE) AS moved_on, SUM(quantity) AS net
+FROM inventory_movement
+WHERE action IN ('add', 'delete')
+GROUP BY sku, location_id, CAST(event_time AS DATE);
 SET 'rialto.share.inventory_moved_day' = 'true';
 
--- At whose end nothing was left, and when something moved again: between the two nobody could buy.
-CREATE VIEW inventory_emptied AS
-SELECT e.sku, e.location_id, e.moved_on AS emptied_on, n.moved_on AS moved_again_on
-FROM (
-  SELECT a.sku, a.location_id, a.moved_on, a.nth
-  FROM inventory_moved_day AS a
-  JOIN inventory_moved_day AS b
-  ON a.sku = b.sku AND a.location_id = b.location_id AND b.nth <= a.nth
-  GROUP BY a.sku, a.location_id, a.moved_on, a.nth
-  HAVING SUM(b.net) <= 0
-) AS e
-LEFT JOIN inventory_moved_day AS n
-ON e.sku = n.sku AND e.location_id = n.location_id AND n.nth = e.nth + 1;
+CREATE VIEW inventory_moved_lately AS
+SELECT d.sku, d.location_id, d.moved_on, d.net
+FROM inventory_moved_day AS d
+CROSS JOIN (
+  SELECT TIMESTAMPADD(DAY, -${DEMAND_DAYS:-28}, today) AS since FROM inventory_today) AS t
+WHERE d.moved_on >= t.since;
+SET 'rialto.share.inventory_moved_lately' = 'true';
 
 CREATE VIEW inventory_known_days AS
 SELECT
   i.sku, i.location_id, t.today,
   LEAST(${DEMAND_DAYS:-28}, TIMESTAMPDIFF(DAY, CAST(i.first_moved_at AS DATE), t.today)) AS days
 FROM inventory_position AS i CROSS JOIN inventory_today AS t;
+
+-- Days at whose end nothing was left, the one before all that are looked at among them, and when
+-- something moved again: between the two nobody could buy. What was left then is what there is now
+-- without all that moved since.
+CREATE VIEW inventory_emptied AS
+SELECT c.sku, c.location_id, c.ended_on AS emptied_on, MIN(l.moved_on) AS moved_again_on
+FROM (
+  SELECT sku, location_id, moved_on AS ended_on FROM inventory_moved_lately
+  UNION ALL
+  SELECT sku, location_id, TIMESTAMPADD(DAY, -1 - days, today) FROM inventory_known_days
+) AS c
+JOIN (
+  SELECT sku, location_id, SUM(net) AS net FROM inventory_moved_day GROUP BY sku, location_id
+) AS p ON c.sku = p.sku AND c.location_id = p.location_id
+LEFT JOIN inventory_moved_lately AS l
+ON c.sku = l.sku AND c.location_id = l.location_id AND l.moved_on > c.ended_on
+GROUP BY c.sku, c.location_id, c.ended_on, p.net
+HAVING p.net - COALESCE(SUM(l.net), 0) <= 0;
 
 -- How many of the days that are looked at were without a piece from beginning to end.
 CREATE VIEW inventory_empty_days AS
