@@ -51,7 +51,7 @@ def has_traded(address):
     except urllib.error.URLError:
         return False
     ours = {"decision", "decision_word", "decision_review", "pricing_rule_change",
-            "delivery_word", "delivery_outbox"}
+            "delivery_word", "delivery_outbox", "delivery_unsent"}
     return all(source["ended"] for name, source in sources.items() if name not in ours)
 
 
