@@ -218,8 +218,18 @@ pub(super) fn each_record(
     }
     let topic = Topic::shared(folder, Config::default())?;
     let start = topic.earliest()?.first().copied().unwrap_or(0);
-    let mut reader = LogReader::new(topic, BTreeMap::from([(0, start)]));
-    while let Some(block) = reader.next()? {
+    let from = |offset: u64| LogReader::new(Arc::clone(&topic), BTreeMap::from([(0, offset)]));
+    let mut reader = from(start);
+    loop {
+        let block = match reader.next() {
+            // Retention works beside: what it has deleted meanwhile is not there now.
+            Err(LogError::Gone { earliest, .. }) => {
+                reader = from(earliest);
+                continue;
+            }
+            found => found?,
+        };
+        let Some(block) = block else { break };
         let keys = block.keys();
         for (at, range) in block.ranges().into_iter().enumerate() {
             let key = keys.get(at).copied().flatten();
