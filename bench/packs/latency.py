@@ -50,25 +50,8 @@ def tables(folder):
     return events, [t for t in of_shop if t not in events]
 
 
-def write_down(arguments, folder, names):
-    """Has the shop write its tables to files of JSON."""
-    fill, model = f"{folder}.fill", f"{folder}/packs/model"
-    os.makedirs(fill)
-    with open(f"{fill}/rialto.toml", "w") as file:
-        file.write(f'include = ["{model}/sql"]\n[variables]\nSHOP_SEED = "1"\n')
-    with open(f"{fill}/fill.sql", "w") as file:
-        file.write("CREATE DATABASE simulated;\nUSE simulated;\n")
-        file.write(open(f"{model}/from_shop.sql").read())
-        file.write("\nUSE `default_database`;\n")
-        for table in names:
-            file.write(f"CREATE TABLE {table} WITH ('connector' = 'filesystem', 'format' = 'json',"
-                       f" 'path' = '{fill}/{table}') LIKE model.{table};\n"
-                       f"INSERT INTO {table} SELECT * FROM simulated.{table};\n")
-    command = [arguments.rialto, "run", fill, *run.world(arguments)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"the shop could not be written down: {done.stderr}")
-    return fill
+def in_files(fill, table):
+    return f"'connector' = 'filesystem', 'format' = 'json', 'path' = '{fill}/{table}'"
 
 
 def lines(fill, table):
@@ -227,7 +210,7 @@ def told(what, seconds):
 
 def measure(arguments, folder):
     events, dimensions = tables(folder)
-    fill = write_down(arguments, folder, events + dimensions)
+    fill = run.write_down(arguments, folder, in_files)
     said = f"{folder}.said"
     command = [arguments.rialto, "run", folder, "--state", f"{folder}/.rialto/state", "--serve",
                "127.0.0.1:0", "--shards", str(arguments.shards)]

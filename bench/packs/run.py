@@ -68,28 +68,31 @@ def world(arguments):
     return [part for name, value in named.items() for part in ("-D", f"SHOP_{name}={value}")]
 
 
-def fill_logs(arguments, folder):
-    """Has the shop trade into the logs that a project in `folder` reads."""
-    model = f"{folder}/packs/model"
-    tables = re.findall(r"CREATE TABLE (\w+)", open(f"{model}/from_shop.sql").read())
-    fill = f"{folder}.fill"
+def write_down(arguments, folder, place_of):
+    """Has the shop trade into other tables than those of a project in `folder`: `place_of` gives the
+    options of each. Answers the folder that the project which does so is in."""
+    fill, model = f"{folder}.fill", f"{folder}/packs/model"
+    shop = open(f"{model}/from_shop.sql").read()
     os.makedirs(fill)
     with open(f"{fill}/rialto.toml", "w") as file:
         file.write(f'include = ["{model}/sql"]\n[variables]\nSHOP_SEED = "1"\n')
     with open(f"{fill}/fill.sql", "w") as file:
-        file.write("CREATE DATABASE simulated;\nUSE simulated;\n")
-        file.write(open(f"{model}/from_shop.sql").read())
-        file.write("\nUSE `default_database`;\n")
-        for table in tables:
-            path = f"{folder}/.rialto/log/{table}"
-            file.write(f"CREATE TABLE {table} WITH ('connector' = 'log', 'path' = '{path}',"
-                       f" 'partitions' = '{arguments.shards}')"
-                       f" LIKE model.{table};\n"
+        file.write(f"CREATE DATABASE simulated;\nUSE simulated;\n{shop}\nUSE `default_database`;\n")
+        for table in re.findall(r"CREATE TABLE (\w+)", shop):
+            file.write(f"CREATE TABLE {table} WITH ({place_of(fill, table)}) LIKE model.{table};\n"
                        f"INSERT INTO {table} SELECT * FROM simulated.{table};\n")
     command = [arguments.rialto, "run", fill, "--state", f"{fill}/state", *world(arguments)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"the logs could not be filled: {done.stderr}")
+        sys.exit(f"the shop could not be written down: {done.stderr}")
+    return fill
+
+
+def fill_logs(arguments, folder):
+    """Has the shop trade into the logs that a project in `folder` reads."""
+    write_down(arguments, folder, lambda _, table: (
+        f"'connector' = 'log', 'path' = '{folder}/.rialto/log/{table}',"
+        f" 'partitions' = '{arguments.shards}'"))
 
 
 def project(rialto, folder, packs, origin):

@@ -59,14 +59,15 @@ SELECT sku, power, place FROM (
   WHERE o.sku IS NULL) AS ranked
 WHERE place <= ${RECOMMEND_POPULAR_POOL:-100};
 
--- Key: (sku, with_sku). Bought in one basket; of a long receipt only the first lines count, since
--- everything would go with everything.
+-- What is in a basket that something is learned of; of a long receipt only the first lines count,
+-- since everything would go with everything.
 CREATE VIEW recommend_basket AS
 SELECT transaction_id, sku
 FROM recommend_bought CROSS JOIN recommend_today
 WHERE business_date < learned_before AND line_no <= ${RECOMMEND_BASKET_LINES:-20};
 SET 'rialto.share.recommend_basket' = 'true';
 
+-- Key: (sku, with_sku). Bought in one basket.
 CREATE MATERIALIZED VIEW recommend_bought_with AS
 SELECT sku, with_sku, baskets, place FROM (
   SELECT sku, with_sku, baskets, ROW_NUMBER() OVER (
