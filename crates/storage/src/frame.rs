@@ -107,15 +107,28 @@ pub enum FrameError {
 /// Puts a payload into its envelope.
 pub fn seal(kind: Kind, name: &str, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEADER_BYTES + payload.len());
+    out.extend_from_slice(&header(kind, name, payload));
+    out.extend_from_slice(payload);
+    out
+}
+
+/// As [`seal`], without a copy where the payload has [`HEADER_BYTES`] of room.
+pub fn seal_owned(kind: Kind, name: &str, mut payload: Vec<u8>) -> Vec<u8> {
+    let header = header(kind, name, &payload);
+    payload.splice(0..0, header);
+    payload
+}
+
+fn header(kind: Kind, name: &str, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER_BYTES);
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&kind.version.to_le_bytes());
     out.extend_from_slice(&kind.tag);
     out.extend_from_slice(&(payload.len() as u64).to_le_bytes());
     out.extend_from_slice(&crc32c::crc32c(name.as_bytes()).to_le_bytes());
     out.extend_from_slice(&crc32c::crc32c(payload).to_le_bytes());
-    let header = crc32c::crc32c(&out);
-    out.extend_from_slice(&header.to_le_bytes());
-    out.extend_from_slice(payload);
+    let crc = crc32c::crc32c(&out);
+    out.extend_from_slice(&crc.to_le_bytes());
     out
 }
 
@@ -178,6 +191,7 @@ mod tests {
         for payload in [&b""[..], b"x", &[7; 5000]] {
             let sealed = seal(KIND, "a/b", payload);
             assert_eq!(open(KIND, "a/b", &sealed), Ok(Opened { version: 3, payload }));
+            assert_eq!(seal_owned(KIND, "a/b", payload.to_vec()), sealed);
         }
     }
 

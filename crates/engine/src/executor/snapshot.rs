@@ -66,9 +66,9 @@ impl ShardState {
         tables.into_iter().try_for_each(|table| part.apply(table))
     }
 
-    /// All that there is, by node, each table whole.
-    pub fn whole(&self) -> Vec<(usize, Vec<TableImage>)> {
-        self.nodes.iter().map(|(&node, part)| (node, part.whole())).collect()
+    /// The state of every node that has some, in order.
+    pub fn nodes(&self) -> impl Iterator<Item = (usize, &StatePart)> {
+        self.nodes.iter().map(|(&node, part)| (node, part))
     }
 
     /// Gives every node's state to the node that `to` says; without one it is let go.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use super::codec::{Input, Persist};
-use super::writer::{ENTRY_HEAD, TableImage, entries};
+use super::writer::{ENTRY_HEAD, FREED, TableImage, entries};
 use crate::key::shard_of;
 use crate::{EngineError, Result};
 
@@ -15,23 +17,33 @@ struct Place {
     length: u32,
 }
 
-/// No bytes: the slot is not in use.
+/// Nothing was said of the slot.
 const NOWHERE: Place = Place { image: u32::MAX, start: 0, length: 0 };
+/// The slot is not in use.
+const NOT_USED: Place = Place { image: u32::MAX - 1, start: 0, length: 0 };
 
 /// The state of one shard's instance of an operator: the newest bytes of each slot of each table.
 #[derive(Debug, Default)]
 pub struct StatePart {
-    images: Vec<TableImage>,
-    tables: BTreeMap<String, Vec<Place>>,
+    images: Vec<Bytes>,
+    tables: BTreeMap<String, Table>,
+}
+
+/// What is known of a table.
+#[derive(Debug, Default)]
+struct Table {
+    /// Whether that is all there is; else there is more in what was written before.
+    full: bool,
+    slots: Vec<Place>,
 }
 
 impl StatePart {
     /// Takes over a later checkpoint's changes.
     pub fn apply(&mut self, image: TableImage) -> Result<()> {
         let number = self.images.len() as u32;
-        let table = self.tables.entry(image.name.clone()).or_default();
+        let table = self.tables.entry(image.name).or_default();
         if image.full {
-            table.clear();
+            *table = Table { full: true, slots: Vec::new() };
         }
         let mut read = 0;
         for entry in entries(&image.entries) {
@@ -40,44 +52,72 @@ impl StatePart {
             let length = bytes.map_or(0, <[u8]>::len);
             let place = match bytes {
                 Some(_) => Place { image: number, start: read, length: length as u32 },
-                None => NOWHERE,
+                None => NOT_USED,
             };
             read += length;
-            if slot as usize >= table.len() {
-                table.resize(slot as usize + 1, NOWHERE);
+            if slot as usize >= table.slots.len() {
+                table.slots.resize(slot as usize + 1, NOWHERE);
             }
-            table[slot as usize] = place;
+            table.slots[slot as usize] = place;
         }
-        self.images.push(image);
+        self.images.push(image.entries);
         Ok(())
     }
 
     /// The slots of a table that are in use, ascending, each with its bytes.
     pub fn slots<'a>(&'a self, name: &str) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
-        let table = self.tables.get(name).into_iter().flatten().enumerate();
-        table.filter(|(_, place)| place.image != NOWHERE.image).map(|(slot, place)| {
-            let bytes = &self.images[place.image as usize].entries;
-            (slot as u32, &bytes[place.start..place.start + place.length as usize])
+        let said = self.tables.get(name).into_iter().flat_map(|table| self.said(table));
+        said.filter_map(|(slot, bytes)| Some((slot, bytes?)))
+    }
+
+    /// The slots of a table of which something was said, ascending, each with its bytes; none where
+    /// it is not in use.
+    fn said<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = (u32, Option<&'a [u8]>)> {
+        let slots =
+            table.slots.iter().enumerate().filter(|(_, place)| place.image != NOWHERE.image);
+        slots.map(|(slot, place)| {
+            let bytes = self.images.get(place.image as usize);
+            (slot as u32, bytes.map(|b| &b[place.start..place.start + place.length as usize]))
         })
     }
 
-    /// All that there is, each table whole: what merging checkpoints comes to.
-    pub fn whole(&self) -> Vec<TableImage> {
-        let image = |name: &String| {
-            let mut entries = Vec::new();
-            for (slot, bytes) in self.slots(name) {
-                slot.put(&mut entries);
-                (bytes.len() as u32).put(&mut entries);
-                entries.extend_from_slice(bytes);
-            }
-            TableImage { name: name.clone(), full: true, entries }
-        };
-        self.tables.keys().map(image).collect()
+    /// The tables, each with what all images come to that were applied. `whole`: there is nothing
+    /// before them.
+    pub fn merged(&self, whole: bool) -> impl Iterator<Item = MergedTable<'_>> {
+        self.tables.iter().map(move |(name, table)| {
+            let full = whole || table.full;
+            MergedTable { name, full, part: self, table }
+        })
     }
 
     /// The names of the tables.
     pub fn tables(&self) -> impl Iterator<Item = &str> {
         self.tables.keys().map(String::as_str)
+    }
+}
+
+/// What merging checkpoints makes of a table.
+#[derive(Debug)]
+pub struct MergedTable<'a> {
+    /// The table's name within its operator.
+    pub name: &'a str,
+    /// See [`TableImage::full`].
+    pub full: bool,
+    part: &'a StatePart,
+    table: &'a Table,
+}
+
+impl MergedTable<'_> {
+    /// Appends the bytes of [`TableImage::entries`].
+    pub fn write(&self, out: &mut Vec<u8>) {
+        for (slot, bytes) in self.part.said(self.table) {
+            if self.full && bytes.is_none() {
+                continue;
+            }
+            slot.put(out);
+            bytes.map_or(FREED, |bytes| bytes.len() as u32).put(out);
+            out.extend_from_slice(bytes.unwrap_or_default());
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What an operator hands over at a checkpoint.
 
+use bytes::Bytes;
+
 use super::codec::Persist;
 use super::dirty::Dirty;
 use crate::{EngineError, Result};
 
 /// The length that stands for a slot that was freed.
-const FREED: u32 = u32::MAX;
+pub(super) const FREED: u32 = u32::MAX;
 /// The bytes of an entry before those of its slot.
 pub(super) const ENTRY_HEAD: usize = 8;
 
@@ -17,7 +19,7 @@ pub struct TableImage {
     /// Whether these are all slots; what was written before then counts no more.
     pub full: bool,
     /// Slot, length, bytes; again and again. Read by [`entries`].
-    pub entries: Vec<u8>,
+    pub entries: Bytes,
 }
 
 /// The slots of a table that a checkpoint writes.
@@ -87,7 +89,7 @@ impl StateWriter {
             entries[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
         }
         let name = format!("{}{name}", self.prefix);
-        self.tables.push(TableImage { name, full: changed.full, entries });
+        self.tables.push(TableImage { name, full: changed.full, entries: entries.into() });
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! What is kept of a job, so that a later run goes on from it.
 //!
+//! - `chain.rs`: the objects that a state is the sum of, and which of them to merge
 //! - `change.rs`: what becomes of each part of a project that was edited
 //! - `fit.rs`: which part of a checkpoint goes to which part of a job
 //! - `keeper.rs`: takes them of a job, and gives them back to one
 //! - `manifest.rs`: one checkpoint: where the job stood, and the objects that hold its state
+//! - `merger.rs`: merges objects beside all that anybody waits for
 //! - `object.rs`: the changed tables of a shard as bytes
 //! - `store.rs`: checkpoints in a storage: written whole, found again, merged, let go
 //! - `writer.rs`: writes them beside the running job
@@ -14,10 +16,12 @@
 //! After a crash the newest whole manifest counts: positions, state, views and sinks are as they
 //! were between the same two steps.
 
+mod chain;
 mod change;
 mod fit;
 mod keeper;
 mod manifest;
+mod merger;
 mod object;
 mod store;
 #[cfg(test)]

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! manifests/000000000012        one checkpoint
-//! state/000000000012-0          what shard 0 changed up to it, or, merged, all it had
+//! state/000000000012-0          what shard 0 changed up to it
+//! state/000000000012-0-merged   that of some checkpoints in one, or all that it had
 //! state/000000000012-views      the same of the views
 //! state/000000000012-sink-1     what the sink of output 1 needs to commit or deliver it
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rialto_engine::executor::{Restored, ShardState};
 use rialto_engine::view::View;
 use rialto_engine::{Digest, EngineError};
@@ -17,7 +19,7 @@ use rialto_storage::frame::{self, Kind};
 use rialto_storage::{Storage, StorageError};
 
 use super::manifest::{Manifest, PendingEpoch};
-use super::object::{self, Tables};
+use super::object;
 
 const MANIFEST: Kind = Kind { tag: *b"CKPT", what: "checkpoint manifest", version: 1 };
 const STATE: Kind = Kind { tag: *b"STAT", what: "checkpoint state", version: 1 };
@@ -57,7 +59,7 @@ impl From<frame::FrameError> for CheckpointError {
     }
 }
 
-type Result<T> = std::result::Result<T, CheckpointError>;
+pub(super) type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// The newest whole checkpoint, and what was found on the way to it.
 #[derive(Debug, Default)]
@@ -164,11 +166,10 @@ impl CheckpointStore {
         Ok(misfits)
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>> {
-        let mut bytes = self.storage.get(name)?;
+    fn read(&self, name: &str) -> Result<Bytes> {
+        let bytes = Bytes::from(self.storage.get(name)?);
         frame::open(STATE, name, &bytes)?;
-        bytes.drain(..frame::HEADER_BYTES);
-        Ok(bytes)
+        Ok(bytes.slice(frame::HEADER_BYTES..))
     }
 
     fn state(&self, objects: &[String]) -> Result<ShardState> {
@@ -184,12 +185,14 @@ impl CheckpointStore {
         let shards = manifest.state.iter().map(|objects| self.state(objects));
         let shards = shards.collect::<Result<Vec<_>>>()?;
         let pending = manifest.outputs.iter().map(|output| {
-            let read = |p: &PendingEpoch| Ok((p.epoch, p.object.clone(), self.read(&p.object)?));
+            let read = |name: &str| self.read(name).map(|bytes| bytes.to_vec());
+            let read = |p: &PendingEpoch| Ok((p.epoch, p.object.clone(), read(&p.object)?));
             output.pending.iter().map(read).collect::<Result<Vec<_>>>()
         });
         let pending = pending.collect::<Result<Vec<_>>>()?;
         let prepared = manifest.outputs.iter();
-        let prepared = prepared.map(|o| o.prepared.as_deref().map(|n| self.read(n)).transpose());
+        let read = |name: &str| self.read(name).map(|bytes| bytes.to_vec());
+        let prepared = prepared.map(|o| o.prepared.as_deref().map(read).transpose());
         Ok(Loaded {
             circuit: Restored {
                 progress: manifest.progress.clone(),
@@ -202,11 +205,9 @@ impl CheckpointStore {
         })
     }
 
-    /// Writes an object under a name of its epoch.
-    pub(super) fn put(&self, epoch: u64, what: &str, bytes: &[u8]) -> Result<String> {
-        let name = object_name(epoch, what);
-        self.put_as(&name, bytes)?;
-        Ok(name)
+    /// Writes what [`object::encode`] made.
+    pub(super) fn put(&self, name: &str, object: Vec<u8>) -> Result<()> {
+        Ok(self.storage.put(name, &frame::seal_owned(STATE, name, object))?)
     }
 
     /// Writes an object.
@@ -222,10 +223,33 @@ impl CheckpointStore {
         Ok(self.storage.put_new(&name, &frame::seal(MANIFEST, &name, &bytes))?)
     }
 
-    /// Merges the objects of a shard into one that holds all.
-    pub(super) fn merge(&self, epoch: u64, what: &str, objects: &[String]) -> Result<String> {
-        let tables: Tables = self.state(objects)?.whole();
-        self.put(epoch, &format!("{what}-whole"), &object::encode(&tables))
+    /// How many bytes each object has.
+    pub(super) fn sizes(&self) -> Result<BTreeMap<String, u64>> {
+        let objects = self.storage.list("state/")?;
+        Ok(objects.into_iter().map(|object| (object.name, object.len)).collect())
+    }
+
+    /// Makes one object, of that name, of some that are behind one another, and answers its bytes.
+    /// `whole`: there is none before them. `stopped` is asked in between.
+    pub(super) fn merge(
+        &self,
+        name: &str,
+        objects: &[String],
+        whole: bool,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<u64> {
+        let mut state = ShardState::default();
+        for object in objects {
+            if stopped() {
+                return Err(CheckpointError::Broken("the merging was broken off".into()));
+            }
+            object::apply(&self.read(object)?, &mut state)?;
+        }
+        let bytes = object::encode_merged(&state, whole);
+        drop(state);
+        let length = bytes.len() as u64;
+        self.put(name, bytes)?;
+        Ok(length)
     }
 
     /// Lets go of all checkpoints but the newest `retained`, and of the objects of none.

@@ -12,6 +12,7 @@ use rialto_storage::testing::{CrashFiles, WAYS_TO_END};
 use rialto_storage::{Files, LocalStorage};
 
 use super::CheckpointOptions;
+use super::chain::MergePolicy;
 use super::manifest::{Cuts, Manifest, OutputState};
 use super::store::{CheckpointStore, object_name};
 use super::writer::{Chains, Taken};
@@ -19,6 +20,8 @@ use crate::job::Summary;
 
 const SLOTS: u32 = 40;
 const EPOCHS: u64 = 9;
+/// All kinds of merging come about.
+const POLICY: MergePolicy = MergePolicy { objects_max: 3, changes_min: 1000 };
 
 /// After epoch `e` slot `s` holds the last epoch that was not later and divides by `s + 1`.
 fn expected(epoch: u64) -> Vec<(u32, u64)> {
@@ -33,7 +36,7 @@ fn taken(epoch: u64) -> Taken {
         8_u32.put(&mut entries);
         epoch.put(&mut entries);
     }
-    let image = TableImage { name: "t".into(), full: epoch == 1, entries };
+    let image = TableImage { name: "t".into(), full: epoch == 1, entries: entries.into() };
     let object = object_name(epoch, "sink-0");
     let manifest = Manifest {
         epoch,
@@ -66,16 +69,24 @@ fn open(files: &Arc<CrashFiles>) -> Result<CheckpointStore, String> {
     Ok(CheckpointStore::new(Arc::new(storage)))
 }
 
+/// What a writer does behind a checkpoint, without a thread of its own for it.
+fn tidy(chains: &mut Chains, store: &CheckpointStore, epoch: u64) {
+    chains.let_go();
+    if let Some(Ok(merged)) = chains.due(epoch).map(|merge| merge.run(store, &|| false)) {
+        chains.adopt(&merged);
+    }
+}
+
 /// Writes checkpoints until one fails; answers the last that was acknowledged and the last that was
 /// begun.
 fn write(store: &CheckpointStore, from: u64) -> (u64, u64) {
     let newest = store.newest().ok().and_then(|found| found.manifest);
-    let mut chains = Chains::new(store.clone(), 2, newest.as_ref());
+    let mut chains = Chains::new(store.clone(), 2, POLICY, newest.as_ref());
     for epoch in from + 1..=EPOCHS {
         if chains.write(taken(epoch)).is_err() {
             return (epoch - 1, epoch);
         }
-        chains.tidy(epoch);
+        tidy(&mut chains, store, epoch);
     }
     (EPOCHS, EPOCHS)
 }
@@ -132,11 +143,11 @@ fn a_power_cut_between_two_checkpoints_loses_none() {
         for seed in 0..20 {
             let files = Arc::new(CrashFiles::new());
             let store = open(&files).unwrap();
-            let mut chains = Chains::new(store, 2, None);
+            let mut chains = Chains::new(store.clone(), 2, POLICY, None);
             for epoch in 1..=last {
                 chains.write(taken(epoch)).unwrap();
                 if seed % 2 == 0 {
-                    chains.tidy(epoch);
+                    tidy(&mut chains, &store, epoch);
                 }
             }
             files.crash(seed);
@@ -160,7 +171,7 @@ fn view_of(rows: &[i64]) -> (Vec<TableImage>, Digest) {
 fn rows_that_are_not_what_their_changes_come_to_are_found() {
     let files = Arc::new(CrashFiles::new());
     let store = open(&files).unwrap();
-    let mut chains = Chains::new(store.clone(), 3, None);
+    let mut chains = Chains::new(store.clone(), 3, POLICY, None);
     let (right, digest) = view_of(&[1, 2, 2]);
     let (wrong, other) = view_of(&[1, 2]);
     assert_ne!(digest, other);

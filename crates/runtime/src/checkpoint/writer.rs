@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
+use super::chain::{Chain, Merge, MergePolicy, Merged};
 use super::manifest::Manifest;
+use super::merger::Merger;
 use super::object::{self, Tables};
-use super::store::{CheckpointError, CheckpointStore};
+use super::store::{CheckpointError, CheckpointStore, object_name};
 use crate::crash::crash_at;
-
-/// So many objects of a shard are merged into one, so that a restart reads few.
-const OBJECTS_MAX: usize = 32;
 
 /// A checkpoint as the job hands it over.
 pub(crate) struct Taken {
@@ -35,35 +34,11 @@ pub(crate) struct Writer {
     in_flight: bool,
 }
 
-/// The objects of one shard, or of the views, oldest first.
-#[derive(Default, Clone)]
-struct Chain {
-    objects: Vec<String>,
-    /// The bytes of the first, which holds all, and of those behind it.
-    whole: usize,
-    changes: usize,
-}
-
-impl Chain {
-    fn add(&mut self, name: String, bytes: usize) {
-        match self.objects.is_empty() {
-            true => self.whole = bytes,
-            false => self.changes += bytes,
-        }
-        self.objects.push(name);
-    }
-
-    /// Whether reading the changes costs more than the whole, or there are many of them.
-    fn is_long(&self) -> bool {
-        self.objects.len() > OBJECTS_MAX
-            || self.objects.len() > 2 && self.changes > self.whole.max(1 << 20)
-    }
-}
-
 /// What the thread knows.
 pub(super) struct Chains {
     store: CheckpointStore,
     retained: usize,
+    policy: MergePolicy,
     shards: Vec<Chain>,
     views: Chain,
 }
@@ -76,19 +51,27 @@ impl Writer {
         retained: usize,
         from: Option<&Manifest>,
     ) -> std::io::Result<Self> {
-        let mut chains = Chains::new(store, retained, from);
+        let mut merger = Merger::start(store.clone())?;
+        let mut chains = Chains::new(store, retained, MergePolicy::default(), from);
         let (work, inbox) = channel::<Taken>();
         let (outbox, done) = channel();
         let run = move || {
             while let Ok(taken) = inbox.recv() {
                 let epoch = taken.manifest.epoch;
+                if let Some(merged) = merger.take_done() {
+                    chains.adopt(&merged);
+                }
                 let written = chains.write(taken);
                 let well = written.is_ok();
                 if outbox.send(written.map(|()| epoch)).is_err() || !well {
                     break;
                 }
-                // What is behind the promise: nobody waits for it, and it may fail.
-                chains.tidy(epoch);
+                // What is behind the promise: nobody waits for it, and it may fail. While objects
+                // are merged none is let go, as nobody names the one that they become.
+                if !merger.is_busy() {
+                    chains.let_go();
+                    chains.due(epoch).into_iter().for_each(|merge| merger.merge(merge));
+                }
             }
         };
         let thread = std::thread::Builder::new().name("checkpoints".into()).spawn(run)?;
@@ -141,11 +124,19 @@ impl Drop for Writer {
 }
 
 impl Chains {
-    pub(super) fn new(store: CheckpointStore, retained: usize, from: Option<&Manifest>) -> Self {
-        let chain = |objects: &Vec<String>| Chain { objects: objects.clone(), ..Chain::default() };
+    pub(super) fn new(
+        store: CheckpointStore,
+        retained: usize,
+        policy: MergePolicy,
+        from: Option<&Manifest>,
+    ) -> Self {
+        // Where sizes are not known, objects are merged sooner than they had to be.
+        let sizes = from.and_then(|_| store.sizes().ok()).unwrap_or_default();
+        let chain = |objects: &Vec<String>| Chain::of(objects, &sizes);
         Self {
             store,
             retained,
+            policy,
             shards: from.map_or(Vec::new(), |m| m.state.iter().map(chain).collect()),
             views: from.map_or(Chain::default(), |m| chain(&m.views)),
         }
@@ -157,11 +148,13 @@ impl Chains {
         let epoch = manifest.epoch;
         self.shards.resize_with(shards.len(), Chain::default);
         for (number, tables) in shards.iter().enumerate() {
-            self.shards[number].extend(&self.store, epoch, &number.to_string(), tables)?;
+            let name = object_name(epoch, &number.to_string());
+            extend(&mut self.shards[number], &self.store, name, tables)?;
         }
-        self.views.extend(&self.store, epoch, "views", &views)?;
-        manifest.state = self.shards.iter().map(|chain| chain.objects.clone()).collect();
-        manifest.views = self.views.objects.clone();
+        extend(&mut self.views, &self.store, object_name(epoch, "views"), &views)?;
+        let objects = |chain: &Chain| chain.objects().cloned().collect();
+        manifest.state = self.shards.iter().map(objects).collect();
+        manifest.views = objects(&self.views);
         for (name, bytes) in &prepared {
             self.store.put_as(name, bytes)?;
         }
@@ -171,40 +164,41 @@ impl Chains {
         Ok(())
     }
 
-    /// Merges what has become long and lets go of what is old. The next checkpoint names the
-    /// result; what fails here is tried again then.
-    pub(super) fn tidy(&mut self, epoch: u64) {
-        let views = std::iter::once(("views".to_owned(), &mut self.views));
-        let shards = self.shards.iter_mut().enumerate().map(|(n, chain)| (n.to_string(), chain));
-        for (what, chain) in shards.chain(views) {
-            if chain.is_long()
-                && let Ok(name) = self.store.merge(epoch, &what, &chain.objects)
-            {
-                let whole = chain.whole.max(chain.changes);
-                *chain = Chain { objects: vec![name], whole, changes: 0 };
-            }
-        }
+    /// What should be merged next, by the name of the checkpoint that was written last.
+    pub(super) fn due(&self, epoch: u64) -> Option<Merge> {
+        let views = std::iter::once(("views".to_owned(), &self.views));
+        let shards = self.shards.iter().enumerate().map(|(n, chain)| (n.to_string(), chain));
+        let name = |what: &str| object_name(epoch, &format!("{what}-merged"));
+        shards.chain(views).find_map(|(what, chain)| chain.due(self.policy, name(&what)))
+    }
+
+    /// The next checkpoint names what was merged.
+    pub(super) fn adopt(&mut self, merged: &Merged) {
+        let mut chains = self.shards.iter_mut().chain([&mut self.views]);
+        chains.any(|chain| chain.adopt(merged));
+    }
+
+    /// Lets go of what is old.
+    pub(super) fn let_go(&self) {
         let all = self.shards.iter().chain([&self.views]);
-        let used: BTreeSet<String> = all.flat_map(|chain| chain.objects.clone()).collect();
+        let used: BTreeSet<String> = all.flat_map(Chain::objects).cloned().collect();
         crash_at("collect");
         let _ = self.store.retain(self.retained, &used);
     }
 }
 
-impl Chain {
-    fn extend(
-        &mut self,
-        store: &CheckpointStore,
-        epoch: u64,
-        what: &str,
-        tables: &Tables,
-    ) -> Result<(), CheckpointError> {
-        if tables.is_empty() {
-            return Ok(());
-        }
-        let bytes = object::encode(tables);
-        let name = store.put(epoch, what, &bytes)?;
-        self.add(name, bytes.len());
-        Ok(())
+fn extend(
+    chain: &mut Chain,
+    store: &CheckpointStore,
+    name: String,
+    tables: &Tables,
+) -> Result<(), CheckpointError> {
+    if tables.is_empty() {
+        return Ok(());
     }
+    let object = object::encode(tables);
+    let bytes = object.len() as u64;
+    store.put(&name, object)?;
+    chain.add(name, bytes);
+    Ok(())
 }
