@@ -9,9 +9,9 @@
 use std::sync::Arc;
 
 /// Rows of a leaf.
-const LEAF_ROWS_MAX: usize = 128;
+const LEAF_ROWS_MAX: usize = 32;
 /// Bytes of a leaf that has more than one row.
-const LEAF_BYTES_MAX: usize = 32 << 10;
+const LEAF_BYTES_MAX: usize = 8 << 10;
 /// Children of a node.
 const CHILDREN_MAX: usize = 64;
 /// A leaf with fewer rows is put together with its neighbour, where they have room.
