@@ -90,9 +90,10 @@ SELECT session_id, customer_id, item AS sku, MAX(event_time) AS viewed_at FROM (
 WHERE nth = 1 GROUP BY session_id, customer_id, item;
 SET 'rialto.share.recommend_viewed' = 'true';
 
--- The last ${RECOMMEND_SESSION_ITEMS:-5} articles of a session, newest first.
+-- Key: (session_id, sku). The last ${RECOMMEND_SESSION_ITEMS:-5} articles of a session. They are not
+-- numbered: a click would move every number, and all that is counted by it.
 CREATE MATERIALIZED VIEW recommend_session_item AS
-SELECT session_id, sku, viewed_at, place FROM (
+SELECT session_id, sku, viewed_at FROM (
   SELECT session_id, sku, viewed_at, ROW_NUMBER() OVER (
     PARTITION BY session_id ORDER BY viewed_at DESC, sku) AS place
   FROM (

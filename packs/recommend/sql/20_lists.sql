@@ -74,17 +74,21 @@ FROM recommend_new;
 
 -- What sessions have looked at that are still going on: something was looked at in the data's last
 -- hour or in the ${RECOMMEND_SESSION_HOURS:-1} before it. Nobody asks what to show to the others.
+-- An article counts twice as much as one of ${RECOMMEND_SESSION_HALF_LIFE:-3.0E0} minutes before, by
+-- the time since the session began: so a click changes nothing of the others. Behind 36 doublings
+-- all count the same.
 CREATE VIEW recommend_live_item AS
-SELECT i.session_id, i.sku, i.place
+SELECT i.session_id, i.sku, POWER(2E0, LEAST(36E0, TIMESTAMPDIFF(SECOND, l.began_at, i.viewed_at)
+    / (60E0 * ${RECOMMEND_SESSION_HALF_LIFE:-3.0E0}))) AS weight
 FROM recommend_session_item AS i
 JOIN (
-  SELECT s.session_id
+  SELECT s.session_id, s.began_at
   FROM (
-    SELECT session_id, MAX(viewed_at) AS last_at FROM recommend_session_item GROUP BY session_id
+    SELECT session_id, MIN(viewed_at) AS began_at, MAX(FLOOR(viewed_at TO HOUR)) AS last_hour
+    FROM recommend_viewed GROUP BY session_id
   ) AS s
-  CROSS JOIN (
-    SELECT FLOOR(MAX(viewed_at) TO HOUR) AS this_hour FROM recommend_session_item) AS h
-  WHERE s.last_at >= h.this_hour - INTERVAL '${RECOMMEND_SESSION_HOURS:-1}' HOUR
+  CROSS JOIN (SELECT MAX(FLOOR(viewed_at TO HOUR)) AS this_hour FROM recommend_viewed) AS h
+  WHERE s.last_hour >= h.this_hour - INTERVAL '${RECOMMEND_SESSION_HOURS:-1}' HOUR
 ) AS l ON l.session_id = i.session_id;
 
 -- Key: (session_id, place). By what was just looked at: articles that others looked at or bought
@@ -97,9 +101,10 @@ SELECT session_id, place, sku, reason FROM (
   FROM (
     SELECT n.session_id, n.sku, SUM(n.score) AS score, MAX(n.reason) AS reason
     FROM (
-      SELECT i.session_id, w.with_sku AS sku, CAST(w.score / i.place AS BIGINT) AS score,
+      SELECT i.session_id, w.with_sku AS sku, CAST(w.score * i.weight AS BIGINT) AS score,
         w.reason || i.sku AS reason
       FROM recommend_live_item AS i JOIN recommend_goes_with AS w ON w.sku = i.sku
+      WHERE w.place <= ${RECOMMEND_SESSION_NEIGHBOURS:-10}
       UNION ALL
       SELECT s.session_id, p.sku, CAST(100 - p.place AS BIGINT),
         'A popular one: number ' || CAST(p.place AS STRING)
