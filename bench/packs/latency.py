@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How soon an event is seen while all packs run: in a view, and in a decision.
 
-    bench/packs/latency.py RIALTO [--rate 10000] [--seconds 30] [--shards 2]
+    bench/packs/latency.py RIALTO [--rate 10000] [--seconds 30] [--shards 1]
 
 A simulated shop's events are written down, dated anew as if they happened now, and posted at the
 rate to a project of all packs that has the shop's catalogue and some events of the day before.
@@ -172,6 +172,7 @@ def probe(address, start, seconds, product):
     """A customer after the other looks at something: when it was sent, taken, and to be read."""
     sender, reader = http.client.HTTPConnection(address), http.client.HTTPConnection(address)
     found, number = [], 0
+    time.sleep(max(0, start - time.time()))
     while time.time() < start + seconds:
         time.sleep(0.1)
         customer, now = f"probe-{number}", datetime.datetime.now(datetime.timezone.utc)
@@ -267,7 +268,7 @@ def main():
     parser.add_argument("--warm", type=float, default=5, help="seconds before the first probe")
     parser.add_argument("--days", type=int, default=4)
     parser.add_argument("--customers", type=int, default=20_000)
-    parser.add_argument("--shards", type=int, default=2)
+    parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--packs")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
