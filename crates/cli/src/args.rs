@@ -155,7 +155,8 @@ fn size(text: &str) -> Result<u64, String> {
 /// How a job runs.
 #[derive(Debug, Default, Args)]
 pub struct JobArguments {
-    /// Threads that share the work of a job [default: one a core]
+    /// Parts into which the keys of a job are dealt, each with threads of its own [default: one a
+    /// core; for a job of very many operators one for four cores, which share its operators]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub shards: Option<u16>,
     /// How much memory the process may hold of its own [default: 3/4 of what the machine has]

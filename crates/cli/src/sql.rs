@@ -51,10 +51,7 @@ pub fn script(script: &Script) -> Result<Option<(String, String)>> {
 pub fn runtime(base_dir: &Path, job: &JobArguments, stdout: &Stdout) -> Runtime {
     let mut environment = Environment::new(base_dir);
     environment.stdout = Arc::new(Mutex::new(stdout.clone()));
-    let mut options = RuntimeOptions::default();
-    if let Some(shards) = job.shards {
-        options.shards = usize::from(shards);
-    }
+    let options = RuntimeOptions { shards: job.shards.map(usize::from) };
     Runtime::new(environment, options)
 }
 

@@ -30,7 +30,7 @@ pub use circuit::{Circuit, CircuitBuilder, NodeId, NodeInfo, OutputId, Partition
 pub use delta::{Delta, Deltas};
 pub use digest::Digest;
 pub use error::{EngineError, Result};
-pub use executor::{Executor, StepReport};
+pub use executor::{Executor, Parallelism, StepReport};
 pub use lookup::{CacheLimits, Lookup, LookupTable};
 pub use operator::{Operator, StepContext};
 pub use sink::{CommitError, Committer, Sink};

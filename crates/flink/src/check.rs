@@ -210,7 +210,7 @@ fn fill(
         return Ok(());
     }
     let mut job = plan
-        .start(runtime.session(), runtime.environment(), 1, None)
+        .start(runtime.session(), runtime.environment(), Some(1), None)
         .map_err(|e| broken(e.message))?;
     job.run(&Control::default(), &mut Nobody).map(drop).map_err(broken)
 }
@@ -249,7 +249,7 @@ fn observed(plan: &JobPlan, runtime: &Runtime) -> Result<Outputs, Unchecked> {
     if plan.is_empty() {
         return Ok(Outputs::new());
     }
-    let mut job = plan.start(session, environment, 1, None).map_err(|e| broken(e.message))?;
+    let mut job = plan.start(session, environment, Some(1), None).map_err(|e| broken(e.message))?;
     let views: EngineResult<Vec<View>> = (0..plan.len()).map(|at| plan.view(at)).collect();
     let mut views = Views(views.map_err(broken)?);
     job.run(&Control::default(), &mut views).map_err(broken)?;

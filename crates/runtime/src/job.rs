@@ -5,9 +5,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arrow::datatypes::Schema;
+use rialto_engine::consolidate::consolidate;
 use rialto_engine::executor::STEP_ROWS_MAX;
 use rialto_engine::{
-    Circuit, DeadLetter, Delta, Deltas, EngineError, Executor, Result, StepReport, Watermark,
+    Circuit, DeadLetter, Delta, Deltas, EngineError, Executor, Parallelism, Result, StepReport,
+    Watermark,
 };
 use rialto_sql::functions::StepClock;
 use serde::{Deserialize, Serialize};
@@ -149,18 +151,21 @@ pub struct Job {
 }
 
 impl Job {
-    /// Starts a circuit. `clock` is the one that the circuit's expressions read.
+    /// Starts a circuit, with so many shards or as many as suit it. `clock` is the one that the
+    /// circuit's expressions read.
     pub fn start(
         circuit: &Circuit,
-        shards: usize,
+        shards: Option<usize>,
         outputs: Vec<JobOutput>,
         clock: StepClock,
     ) -> Result<Self> {
         clock.set(now_ms());
-        let executor = Executor::watched(circuit, shards, stopwatch_ns)?;
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let spread = Parallelism::of(circuit, cores, shards);
+        let executor = Executor::watched(circuit, spread, stopwatch_ns)?;
         let figures = Figures::new(circuit, &outputs, executor.gauges(), now_ms());
         let figures = Arc::new(figures);
-        let identity = Identity::of(circuit, shards, &figures);
+        let identity = Identity::of(circuit, spread.shards, &figures);
         Ok(Self {
             executor,
             outputs,
@@ -263,6 +268,9 @@ impl Job {
         self.clock.set(self.begun.0);
         let rest = (self.ran.1 * REST_FACTOR).min(REST_MAX);
         self.executor.let_rest(self.ran.0.elapsed() < rest);
+        if let Some(keeper) = &self.keeper {
+            self.executor.write_ahead(keeper.ahead());
+        }
         self.executor.begin_step(self.begun.0, self.rows_max)
     }
 
@@ -281,39 +289,59 @@ impl Job {
         Ok(Ended { report, taken, began_ms, took: began.elapsed() })
     }
 
-    /// Hands what a step has changed to the sinks and the observer.
+    /// Hands what a step has changed to the observer and to the sinks. The observer is first: what
+    /// is kept and what is written out is seen later anyway.
     fn hand_on(&mut self, ended: Ended, observer: &mut dyn Observer) -> Result<()> {
         let Ended { mut report, taken, began_ms, took } = ended;
-        for (at, output) in self.outputs.iter_mut().enumerate() {
+        let mut to_sinks = Vec::new();
+        let mut to_keep = Vec::new();
+        for (at, output) in self.outputs.iter().enumerate() {
             let Some(id) = output.output else { continue };
             let deltas = report.take_output(id);
             if deltas.is_empty() {
                 continue;
             }
-            let (keeper, began) = (self.keeper.as_mut(), Instant::now());
-            let rows = output.hand_on(at, deltas, report.step, keeper, observer)?;
-            self.figures.changed(at, rows, began.elapsed());
-        }
-        if let Some(keeper) = self.keeper.as_mut().filter(|_| report.rows > 0) {
-            let rows = report.source_rows.clone();
-            keeper.stepped(Cut { step: report.step, clock_ms: began_ms, rows });
-        }
-        if let Some(letters) = &self.letters {
-            letters.stepped(&report.dead_letters, &taken, now_ms())?;
+            if let Target::Sink(_) = output.target {
+                to_sinks.push((at, deltas));
+                continue;
+            }
+            let began = Instant::now();
+            let delta = consolidate(&output.schema, &deltas)?;
+            if !delta.is_empty() {
+                observer.changed(at, &delta, report.step)?;
+            }
+            self.figures.changed(at, delta.num_rows(), began.elapsed());
+            to_keep.push((at, delta));
         }
         self.summary.steps = report.step;
         self.summary.rows += report.rows;
         self.summary.dead_letters += report.dead_letters.len() as u64;
         let late = report.late.iter().flat_map(|(_, d)| d).map(Delta::num_rows).sum::<usize>();
         self.summary.late += late as u64;
-        self.figures.stepped(&report, self.has_backlog, self.summary.rows, began_ms, took);
         observer.stepped(&StepSummary {
             step: report.step,
             rows: report.rows,
             watermark: report.watermarks.iter().copied().min().unwrap_or(Watermark::MAX),
             dead_letters: &report.dead_letters,
             late: &report.late,
-        })
+        })?;
+        for (at, deltas) in to_sinks {
+            let began = Instant::now();
+            let rows = self.outputs[at].write(at, deltas, report.step, self.keeper.as_mut())?;
+            self.figures.changed(at, rows, began.elapsed());
+        }
+        if let Some(keeper) = &mut self.keeper {
+            to_keep.iter().try_for_each(|(at, delta)| keeper.changed(*at, delta))?;
+            if report.rows > 0 {
+                let rows = report.source_rows.clone();
+                keeper.stepped(Cut { step: report.step, clock_ms: began_ms, rows });
+            }
+        }
+        if let Some(letters) = &self.letters {
+            letters.stepped(&report.dead_letters, &taken, now_ms())?;
+        }
+        self.figures.stepped(&report, self.has_backlog, self.summary.rows, began_ms, took);
+        Ok(())
     }
 
     /// Steps until the input ends or `control` says stop, then makes the sinks' output visible.
@@ -363,7 +391,7 @@ impl Job {
 
     /// Whether the next step may begin before the last one's outputs are handed on.
     fn may_go_on(&self, control: &Control) -> bool {
-        self.executor.shards() > 1 && !control.is_stopped() && !rialto_memory::is_exceeded()
+        self.executor.is_beside() && !control.is_stopped() && !rialto_memory::is_exceeded()
     }
 
     /// Takes a checkpoint now and waits until it is durable and the sinks have committed it.

@@ -6,7 +6,6 @@ use rialto_engine::{Deltas, OutputId, Result};
 
 use crate::checkpoint::Keeper;
 use crate::delivery::Outlet;
-use crate::job::Observer;
 
 /// Where an output goes.
 pub enum Target {
@@ -28,52 +27,35 @@ pub struct JobOutput {
     pub generation: u32,
     /// Its columns.
     pub schema: SchemaRef,
-    /// Whether its changes must be netted before they are handed on.
+    /// Whether its changes must be netted before a sink gets them.
     pub consolidate: bool,
     /// Where it goes.
     pub target: Target,
 }
 
 impl JobOutput {
-    /// Hands on what a step has changed; answers how many rows that are. `at` is the number of
-    /// this output; a view's rows are noted by the keeper as well.
-    pub(crate) fn hand_on(
+    /// Gives a sink what a step has changed, and the keeper notes it; answers how many rows that
+    /// are. `at` is the number of this output.
+    pub(crate) fn write(
         &mut self,
         at: usize,
         deltas: Deltas,
         step: u64,
         mut keeper: Option<&mut Keeper>,
-        observer: &mut dyn Observer,
     ) -> Result<usize> {
-        if !self.consolidate
-            && let Target::Sink(sink) = &mut self.target
-        {
-            for delta in &deltas {
-                if let Some(keeper) = &mut keeper {
-                    keeper.wrote(at, delta)?;
-                }
-                sink.write(delta, step)?;
+        let Target::Sink(sink) = &mut self.target else { return Ok(0) };
+        let deltas = match self.consolidate {
+            true => vec![consolidate(&self.schema, &deltas)?],
+            false => deltas,
+        };
+        let mut rows = 0;
+        for delta in deltas.iter().filter(|delta| !delta.is_empty()) {
+            if let Some(keeper) = &mut keeper {
+                keeper.wrote(at, delta)?;
             }
-            return Ok(deltas.iter().map(|delta| delta.num_rows()).sum());
+            sink.write(delta, step)?;
+            rows += delta.num_rows();
         }
-        let delta = consolidate(&self.schema, &deltas)?;
-        if delta.is_empty() {
-            return Ok(0);
-        }
-        match &mut self.target {
-            Target::Sink(sink) => {
-                if let Some(keeper) = keeper {
-                    keeper.wrote(at, &delta)?;
-                }
-                sink.write(&delta, step)?;
-            }
-            Target::Observer => {
-                if let Some(keeper) = keeper {
-                    keeper.changed(at, &delta)?;
-                }
-                observer.changed(at, &delta, step)?;
-            }
-        }
-        Ok(delta.num_rows())
+        Ok(rows)
     }
 }

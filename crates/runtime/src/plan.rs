@@ -216,7 +216,7 @@ impl JobPlan {
         &self,
         session: &Session,
         environment: &Environment,
-        shards: usize,
+        shards: Option<usize>,
         kept: Option<(&Letters, &[u32])>,
     ) -> Result<Job> {
         let (letters, generations) = kept.unzip();
@@ -461,7 +461,7 @@ mod tests {
     use crate::{Runtime, RuntimeOptions};
 
     fn planned(sql: &str) -> Result<JobPlan> {
-        let options = RuntimeOptions { shards: 1 };
+        let options = RuntimeOptions { shards: Some(1) };
         let mut runtime = Runtime::new(Environment::new("."), options);
         let mut plan = JobPlan::default();
         for statement in rialto_sql::parser::parse(sql)? {

@@ -24,17 +24,10 @@ use crate::{connect, describe};
 type Result<T> = std::result::Result<T, SqlError>;
 
 /// How jobs run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RuntimeOptions {
-    /// How many shards a job has; one a core by default.
-    pub shards: usize,
-}
-
-impl Default for RuntimeOptions {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        Self { shards: cores }
-    }
+    /// How many shards a job has; where it is not said, what suits the cores and the job.
+    pub shards: Option<usize>,
 }
 
 /// A session that answers statements.
@@ -74,7 +67,7 @@ impl Runtime {
         environment.format_value = formatter(&session.settings);
         let zone = session.config.get("table.local-time-zone");
         zone.into_iter().for_each(|zone| environment.time_zone.clone_from(zone));
-        Self { session, environment, options: RuntimeOptions { shards: 1 } }
+        Self { session, environment, options: RuntimeOptions { shards: Some(1) } }
     }
 
     /// What has been declared and set, for whoever goes on with it.

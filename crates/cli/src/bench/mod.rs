@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use rialto_runtime::RuntimeOptions;
 use serde_json::Value;
 
 use crate::args::{Bench, OtherBench};
@@ -35,7 +34,8 @@ pub fn bench(command: &Bench, stdout: &Stdout) -> Result<()> {
     if command.once {
         return once::once(command, stdout);
     }
-    let shards = command.shards.map_or(RuntimeOptions::default().shards, usize::from);
+    let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+    let shards = command.shards.map_or_else(cores, usize::from);
     let scratch = Scratch::new()?;
     let queries = queries(command, shards, &scratch.0)?;
     let mut printer = Printer::new(command, shards)?;

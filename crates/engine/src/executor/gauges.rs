@@ -1,8 +1,8 @@
 //! What a circuit in motion tells of itself, to be read while it runs.
 //!
-//! Every worker writes numbers of its own, without a lock and without waiting for anybody; whoever
-//! looks adds them up. The times are those of one reading of the clock a node and step; the sizes
-//! of states are asked for once in a while.
+//! Every shard writes numbers of its own, those of a node by one thread at a time, without a lock
+//! and without waiting for anybody; whoever looks adds them up. The times are those of one reading
+//! of the clock a node and step; the sizes of states are asked for once in a while.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -186,7 +186,8 @@ fn add(to: &AtomicU64, more: u64) {
     to.store(to.load(Relaxed).wrapping_add(more), Relaxed);
 }
 
-/// A worker's watch: from one reading of the clock to the next. Without a clock no time passes.
+/// A thread's watch: from one reading of the clock to the next. Without a clock no time passes.
+#[derive(Clone)]
 pub(super) struct Watch {
     clock: Clock,
     gauges: Arc<ShardGauges>,
@@ -206,6 +207,12 @@ impl Watch {
     pub fn begin(&mut self) {
         self.last_ns = (self.clock)();
         self.began_ns = self.last_ns;
+        self.waited_ns = 0;
+    }
+
+    /// What was before now was nobody's work.
+    pub fn resume(&mut self) {
+        self.last_ns = (self.clock)();
         self.waited_ns = 0;
     }
 
@@ -233,8 +240,8 @@ impl Watch {
 
     /// The step has ended. Answers whether it is time to look at the states.
     pub fn end(&mut self) -> bool {
-        add(&self.gauges.steps_ns, self.last_ns.saturating_sub(self.began_ns));
-        let now_ns = self.last_ns;
+        let now_ns = (self.clock)();
+        add(&self.gauges.steps_ns, now_ns.saturating_sub(self.began_ns));
         let due = self.looked_ns.is_none_or(|at| now_ns.saturating_sub(at) >= LOOK_INTERVAL_NS);
         if due {
             self.looked_ns = Some(now_ns);
@@ -250,14 +257,17 @@ impl Watch {
     }
 
     /// Notes what this shard's readers read.
-    pub fn readers(&self, readers: &[Vec<ReaderInput>]) {
-        let all = readers.iter().enumerate();
-        let all = all.flat_map(|(source, readers)| readers.iter().map(move |r| (source, r)));
-        let words = all.map(|(source, reader)| {
-            let (reads, bytes) = reader.words();
-            (source, reader.id(), ReaderWords { reads, bytes })
-        });
-        let words = words.collect();
+    pub fn readers(
+        &self,
+        sources: impl Iterator<Item = impl std::ops::Deref<Target = Vec<ReaderInput>>>,
+    ) {
+        let mut words = Vec::new();
+        for (source, readers) in sources.enumerate() {
+            words.extend(readers.iter().map(|reader| {
+                let (reads, bytes) = reader.words();
+                (source, reader.id(), ReaderWords { reads, bytes })
+            }));
+        }
         *self.gauges.readers.lock().unwrap_or_else(PoisonError::into_inner) = words;
     }
 }

@@ -1,13 +1,17 @@
 //! Runs a circuit step by step, one worker a shard.
 
+mod crew;
 mod exchange;
 mod gauges;
 mod input;
+mod nodes;
+mod schedule;
 mod snapshot;
-
-pub(crate) use input::epoch_ms;
 mod worker;
 
+pub(crate) use input::epoch_ms;
+
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
@@ -26,6 +30,42 @@ use worker::{StepCommand, Worker, WorkerCheckpoint, WorkerReport};
 
 /// The greatest number of rows that a reader gives to one step.
 pub const STEP_ROWS_MAX: usize = 32_768;
+
+/// How many threads a circuit is spread over, and how.
+///
+/// Shards divide the keys: each has its own instance of every operator, so that even one operator
+/// keeps all of them busy, and rows are exchanged. The threads of a shard divide the operators: for
+/// circuits of many that is cheaper, since small steps cost by the operator and not by the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parallelism {
+    /// How many shards there are; at least one.
+    pub shards: usize,
+    /// How many threads each shard has; at least one.
+    pub threads: usize,
+}
+
+/// From so many nodes on a circuit keeps the threads of a shard busy.
+const WIDE: usize = 200;
+/// More threads a shard find too seldom something to do.
+const THREADS_MAX: usize = 4;
+
+impl Parallelism {
+    /// How a circuit is best spread over so many cores; `shards`, where their number is given.
+    pub fn of(circuit: &Circuit, cores: usize, shards: Option<usize>) -> Self {
+        let is_wide = circuit.nodes.len() >= WIDE;
+        let own = if is_wide { cores.div_ceil(THREADS_MAX) } else { cores };
+        let shards = shards.unwrap_or(own).max(1);
+        let threads = if is_wide { (cores / shards).clamp(1, THREADS_MAX) } else { 1 };
+        Self { shards, threads }
+    }
+}
+
+impl From<usize> for Parallelism {
+    /// So many shards of one thread.
+    fn from(shards: usize) -> Self {
+        Self { shards, threads: 1 }
+    }
+}
 
 /// What happened in a step.
 #[derive(Debug, Default)]
@@ -61,8 +101,8 @@ impl StepReport {
 
 /// A circuit in motion.
 ///
-/// With one shard everything runs on the caller's thread. With more, each shard has a thread of its
-/// own that runs the same nodes in the same order; they meet at exchanges and at the step's end.
+/// One shard of one thread runs on the caller's. Otherwise each shard has threads of its own, which
+/// run the same nodes; shards meet at exchanges and at the step's end.
 pub struct Executor {
     mode: Mode,
     names: Vec<String>,
@@ -75,6 +115,8 @@ pub struct Executor {
     held: Arc<[bool]>,
     /// Whether operators may be left alone in a step in which nothing comes.
     may_rest: bool,
+    /// The nodes whose changes the next step writes ahead; those before them have done so.
+    ahead: Range<usize>,
     /// The step that has begun.
     begun: Option<StepCommand>,
     gauges: Arc<Gauges>,
@@ -115,13 +157,18 @@ struct WorkerThread {
 
 impl Executor {
     /// Builds every shard's instances and opens the sources. How long nodes take is not measured.
-    pub fn new(circuit: &Circuit, shards: usize) -> Result<Self> {
-        Self::watched(circuit, shards, || 0)
+    pub fn new(circuit: &Circuit, spread: impl Into<Parallelism>) -> Result<Self> {
+        Self::watched(circuit, spread, || 0)
     }
 
     /// As [`Executor::new`], with a clock to measure by how long each node takes.
-    pub fn watched(circuit: &Circuit, shards: usize, clock: Clock) -> Result<Self> {
-        let shards = shards.max(1);
+    pub fn watched(
+        circuit: &Circuit,
+        spread: impl Into<Parallelism>,
+        clock: Clock,
+    ) -> Result<Self> {
+        let Parallelism { shards, threads } = spread.into();
+        let (shards, threads) = (shards.max(1), threads.max(1));
         let barrier = Arc::new(Barrier::new(shards));
         let mailboxes = Mailbox::for_circuit(circuit, shards);
         let (mut readers, counts) = open_readers(circuit, shards)?;
@@ -131,10 +178,11 @@ impl Executor {
         for (shard, readers) in readers.drain(..).enumerate() {
             let shared = (Arc::clone(&table), Arc::clone(&barrier), mailboxes.clone());
             let watch = Watch::new(gauges.shard(shard), clock);
-            workers.push(Worker::new(circuit, shard, shards, readers, shared, watch)?);
+            let place = (shard, shards, threads);
+            workers.push(Worker::new(circuit, place, readers, shared, watch)?);
         }
         let mode = match workers.pop() {
-            Some(worker) if workers.is_empty() => Mode::Inline(Box::new(worker)),
+            Some(worker) if workers.is_empty() && threads == 1 => Mode::Inline(Box::new(worker)),
             last => {
                 workers.extend(last);
                 Mode::Threads(workers.into_iter().map(spawn).collect::<Result<_>>()?)
@@ -149,6 +197,7 @@ impl Executor {
             feeding: circuit.sources_of_outputs(),
             held: circuit.sources.iter().map(|_| false).collect(),
             may_rest: false,
+            ahead: 0..0,
             begun: None,
             gauges,
         })
@@ -168,7 +217,7 @@ impl Executor {
         self.finish_step()
     }
 
-    /// Begins a step. With several shards it moves on while the caller does something else, until
+    /// Begins a step. With several threads it moves on while the caller does something else, until
     /// [`Executor::finish_step`]; nothing else can be asked for before that.
     pub fn begin_step(&mut self, clock_ms: i64, rows_max: usize) -> Result<()> {
         if self.failed {
@@ -180,7 +229,9 @@ impl Executor {
         self.step += 1;
         let held = Arc::clone(&self.held);
         let may_rest = self.may_rest;
-        let command = StepCommand { step: self.step, clock_ms, rows_max, held, may_rest };
+        let ahead = self.ahead.clone();
+        self.ahead.start = self.ahead.end;
+        let command = StepCommand { step: self.step, clock_ms, rows_max, held, may_rest, ahead };
         self.send(|| Command::Step(command.clone()))?;
         self.begun = Some(command);
         Ok(())
@@ -196,12 +247,9 @@ impl Executor {
         &self.gauges
     }
 
-    /// How many shards there are.
-    pub fn shards(&self) -> usize {
-        match &self.mode {
-            Mode::Inline(_) => 1,
-            Mode::Threads(threads) => threads.len(),
-        }
+    /// Whether a step moves on while the caller does something else.
+    pub fn is_beside(&self) -> bool {
+        matches!(self.mode, Mode::Threads(_))
     }
 
     /// Waits for the end of the step that has begun.
@@ -221,6 +269,15 @@ impl Executor {
     /// pass in steps in which they may not.
     pub fn let_rest(&mut self, may_rest: bool) {
         self.may_rest = may_rest;
+    }
+
+    /// Has the next step write ahead what such a share of all operators (0 to 1) have changed since
+    /// the last checkpoint, as far as they have not done so yet. What is written ahead the
+    /// checkpoint has, too; what it has to write itself, while nothing goes on, is only what
+    /// changes from then on. So a little of its work is done in each of the steps before it.
+    pub fn write_ahead(&mut self, share: f64) {
+        let nodes = (share.clamp(0.0, 1.0) * self.names.len() as f64) as usize;
+        self.ahead.end = nodes.max(self.ahead.start);
     }
 
     /// From here on the sources that have a part in these outputs are not read, all others are.
@@ -243,6 +300,7 @@ impl Executor {
         if self.failed {
             return Err(EngineError::Internal("a checkpoint after a failed step".into()));
         }
+        self.ahead = 0..0;
         let mut progress = CircuitProgress { step: self.step, ..CircuitProgress::default() };
         let (mut shards, mut readers) = (Vec::new(), Vec::new());
         for answer in self.ask(|| Command::Checkpoint)? {

@@ -96,8 +96,9 @@ pub trait Operator: Send {
         0
     }
 
-    /// Writes what has changed since the last checkpoint; everything, the first time. Called
-    /// between two steps. Not provided: an operator that keeps nothing says so.
+    /// Writes what has changed since it wrote last; everything, the first time. Called between two
+    /// of its steps, for a checkpoint or ahead of one. Not provided: an operator that keeps nothing
+    /// says so.
     fn checkpoint(&mut self, out: &mut StateWriter) -> Result<()>;
 
     /// Takes over the state of a checkpoint. Called before the first step.

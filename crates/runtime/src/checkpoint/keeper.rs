@@ -19,6 +19,10 @@ use crate::job::{Summary, now_ms};
 use crate::operations::{Figures, TakenFigures};
 use crate::output::{JobOutput, Target};
 
+/// From which share of the time between two checkpoints to which operators write ahead, each once.
+const AHEAD_FROM: f64 = 0.5;
+const AHEAD_TO: f64 = 0.95;
+
 /// What a job is, as far as its checkpoints must know.
 pub(crate) struct Identity {
     pub nodes: Vec<Node>,
@@ -160,7 +164,7 @@ impl Keeper {
         Ok(Some(rows).filter(|rows| !rows.is_empty()))
     }
 
-    /// Takes in the change of a view.
+    /// Takes in the change of a view, which readers may have seen already.
     pub fn changed(&mut self, output: usize, delta: &Delta) -> Result<()> {
         match &mut self.views[output] {
             Some(view) => view.apply(delta),
@@ -198,6 +202,13 @@ impl Keeper {
             self.waited_for = wait;
         }
         !self.writer.is_busy() && self.taken.elapsed() >= wait.saturating_mul(intervals)
+    }
+
+    /// How much of the next checkpoint should have been written ahead: nothing in the first half of
+    /// the time until it is due, when much of it would be written again.
+    pub fn ahead(&self) -> f64 {
+        let gone = self.taken.elapsed().as_secs_f64() / self.waited_for.as_secs_f64();
+        ((gone - AHEAD_FROM) / (AHEAD_TO - AHEAD_FROM)).clamp(0.0, 1.0)
     }
 
     /// Whether somebody has asked for one who did not get it yet, and it can be taken. `asked`:

@@ -212,7 +212,7 @@ impl Serving {
             target: Target::Observer,
         };
         let clock = session.settings.clock.clone();
-        let mut job = Job::start(&circuit, 1, vec![output], clock)?;
+        let mut job = Job::start(&circuit, Some(1), vec![output], clock)?;
         let view = plan.view(0)?;
         let mut answer = Answer { view, rows: 0 };
         let guard = Guard { began, limits, gone, own: own_bytes() };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rialto_engine::executor::{Restored, ShardState, Snapshot};
 use rialto_engine::operator::Emission;
-use rialto_engine::{Circuit, EngineError, Executor, OutputId};
+use rialto_engine::{Circuit, EngineError, Executor, OutputId, Parallelism};
 use rialto_runtime::view::View;
 use rialto_sql::parser::{Statement, parse_one};
 use rialto_sql::planner::{Planner, Session};
@@ -20,6 +20,8 @@ use crate::referee::{Referee, text_rows};
 #[derive(Debug, Clone, Copy)]
 pub struct Spread {
     pub shards: usize,
+    /// Of each shard.
+    pub threads: usize,
     pub splits: usize,
 }
 
@@ -65,7 +67,9 @@ impl Subject {
         let feed = Feed::new(input, spread.splits);
         let (circuit, outputs) = build(&[Arc::clone(&plan)], &[], &session, &feed)
             .map_err(|e| format!("cannot be built: {e}"))?;
-        let executor = Executor::new(&circuit, spread.shards).map_err(|e| e.to_string())?;
+        let Spread { shards, threads, .. } = spread;
+        let executor = Executor::new(&circuit, Parallelism { shards, threads });
+        let executor = executor.map_err(|e| e.to_string())?;
         let view = View::new(Arc::clone(&plan.schema)).map_err(|e| e.to_string())?;
         // Half of the cases are interrupted.
         let restarts = (query_length + input.steps.len()) % 2 == 0;

@@ -68,7 +68,12 @@ fn run(
     emission: Emission,
 ) -> Result<(Vec<String>, usize), String> {
     let input = input(steps);
-    let mut subject = Subject::start(&input, SQL, Spread { shards, splits: 1 }, emission)?;
+    let mut subject = Subject::start(
+        &input,
+        SQL,
+        Spread { shards, threads: shards % 2 + 1, splits: 1 },
+        emission,
+    )?;
     let mut seen = Vec::new();
     for step in 0..steps.len() {
         subject.release(&input, step);
@@ -137,7 +142,7 @@ fn holds_behind_the_watermark(sql: &'static str) {
             .to_vec();
         let referee = Referee::new();
         for shards in [1, 4] {
-            let spread = Spread { shards, splits: 1 };
+            let spread = Spread { shards, threads: 1, splits: 1 };
             check(&input(&steps), &Text::same(sql), spread, &referee).unwrap_or_else(|e| {
                 panic!("{e}");
             });

@@ -50,7 +50,7 @@ fn run(timing: Timing, make: fn(&mut Gen<'_>) -> Relation) {
         let sql = make(&mut Gen::new(&query, &input.tables)).text;
         let mut tape = Tape::new(&spread);
         let shards = *tape.pick(&[1, 2, 4]);
-        let spread = Spread { shards, splits: 1 + tape.below(3) };
+        let spread = Spread { shards, splits: 1 + tape.below(3), threads: 1 + tape.below(3) };
         check(&input, &sql, spread, &referee).map_err(TestCaseError::fail)?;
         match timing {
             Timing::Untimed => Ok(()),

@@ -47,7 +47,7 @@ fn holds(sql: &'static str, story: &'static str) {
         for steps in cuts {
             let input = Input { tables: told.tables.clone(), steps };
             for (shards, splits) in [(1, 1), (2, 2), (4, 1)] {
-                let spread = Spread { shards, splits };
+                let spread = Spread { shards, threads: splits, splits };
                 check(&input, &Text::same(sql), spread, &referee).unwrap_or_else(|e| panic!("{e}"));
             }
         }
@@ -232,7 +232,7 @@ fn holds_as(ours: &'static str, theirs: &'static str, story: &'static str) {
         let referee = Referee::new();
         let text = Text { ours: ours.into(), theirs: theirs.into() };
         for (shards, splits) in [(1, 1), (2, 2), (4, 1)] {
-            let spread = Spread { shards, splits };
+            let spread = Spread { shards, threads: splits, splits };
             check(&input(story), &text, spread, &referee).unwrap_or_else(|e| panic!("{e}"));
         }
     });

@@ -38,7 +38,7 @@ pub fn run_file(path: &Path, name: &str, settings: &Settings) -> Vec<Outcome> {
         .replace("${DATA}", &settings.data.to_string_lossy())
         .replace("${TMP}", &temporary.path().to_string_lossy());
     let environment = rialto_connectors::Environment::new(temporary.path());
-    let mut runtime = Runtime::new(environment, RuntimeOptions { shards: settings.shards });
+    let mut runtime = Runtime::new(environment, RuntimeOptions { shards: Some(settings.shards) });
     let blocks = read(&text);
     let run = |(at, block): (usize, &Block)| {
         let id = format!("{name}:{}", at + 1);

@@ -104,7 +104,7 @@ impl Trial {
         }
         plan.observe_only(|name| name == view);
         let key = plan.plan(0).traits.key.clone();
-        let job = plan.start(runtime.session(), runtime.environment(), 1, None);
+        let job = plan.start(runtime.session(), runtime.environment(), Some(1), None);
         let job = job.map_err(|e| project::without_place(&e))?;
         let unwritten = |e: log::LogError| Failure::Job(format!("error: {e}\n"));
         let log = Topic::shared(&folder.join(".rialto/log/decision"), log::Config::default());

@@ -80,7 +80,14 @@ impl Table {
     fn step(&mut self, clock_ms: i64) -> Watermark {
         self.step += 1;
         let held = Arc::new([false]);
-        let command = StepCommand { step: self.step, clock_ms, rows_max: 1, held, may_rest: false };
+        let command = StepCommand {
+            step: self.step,
+            clock_ms,
+            rows_max: 1,
+            held,
+            may_rest: false,
+            ahead: 0..0,
+        };
         for reader in &mut self.readers {
             reader.poll(0, &self.table, &command).unwrap();
         }
