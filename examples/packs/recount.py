@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The funnel, what ads bring and to whom a purchase is owed, and the recommendations, counted a second
-time: a simulated shop, whose events come out of order and some of them twice, is read by the packs and
+time: simulated shops, whose events come out of order and some of them twice, are read by the packs and
 written to files; this program counts the files in the plainest way and must get the packs' rows.
 
 RIALTO names the command."""
@@ -21,17 +21,21 @@ import time
 import golden
 
 D = decimal.Decimal
-OPTIONS = {"SHOP_SEED": 11, "SHOP_DAYS": 5, "SHOP_CUSTOMERS": 2000}
+# Many customers in a few days before Christmas with many copies, fewer in more days with few copies.
+SHOPS = ({"SHOP_SEED": 11, "SHOP_DAYS": 5, "SHOP_CUSTOMERS": 2000, "COPIES": 0.05},
+         {"SHOP_SEED": 12, "SHOP_DAYS": 9, "SHOP_CUSTOMERS": 1200, "COPIES": 0.02},
+         {"SHOP_SEED": 13, "SHOP_DAYS": 3, "SHOP_CUSTOMERS": 4000, "COPIES": 0.1,
+          "SHOP_START": "2025-12-12"})
 FEEDS = ("behavior_event", "ad_event", "sale_line")
 DAY = datetime.timedelta(days=1)
 SHOWN, POOL, POPULAR_WEIGHT, SESSION_POPULAR = 10, 100, 0.7, 30
 
 
-def project(folder):
+def project(folder, shop):
     """The three packs over the shop, and what it says as files of one object a line."""
     packs = golden.ROOT / "packs"
     tables = (packs / "model/from_shop.sql").read_text(encoding="utf-8")
-    tables = tables.replace("'connector' = 'shop'", "'connector' = 'shop', 'duplicates' = '0.05'")
+    tables = tables.replace("'connector' = 'shop'", "'connector' = 'shop', 'duplicates' = '${COPIES}'")
     (folder / "tables").mkdir()
     (folder / "dump").mkdir()
     (folder / "tables/shop.sql").write_text(
@@ -40,14 +44,14 @@ def project(folder):
         f"CREATE TABLE said_{feed} WITH ('connector' = 'filesystem', 'path' = 'said/{feed}',"
         f" 'format' = 'json') LIKE model.{feed} (EXCLUDING WATERMARKS);\n"
         f"INSERT INTO said_{feed} SELECT * FROM {feed};\n" for feed in FEEDS), encoding="utf-8")
-    include(folder, ["tables", "dump"], ("behavior", "ads", "recommend"))
+    include(folder, ["tables", "dump"], ("behavior", "ads", "recommend"), shop)
 
 
-def include(folder, mine, packs):
+def include(folder, mine, packs, variables):
     files = [f"{golden.ROOT}/packs/model/sql", *mine,
              *(f"{golden.ROOT}/packs/{pack}/sql" for pack in packs)]
     lines = [f"include = {json.dumps(files)}", "[variables]",
-             *(f'{name} = "{value}"' for name, value in OPTIONS.items())]
+             *(f'{name} = "{value}"' for name, value in variables.items())]
     (folder / "rialto.toml").write_text("\n".join(lines), encoding="utf-8")
 
 
@@ -81,7 +85,7 @@ def crowd(folder, events):
             f"CREATE TABLE {table} WITH ('connector' = 'filesystem', 'path' = '{place}',"
             f" 'format' = 'json') LIKE model.{table};\n" for table, place in places.items()),
         encoding="utf-8")
-    include(folder, ["files"], ("ads",))
+    include(folder, ["files"], ("ads",), {})
     found = attribution({**events, "ad_event": [{**row, "at": moment(row)} for row in clicks]})
     return views_of(folder), found
 
@@ -427,17 +431,26 @@ def check(views, events):
     }
 
 
-def main():
-    begun = time.monotonic()
+def recount(shop):
+    """What is wrong in a shop, and how many events it had."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        project(folder)
+        project(folder, shop)
         views = views_of(folder)
         events = said(folder)
         checks = check(views, events) | check_crowd(*crowd(folder, events))
     wrong = [what for what, is_so in checks.items() if not is_so]
-    print(f"recount: {'FAILED: ' + '; '.join(wrong) if wrong else 'ok'}: "
-          f"{sum(map(len, events.values()))} events, {time.monotonic() - begun:.0f} s")
+    return wrong, sum(map(len, events.values()))
+
+
+def main():
+    begun, wrong, count = time.monotonic(), [], 0
+    for shop in SHOPS:
+        found, events = recount(shop)
+        wrong += [f"shop {shop['SHOP_SEED']}: {what}" for what in found]
+        count += events
+    print(f"recount: {'FAILED: ' + '; '.join(wrong) if wrong else 'ok'}: {len(SHOPS)} shops, "
+          f"{count} events, {time.monotonic() - begun:.0f} s")
     return 1 if wrong else 0
 
 

@@ -22,41 +22,18 @@ CREATE TABLE delivery_outbox (
   propensity DOUBLE
 ) WITH ('connector' = 'log', 'path' = '${DELIVERY_OUTBOX_LOG:-.rialto/log/delivery_outbox}');
 
+-- What will never leave any more: the same columns, and why.
 CREATE TABLE delivery_unsent (
-  decision_id STRING,
-  customer_id STRING,
-  decided_at TIMESTAMP_LTZ(3),
-  send_at TIMESTAMP_LTZ(3),
-  decision_type STRING,
-  amount DECIMAL(18, 4),
-  currency STRING,
-  action STRING,
-  policy STRING,
-  experiment STRING,
-  variant STRING,
-  propensity DOUBLE,
   unsent_because STRING
-) WITH ('connector' = 'log', 'path' = '${DELIVERY_UNSENT_LOG:-.rialto/log/delivery_unsent}');
+) WITH ('connector' = 'log', 'path' = '${DELIVERY_UNSENT_LOG:-.rialto/log/delivery_unsent}')
+LIKE delivery_outbox;
 
-CREATE TABLE delivery_draft (
-  decision_id STRING,
-  customer_id STRING,
-  decided_at TIMESTAMP_LTZ(3),
-  send_at TIMESTAMP_LTZ(3),
-  decision_type STRING,
-  amount DECIMAL(18, 4),
-  currency STRING,
-  action STRING,
-  policy STRING,
-  experiment STRING,
-  variant STRING,
-  propensity DOUBLE,
-  unsent_because STRING
-) WITH (
+CREATE TABLE delivery_draft WITH (
   'connector' = 'log', 'path' = '${DELIVERY_DRAFT_LOG:-.rialto/log/delivery_draft}',
   'format' = 'debezium-json'
-);
+) LIKE delivery_unsent;
 
+-- The same log, record by record, at the time when a record was written.
 CREATE TABLE delivery_word (
   `after` ROW<
     decision_id STRING,

@@ -22,7 +22,7 @@ SHOP = ["SHOP_DAYS=2", "SHOP_CUSTOMERS=100"]
 UNDECIDED, DECIDED = {"customers", "replenishment"}, {"decisions", "delivery"}
 # A table of a pack that people or packs write. It is a file here: a log has no end.
 OWN_TABLE = re.compile(r"(CREATE TABLE (\w+) \([^;]*?\n\)) WITH \(\s*"
-                       r"'connector' = '(?:http|log)'(?![^;]*debezium)[^;]*;")
+                       r"'connector' = '(?:http|log)'(?![^;]*debezium)[^;()]*\)([^;]*);")
 # What stands in such tables.
 GIVEN = {
     "segment_change": [
@@ -222,7 +222,7 @@ def ended(parts, path, given):
     text = "" if path.is_dir() else path.read_text()
     if not OWN_TABLE.search(text):
         return path
-    there = lambda found: f"{found[1]} WITH ({rows_in(parts, found[2], given)});"
+    there = lambda found: f"{found[1]} WITH ({rows_in(parts, found[2], given)}){found[3]};"
     text = OWN_TABLE.sub(there, text)
     copy = parts / f"{path.parent.parent.name}-{path.name}"
     copy.write_text(re.sub(r"^INSERT INTO [^;]*;", "", text, flags=re.MULTILINE))

@@ -2,6 +2,7 @@
 
 use crate::calendar::{DAY, day_of};
 use crate::config::Config;
+use crate::event::Money;
 use crate::random::Random;
 use crate::words;
 
@@ -39,6 +40,9 @@ pub(crate) struct Customer {
     /// What they are shown on every visit, the best first.
     pub shown: Vec<u32>,
     pub last_order: i64,
+    /// Messages that were sent to them, and what they have paid.
+    pub messages: u64,
+    pub spent: Money,
 }
 
 /// All customers of a configuration.
@@ -89,5 +93,7 @@ fn customer(number: u32, config: &Config) -> Customer {
         offer: None,
         shown: Vec::new(),
         last_order: 0,
+        messages: 0,
+        spent: 0,
     }
 }

@@ -35,5 +35,5 @@ pub use config::{Config, Hidden};
 pub use decision::{Act, Decision};
 pub use event::{Event, Money};
 pub use table::{Column, Kind, TABLES, Table, Value};
-pub use truth::{Person, Place, Secrets, Truth};
+pub use truth::{Article, Person, Place, Secrets, Truth};
 pub use world::World;

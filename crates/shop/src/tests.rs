@@ -271,7 +271,7 @@ fn lists(world: &World, most: bool) -> Vec<Decision> {
         let by_taste = |a: &&(_, f64), b: &&(_, f64)| a.1.total_cmp(&b.1);
         let tastes = person.tastes.iter();
         let (category, _) = if most { tastes.max_by(by_taste) } else { tastes.min_by(by_taste) }?;
-        let skus = (0u32..).zip(&secrets.categories).filter(|(_, of)| *of == category);
+        let skus = (0u32..).zip(&secrets.articles).filter(|(_, of)| of.category == *category);
         let skus = skus.map(|(sku, _)| sku).take(10).collect();
         Some(decide(Act::Recommend { customer: customer as u32, skus }))
     };

@@ -45,8 +45,8 @@ pub struct Truth {
 pub struct Secrets {
     /// Everybody who is a customer or will be one.
     pub customers: Vec<Person>,
-    /// The category of each SKU, by its id.
-    pub categories: Vec<&'static str>,
+    /// Every SKU.
+    pub articles: Vec<Article>,
     /// Every SKU at every location that has stock.
     pub places: Vec<Place>,
     /// What the orders of each campaign's clicks brought: without the click there is no such visit.
@@ -64,6 +64,27 @@ pub struct Person {
     pub is_alive: bool,
     /// Points that they may spend.
     pub points: i64,
+    /// Whether they have agreed to advertising by now.
+    pub agrees: bool,
+    /// Messages that were sent to them since the world began.
+    pub messages: u64,
+    /// What they have paid since then, on the web and in stores, whatever came back.
+    pub spent: Money,
+}
+
+/// What is true of a SKU.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Article {
+    /// The id of its category.
+    pub category: &'static str,
+    /// What a piece costs the shop.
+    pub cost: Money,
+    /// The least price that its maker lets the shop advertise.
+    pub price_min: Money,
+    /// The cheapest competitor who has it.
+    pub rival: Option<Money>,
+    /// Half of what its supplier sends takes longer than so many days.
+    pub lead_days: f64,
 }
 
 /// What is true of a SKU at a location: 0 is the warehouse.

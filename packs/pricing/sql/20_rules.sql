@@ -68,10 +68,10 @@ FROM (
     GREATEST(p.regular, COALESCE(p.unit_cost / NULLIF(1 - s.margin, 0), p.regular)) AS least
   FROM pricing_basis AS p
   CROSS JOIN (
-    SELECT MAX(CASE WHEN kind = 'demand' THEN days END) AS days,
-      MAX(CASE WHEN kind = 'margin' THEN rate ELSE 0 END) AS margin
-    FROM pricing_rule
-    WHERE is_active) AS s) AS b
+    -- Not `WHERE is_active`: below an aggregate Flink would no longer know the rules' ranking.
+    SELECT MAX(CASE WHEN is_active AND kind = 'demand' THEN days END) AS days,
+      MAX(CASE WHEN is_active AND kind = 'margin' THEN rate ELSE 0 END) AS margin
+    FROM pricing_rule) AS s) AS b
 WHERE b.available > 0 AND b.available >= b.units_a_day * b.days
   AND b.price >= b.least + ${ROUND_TO:-0.05};
 

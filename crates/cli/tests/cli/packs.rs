@@ -108,9 +108,9 @@ fn check_ledger(changes: &str) -> usize {
     steps
 }
 
-#[test]
-fn pieces_and_points_are_conserved_whatever_happens() {
-    let shop = Shop { seed: 1, stores: 3, late: 0.02 };
+/// One shop, run to its end in one go and killed on its way: both have the same in the end, and the
+/// pieces that the world itself has.
+fn conserved(shop: Shop) {
     let straight = tempfile::tempdir().unwrap();
     project(straight.path(), shop, "max");
     let run = ["run", ".", "-o", "json", "--rows", "100000"];
@@ -119,14 +119,18 @@ fn pieces_and_points_are_conserved_whatever_happens() {
     assert_eq!(expected.status.code(), Some(0), "{}", stderr(&expected));
     let expected = answer(&stdout(&expected));
 
+    let mut there = BTreeMap::new();
     for row in &expected["inventory_position"] {
         let row: Value = serde_json::from_str(row).unwrap();
         let (came, went) = (number(&row["came"]), number(&row["went"]));
-        assert_eq!(number(&row["on_hand"]), came - went, "{row}");
-        assert!(number(&row["on_hand"]) >= 0.0, "what is not there is not sold: {row}");
+        assert_eq!(number(&row["on_hand"]), came - went, "{shop:?}: {row}");
+        assert!(number(&row["on_hand"]) >= 0.0, "what is not there is not sold: {shop:?}: {row}");
+        there.insert(place(&row), number(&row["on_hand"]));
     }
-    assert!(!expected.contains_key("inventory_oversold"), "{:?}", expected["inventory_oversold"]);
-    assert!(!expected.contains_key("loyalty_unbalanced"), "{:?}", expected["loyalty_unbalanced"]);
+    check_world(shop, &there);
+    for empty in ["inventory_oversold", "loyalty_unbalanced"] {
+        assert!(!expected.contains_key(empty), "{shop:?}: {:?}", expected[empty]);
+    }
 
     let dir = tempfile::tempdir().unwrap();
     // Twenty-five days in a quarter of a minute, so that there is time to kill it in.
@@ -143,10 +147,47 @@ fn pieces_and_points_are_conserved_whatever_happens() {
     let last = rialto(dir.path(), &[&run[..], &changes, &["2"]].concat());
     assert_eq!(last.status.code(), Some(0), "{}", stderr(&last));
     looked_at += check_ledger(&stdout(&last));
-    assert!(looked_at > 20, "{looked_at} steps are not much");
+    assert!(looked_at > 20, "{shop:?}: {looked_at} steps are not much");
     let ended = rialto(dir.path(), &[&run[..], &["--state", "state"]].concat());
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
-    assert_eq!(answer(&stdout(&ended)), expected);
+    assert_eq!(answer(&stdout(&ended)), expected, "{shop:?}");
+}
+
+#[test]
+fn pieces_and_points_are_conserved_whatever_happens() {
+    let shops = [(1, 3, 0.02), (6, 1, 0.1), (7, 5, 0.0)];
+    in_all(shops.map(|(seed, stores, late)| Shop { seed, stores, late }), conserved);
+}
+
+/// Runs a test in several shops at once.
+fn in_all<const SHOPS: usize>(shops: [Shop; SHOPS], test: fn(Shop)) {
+    std::thread::scope(|scope| {
+        let threads = shops.map(|shop| scope.spawn(move || test(shop)));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// Which SKU lies where.
+fn place(row: &Value) -> (String, String) {
+    let text = |column: &str| row[column].as_str().unwrap().to_owned();
+    (text("sku"), text("location_id"))
+}
+
+/// Holds the pieces of each place against those that the world itself has.
+fn check_world(shop: Shop, there: &BTreeMap<(String, String), f64>) {
+    let Shop { seed, stores, late } = shop;
+    let (customers, days) = (CUSTOMERS, 0);
+    let config = Config { seed, stores, late, customers, days, ..Config::default() };
+    let mut world = World::new(config, [false; TABLES]);
+    (0..DAYS * 24).for_each(|_| world.hour(&[]));
+    for place in world.secrets().places {
+        let at = match place.location {
+            0 => "dc-1".to_owned(),
+            store => format!("store-{store}"),
+        };
+        let known = there.get(&(format!("sku-{}", place.sku), at)).copied().unwrap_or(0.0);
+        assert_eq!(known, place.on_hand as f64, "{shop:?}: {place:?}");
+    }
 }
 
 /// A place may not be asked for more than it has, at no step of a run. Answers how many changes
@@ -187,33 +228,15 @@ fn never_oversold(shop: Shop) {
     for line in lines(&stdout(&ended)) {
         assert_ne!(line["table"], "inventory_oversold", "{shop:?}: {line}");
         if line["table"] == "inventory_position" {
-            let row = &line["row"];
-            let place = (row["sku"].as_str().unwrap().to_owned(), row["location_id"].clone());
-            there.insert((place.0, place.1.as_str().unwrap().to_owned()), number(&row["on_hand"]));
+            there.insert(place(&line["row"]), number(&line["row"]["on_hand"]));
         }
     }
     assert!(looked_at > there.len(), "{looked_at} changes are not much");
-    let Shop { seed, stores, late } = shop;
-    let (customers, days) = (CUSTOMERS, 0);
-    let config = Config { seed, stores, late, customers, days, ..Config::default() };
-    let mut world = World::new(config, [false; TABLES]);
-    (0..DAYS * 24).for_each(|_| world.hour(&[]));
-    for place in world.secrets().places {
-        let at = match place.location {
-            0 => "dc-1".to_owned(),
-            store => format!("store-{store}"),
-        };
-        let known = there.get(&(format!("sku-{}", place.sku), at)).copied().unwrap_or(0.0);
-        assert_eq!(known, place.on_hand as f64, "{shop:?}: {place:?}");
-    }
+    check_world(shop, &there);
 }
 
 #[test]
 fn nobody_is_promised_what_is_not_there_in_any_shop() {
-    let shops =
-        [(2, 1), (3, 6), (4, 2), (5, 3)].map(|(seed, stores)| Shop { seed, stores, late: 0.0 });
-    std::thread::scope(|scope| {
-        let threads = shops.map(|shop| scope.spawn(move || never_oversold(shop)));
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-    });
+    let shops = [(2, 1), (3, 6), (4, 2), (5, 3)];
+    in_all(shops.map(|(seed, stores)| Shop { seed, stores, late: 0.0 }), never_oversold);
 }

@@ -1,6 +1,8 @@
 //! What the packs find in a simulated shop, against what is true of it and no table shows. The
 //! bounds are a little below what was measured, which docs/simulated-shop.md has; `--nocapture`
-//! prints it.
+//! prints it. `decided.rs` has those in which something was decided.
+
+mod decided;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -45,13 +47,18 @@ impl Shop {
 
     /// What some packs make of its events: the rows of every view.
     fn seen_by(self, packs: &[&str]) -> Views {
+        let dir = tempfile::tempdir().unwrap();
+        // Nobody decides here.
+        seen_by(dir.path(), packs, &self.variables(), &[])
+    }
+
+    fn variables(self) -> String {
         let Self { seed, opening, customers, days } = self;
         let start = opening.0;
-        let variables = format!(
+        format!(
             "SHOP_SEED = \"{seed}\"\nSHOP_START = \"{start}\"\nSHOP_DAYS = \"{days}\"\n\
              SHOP_CUSTOMERS = \"{customers}\"\n"
-        );
-        seen_by(packs, &variables)
+        )
     }
 }
 
@@ -73,23 +80,27 @@ impl Views {
     }
 }
 
-fn seen_by(packs: &[&str], variables: &str) -> Views {
+/// Runs packs in a folder to the end of what the shop says, beside what was decided: rows of
+/// `decision`.
+fn seen_by(dir: &Path, packs: &[&str], variables: &str, decided: &[Value]) -> Views {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs").canonicalize().unwrap();
     let root = root.display();
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir(dir.path().join("tables")).unwrap();
-    fs::write(dir.path().join("none.ndjson"), "").unwrap();
-    // Nobody decides here, and nobody builds segments of their own.
-    let decision = "CREATE TABLE decision WITH ('connector' = 'filesystem', \
-        'path' = 'none.ndjson', 'format' = 'json') LIKE model.decision;";
-    fs::write(dir.path().join("tables/decision.sql"), decision).unwrap();
+    fs::create_dir_all(dir.join("tables")).unwrap();
+    let lines: String = decided.iter().map(|row| format!("{row}\n")).collect();
+    fs::write(dir.join("decided.ndjson"), lines).unwrap();
+    fs::write(dir.join("none.ndjson"), "").unwrap();
+    // Nobody builds segments or rules of their own.
+    let tables = "CREATE TABLE decision WITH ('connector' = 'filesystem', \
+        'path' = 'decided.ndjson', 'format' = 'json') LIKE model.decision;";
+    fs::write(dir.join("tables/decision.sql"), tables).unwrap();
     let packs: String = packs.iter().map(|pack| format!(", \"{root}/{pack}/sql\"")).collect();
     let project = format!(
         "include = [\"{root}/model/sql\", \"{root}/model/from_shop.sql\", \"tables\"{packs}]\n\
-         [variables]\nCUSTOMERS_SEGMENTS_BOUND = \"latest-offset\"\n{variables}"
+         [variables]\nCUSTOMERS_SEGMENTS_BOUND = \"latest-offset\"\n\
+         PRICING_RULES_BOUND = \"latest-offset\"\n{variables}"
     );
-    fs::write(dir.path().join("rialto.toml"), project).unwrap();
-    let output = rialto(dir.path(), &["run", ".", "-o", "json", "--rows", "10000000"]);
+    fs::write(dir.join("rialto.toml"), project).unwrap();
+    let output = rialto(dir, &["run", ".", "-o", "json", "--rows", "10000000"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let mut views: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for line in stdout(&output).lines() {
@@ -209,6 +220,38 @@ fn visits_are_told_apart_and_orders_found_in_them() {
     }
 }
 
+#[test]
+fn members_have_the_points_that_they_may_spend() {
+    for seed in 1..=3 {
+        let shop = Shop { seed, opening: AUTUMN, customers: 1000, days: 120 };
+        let truth = shop.world().secrets();
+        let seen = shop.seen_by(&["loyalty"]);
+        assert!(seen.rows("loyalty_unbalanced").is_empty());
+        // The pack has purchases without an entry of the shop's ledger earn as well: not these.
+        let mut active = vec![0.0; truth.customers.len()];
+        for row in seen.rows("loyalty_posting") {
+            if text(row, "account") == "active" && text(row, "entry_id").starts_with("entry-") {
+                active[numbered(row, "customer_id", "c-").unwrap()] += number(&row["points"]);
+            }
+        }
+        let (mut members, mut forgiven, mut points) = (0, 0, 0.0);
+        for (known, person) in active.iter().zip(&truth.customers) {
+            let held = person.points as f64;
+            members += usize::from(held > 0.0);
+            points += held;
+            // Who has spent what a return takes back owes it to the ledger; the shop forgives it.
+            assert!(*known <= held, "seed {seed}: {known} of {person:?}");
+            forgiven += usize::from(*known < held);
+        }
+        println!(
+            "seed {seed}: {members} members have {points} points; {forgiven} of them were forgiven \
+             some"
+        );
+        assert!(members > 200, "{members} members are not many");
+        assert!(forgiven * 50 < members, "{forgiven} of {members}");
+    }
+}
+
 /// What is wanted in the four weeks that follow, by SKU and place, day by day.
 fn future(world: &mut World, days: u32) -> BTreeMap<(u32, u16), Vec<f64>> {
     let mut wanted: BTreeMap<(u32, u16), Vec<f64>> = BTreeMap::new();
@@ -233,6 +276,7 @@ fn demand_is_foretold_and_the_reorder_point_is_enough() {
         let before = *world.truth();
         let future = future(&mut world, 28);
         let lost = (world.truth().units_lost - before.units_lost) as f64 / 28.0;
+        let truth = world.secrets();
         let seen = shop.seen_by(&["inventory", "replenishment"]);
         let mut pairs = Vec::new();
         let (mut said, mut came) = (0.0, 0.0);
@@ -244,30 +288,50 @@ fn demand_is_foretold_and_the_reorder_point_is_enough() {
             came += a_day;
         }
         let (mut cycles, mut enough) = (0, 0);
+        // Of the warehouse: by what its suppliers say, and by what they take.
+        let (mut by_word, mut by_truth, mut leads) = (0, 0, Vec::new());
         for row in seen.rows("replenishment_policy") {
             if number(&row["units_a_day"]) <= 0.0 {
                 continue;
             }
             let sku = numbered(row, "sku", "sku-").unwrap() as u32;
-            let days = number(&row["lead_days"]) as usize + 1;
-            // The warehouse has to meet the demand of the stores, too.
-            let places = future
-                .iter()
-                .filter(|((of, at), _)| *of == sku && (location(row) == 0 || *at == location(row)));
-            let wanted: f64 = places.map(|(_, of)| of.iter().take(days).sum::<f64>()).sum();
+            let is_enough = |days: usize| {
+                // The warehouse has to meet the demand of the stores, too.
+                let places = future.iter().filter(|((of, at), _)| {
+                    *of == sku && (location(row) == 0 || *at == location(row))
+                });
+                let wanted: f64 = places.map(|(_, of)| of.iter().take(days).sum::<f64>()).sum();
+                wanted <= number(&row["reorder_point"])
+            };
+            let said = number(&row["lead_days"]);
+            let is_kept = is_enough(said as usize + 1);
             cycles += 1;
-            enough += usize::from(wanted <= number(&row["reorder_point"]));
+            enough += usize::from(is_kept);
+            if location(row) == 0 {
+                let truly = truth.articles[sku as usize].lead_days;
+                leads.push((said, truly));
+                by_word += usize::from(is_kept);
+                by_truth += usize::from(is_enough(truly.ceil() as usize + 1));
+            }
         }
         let (ranks, share) = (rank_correlation(&pairs), enough as f64 / cycles as f64);
+        let of_leads = leads.len() as f64;
+        let longer = leads.iter().map(|(said, truly)| truly / said).sum::<f64>() / of_leads;
+        let (by_word, by_truth) = (by_word as f64 / of_leads, by_truth as f64 / of_leads);
         let ratio = said / came;
         println!(
-            "seed {seed}: demand {ranks:.2} of {} SKUs, {said:.0} of {came:.0} a day ({lost:.0} lost); \
-             enough in {share:.3} of {cycles}",
-            pairs.len()
+            "seed {seed}: demand {ranks:.2} of {} SKUs, {said:.0} of {came:.0} a day \
+             ({lost:.0} lost); enough in {share:.3} of {cycles}; of the warehouse's {of_leads} in \
+             {by_word:.3}, in {by_truth:.3} with the time that suppliers take, which is \
+             {longer:.2} times what they say (ranks {:.2})",
+            pairs.len(),
+            rank_correlation(&leads)
         );
         assert!(ranks > 0.5, "{ranks}");
         assert!((0.5..2.0).contains(&ratio), "{ratio}");
         assert!(share > 0.8, "{share}");
+        assert!(by_truth > 0.6 && by_truth > by_word - 0.1, "{by_truth} and {by_word}");
+        assert!((1.0..1.25).contains(&longer), "{longer}");
     }
 }
 
@@ -369,7 +433,7 @@ fn lists_of_ones_own_have_what_one_cares_for() {
         let liking = |customer: usize, sku: usize| {
             let tastes = &truth.customers[customer].tastes;
             let mean = tastes.iter().map(|(_, taste)| taste).sum::<f64>() / tastes.len() as f64;
-            let of = tastes.iter().find(|(id, _)| *id == truth.categories[sku]).unwrap();
+            let of = tastes.iter().find(|(id, _)| *id == truth.articles[sku].category).unwrap();
             of.1 / mean
         };
         let popular: Vec<usize> = seen

@@ -24,7 +24,7 @@ use feed::Feed;
 use options::Settings;
 use reader::EventReader;
 
-pub use rialto_shop::{Config, Hidden, Place, Secrets, TABLES, Truth, World};
+pub use rialto_shop::{Act, Config, Decision, Hidden, Place, Secrets, TABLES, Truth, World};
 pub use stage::Stage;
 
 pub(crate) const CONNECTOR: Connector = Connector {

@@ -185,6 +185,7 @@ impl World {
             let leaves = random.unit();
             let customer = &mut self.customers[number as usize];
             customer.last_order = time;
+            customer.spent += order.goods;
             customer.alive = leaves >= customer.leaves;
         }
     }
@@ -250,7 +251,7 @@ impl World {
         reference: PointsRef,
     ) -> u64 {
         let entry = next(&mut self.ids.points);
-        let pending = state == "pending";
+        let earned = entry_type == "earn";
         self.emit(Table::LoyaltyEntry, time, || {
             Body::Loyalty(Loyalty {
                 entry,
@@ -258,7 +259,7 @@ impl World {
                 entry_type,
                 points,
                 state,
-                available_at: pending.then_some(time + 30 * DAY),
+                available_at: earned.then_some(time + 30 * DAY),
                 expires_at: (points > 0).then_some(time + 365 * DAY),
                 reference,
             })

@@ -106,6 +106,7 @@ impl World {
         if !self.customers[letter.customer as usize].consent {
             return self.emit(Table::ContactEvent, time, || contact("suppressed", "no_consent"));
         }
+        self.customers[letter.customer as usize].messages += 1;
         self.emit(Table::ContactEvent, time, || contact("sent", ""));
         if random.chance(0.015) {
             return self

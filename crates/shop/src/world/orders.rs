@@ -167,7 +167,10 @@ impl World {
             let transaction = self.ids.transactions;
             self.emit(Table::SaleLine, time, || Body::Sale(Sale { transaction, ..sale }));
         }
-        self.reverse_points(time, order);
+        if let (Some(customer), Some((entry, points))) = (order.visit.customer, order.points) {
+            // Nobody may spend them yet: they come with the parcel.
+            self.points(time, customer, "reverse", -points, "pending", PointsRef::Entry(entry));
+        }
     }
 
     fn send_off(&mut self, time: i64, order: &Order) {

@@ -75,6 +75,11 @@ impl World {
         (tag.list, paid)
     }
 
+    /// The price of the cheapest competitor who has it.
+    pub(super) fn rival_price(&self, sku: u32) -> Option<Money> {
+        self.prices[sku as usize].rival
+    }
+
     /// How much keener a price is than the cheapest competitor's.
     pub(super) fn against_rivals(&self, sku: u32, paid: Money) -> f64 {
         match self.prices[sku as usize].rival {

@@ -1,7 +1,7 @@
 //! What is true of the world, for what judges policies and packs: no event has it.
 
 use super::World;
-use crate::truth::{Person, Secrets, Truth};
+use crate::truth::{Article, Person, Secrets, Truth};
 
 impl World {
     /// What is true, and not for the policy that is judged.
@@ -17,11 +17,20 @@ impl World {
             sensitivity: customer.sensitivity,
             is_alive: customer.alive,
             points: customer.points,
+            agrees: customer.consent && customer.registered_at < self.now,
+            messages: customer.messages,
+            spent: customer.spent,
         });
-        let skus = 0..self.catalog.skus.len() as u32;
+        let articles = (0..).zip(&self.catalog.skus).map(|(number, sku)| Article {
+            category: self.catalog.category_of(number).id,
+            cost: sku.cost,
+            price_min: sku.price_min(),
+            rival: self.rival_price(number),
+            lead_days: self.catalog.suppliers[usize::from(sku.supplier)].days,
+        });
         Secrets {
             customers: customers.collect(),
-            categories: skus.map(|sku| self.catalog.category_of(sku).id).collect(),
+            articles: articles.collect(),
             places: self.stock.places().collect(),
             campaigns: self.campaigns.iter().map(|campaign| campaign.brought).collect(),
         }

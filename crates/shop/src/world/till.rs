@@ -105,6 +105,9 @@ impl World {
             return self.emit(Table::SaleLine, time, || Body::Sale(Sale { reason, ..void }));
         }
         receipt.total += unit_price * i64::from(quantity);
+        if let Some(customer) = customer {
+            self.customers[customer as usize].spent += unit_price * i64::from(quantity);
+        }
         self.count_sale(sku, store, quantity, unit_price);
         self.over_the_counter(time, sku, store, -quantity, Ref::Transaction(transaction));
         if receipt.random.chance(0.01) {
