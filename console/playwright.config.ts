@@ -15,7 +15,7 @@ export default defineConfig({
     { name: 'look', testMatch: /(screens|hostile)\.spec/, fullyParallel: true },
     {
       name: 'act',
-      testMatch: /(live|stories|design|workspace|sources|places|layout|quality|token)\.spec/,
+      testMatch: /(live|stories|figures|design|workspace|sources|places|layout|quality|token)\.spec/,
       workers: 1,
       dependencies: ['look'],
     },

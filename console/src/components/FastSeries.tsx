@@ -39,7 +39,8 @@ export function FastSeries({ label, times, values, height = 150 }: Props) {
         width: element.clientWidth,
         height,
         legend: { show: false },
-        padding: [8, 4, 0, 0],
+        // The newest time is written below the right edge, half of it beyond.
+        padding: [8, 28, 0, 0],
         cursor: { show: true, drag: { setScale: false } },
         axes: [
           { ...axis, size: 34, space: 90, values: (_, ticks) => ticks.map(clockOf) },

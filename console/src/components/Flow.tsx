@@ -1,8 +1,10 @@
 // The frame of all graphs: fitted whenever its boxes are laid out anew, and moved so far that a box
-// with the focus can be seen. What is drawn stays drawn, so that the focus is not lost.
+// with the focus can be seen. What is drawn stays drawn, so that the focus is not lost. Where more
+// is drawn than is seen, it says how to come to the rest.
 import {
   Background,
   Controls,
+  Panel,
   ReactFlow,
   useReactFlow,
   useStore,
@@ -12,26 +14,30 @@ import {
   type Node,
   type NodeTypes,
   type ReactFlowProps,
+  type ReactFlowState,
 } from '@xyflow/react';
 import '@xyflow/react/dist/style.css';
 import './Flow.css';
 import { useComputedColorScheme } from '@mantine/core';
-import { MARGINS } from './placed';
+import { useTranslation } from 'react-i18next';
+import { MARGINS, SLIM_MARGINS, type Margins } from './placed';
 import { Routed } from './Routed';
 import { useCallback, useEffect, useRef, type FocusEvent } from 'react';
 
 /** Room between a box and the edge of what is seen, in pixels. */
 const ROOM = 12;
 /** What is drawn does not lie under the buttons that move it. */
-const FITTED = {
-  maxZoom: 1,
-  padding: {
-    left: `${MARGINS.left}px`,
-    right: `${MARGINS.right}px`,
-    top: `${MARGINS.top}px`,
-    bottom: `${MARGINS.bottom}px`,
-  },
-} as const;
+const fittedTo = ({ left, right, top, bottom }: Margins) =>
+  ({
+    maxZoom: 1,
+    padding: {
+      left: `${left}px`,
+      right: `${right}px`,
+      top: `${top}px`,
+      bottom: `${bottom}px`,
+    },
+  }) as const;
+const FITTED = { wide: fittedTo(MARGINS), slim: fittedTo(SLIM_MARGINS) };
 
 const lines: EdgeTypes = { routed: Routed };
 
@@ -44,12 +50,13 @@ export function useShowFocused(id: string): (event: FocusEvent<HTMLElement>) => 
   };
 }
 
-/** Moves the drawing until a box can be seen whole; one that is seen moves nothing. */
-function useShow(): (id: string) => void {
+/** Moves the drawing until a box can be seen whole, not under the buttons that lie so high below;
+ * one that is seen moves nothing. */
+function useShow(): (id: string, below?: number) => void {
   const flow = useReactFlow();
   const store = useStoreApi();
   return useCallback(
-    (id) => {
+    (id, below = 0) => {
       const { width, height, transform } = store.getState();
       const node = flow.getInternalNode(id);
       if (!node || width === 0) return;
@@ -62,7 +69,7 @@ function useShow(): (id: string) => void {
         return over > 0 ? -Math.min(over, from - ROOM) : 0;
       };
       const right = beyond(x * zoom + left, (node.width ?? 0) * zoom, width);
-      const down = beyond(y * zoom + top, (node.height ?? 0) * zoom, height);
+      const down = beyond(y * zoom + top, (node.height ?? 0) * zoom, height - below);
       if (right === 0 && down === 0) return;
       void flow.setViewport({ x: left + right, y: top + down, zoom });
     },
@@ -70,22 +77,49 @@ function useShow(): (id: string) => void {
   );
 }
 
+/** Whether some box is not seen whole. */
+function isCut({ nodeLookup, transform: [left, top, zoom], width, height }: ReactFlowState) {
+  if (width === 0) return false;
+  for (const { internals, measured } of nodeLookup.values()) {
+    const { x, y } = internals.positionAbsolute;
+    const [from, down] = [x * zoom + left, y * zoom + top];
+    if (from < -1 || from + (measured.width ?? 0) * zoom > width + 1) return true;
+    if (down < -1 || down + (measured.height ?? 0) * zoom > height + 1) return true;
+  }
+  return false;
+}
+
 interface FitProps {
   shape: string;
   minZoom: number;
   shown: string;
+  below: number;
+  fitted: ReturnType<typeof fittedTo>;
 }
-function Fit({ shape, minZoom, shown }: FitProps) {
+function Fit({ shape, minZoom, shown, below, fitted }: FitProps) {
   const flow = useReactFlow();
   const show = useShow();
   const isSized = useStore((state) => state.width > 0);
   const last = useRef(shown);
   last.current = shown;
   useEffect(() => {
-    if (isSized) void flow.fitView({ ...FITTED, minZoom }).then(() => show(last.current));
-  }, [flow, show, isSized, shape, minZoom]);
-  useEffect(() => show(shown), [show, shown]);
+    if (isSized) void flow.fitView({ ...fitted, minZoom }).then(() => show(last.current, below));
+  }, [flow, show, isSized, shape, minZoom, fitted, below]);
+  useEffect(() => show(shown, below), [show, shown, below]);
   return null;
+}
+
+/** Says that there is more. A frame in which all is seen leaves a finger's way to the page. */
+function More() {
+  const { t } = useTranslation();
+  const isMore = useStore(isCut);
+  return (
+    isMore && (
+      <Panel position="bottom-right" className="flow-more soft">
+        {t('table.drag')}
+      </Panel>
+    )
+  );
 }
 
 interface Props<N extends Node> {
@@ -103,11 +137,14 @@ interface Props<N extends Node> {
   connect?: ReactFlowProps['onConnect'];
   /** Boxes without buttons of their own are gone through by keyboard themselves. */
   isGoneThrough?: boolean;
+  /** Where there is little room the buttons lie below what is drawn. */
+  isSlim?: boolean;
 }
 
 export function Flow<N extends Node>(props: Props<N>) {
   const scheme = useComputedColorScheme('light');
-  const { minZoom, fitZoom = minZoom } = props;
+  const { minZoom, fitZoom = minZoom, isSlim = false } = props;
+  const fitted = isSlim ? FITTED.slim : FITTED.wide;
   // Boxes say how large they are. React Flow forgets what it has measured with every new node,
   // and fits the drawing to those that it has measured.
   const nodes = props.nodes.map((node) => ({
@@ -134,9 +171,20 @@ export function Flow<N extends Node>(props: Props<N>) {
       aria-label={props.label}
       proOptions={{ hideAttribution: true }}
     >
-      <Fit shape={props.shape} minZoom={fitZoom} shown={props.shown ?? ''} />
+      <Fit
+        shape={props.shape}
+        minZoom={fitZoom}
+        shown={props.shown ?? ''}
+        below={isSlim ? SLIM_MARGINS.bottom - ROOM : 0}
+        fitted={fitted}
+      />
+      <More />
       <Background gap={22} size={1} color="var(--line)" />
-      <Controls showInteractive={false} fitViewOptions={FITTED} />
+      <Controls
+        showInteractive={false}
+        fitViewOptions={fitted}
+        orientation={isSlim ? 'horizontal' : 'vertical'}
+      />
     </ReactFlow>
   );
 }

@@ -29,6 +29,18 @@ export function number(value: Value | undefined, digits = 0): string {
   );
 }
 
+/** Making a format costs far more than using it, and a live page says days and times all day. */
+const dates = new Map<string, Intl.DateTimeFormat>();
+function dateFormat(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = i18n.language + JSON.stringify(options);
+  let format = dates.get(key);
+  if (!format) {
+    format = new Intl.DateTimeFormat(i18n.language, options);
+    dates.set(key, format);
+  }
+  return format;
+}
+
 /** As many digits as there are, up to four: for tables of unknown columns. */
 export function plain(value: Value | undefined): string {
   const found = toNumber(value);
@@ -84,13 +96,12 @@ export function dayName(value: Value | undefined): string {
   if (typeof value !== 'string') return NONE;
   const date = new Date(`${value.slice(0, 10)}T00:00:00Z`);
   if (Number.isNaN(date.getTime())) return value;
-  const format = new Intl.DateTimeFormat(i18n.language, {
+  return dateFormat({
     weekday: 'short',
     day: 'numeric',
     month: 'short',
     timeZone: 'UTC',
-  });
-  return format.format(date);
+  }).format(date);
 }
 
 /** A length of time in the unit that fits. */
@@ -108,13 +119,11 @@ export function duration(ms: Value | undefined): string {
 
 /** The time of day of a clock here, with seconds. */
 export const clockOf = (seconds: number): string =>
-  new Intl.DateTimeFormat(i18n.language, { timeStyle: 'medium', hourCycle: 'h23' }).format(
-    seconds * 1000,
-  );
+  dateFormat({ timeStyle: 'medium', hourCycle: 'h23' }).format(seconds * 1000);
 
 /** When somebody did something, by the clock of the reader. */
 export const whenOf = (ms: number): string =>
-  new Intl.DateTimeFormat(i18n.language, { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
+  dateFormat({ dateStyle: 'medium', timeStyle: 'short' }).format(ms);
 
 /** A row in a line: its first columns with their names. */
 export const rowSaid = (row: Record<string, Value>, columns: number): string =>

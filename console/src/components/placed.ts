@@ -1,4 +1,5 @@
-// Where the boxes of a graph go, from left to right, and the lines between them: by elkjs.
+// Where the boxes of a graph go and the lines between them, by elkjs: from left to right, or from
+// top to bottom where there is no room for two boxes beside each other, as on a phone.
 import ELK, { type ElkExtendedEdge, type ElkNode } from 'elkjs/lib/elk.bundled.js';
 import { useElementSize } from '@mantine/hooks';
 import { useEffect, useState } from 'react';
@@ -20,14 +21,26 @@ interface Placed {
   at: Places;
   bends: Bends;
   height: number;
+  /** Whether it goes from top to bottom. */
+  isUpright: boolean;
 }
 const NONE: Bends = new Map();
 const elk = new ELK();
 
 /** A drawing is shrunk so far that what its boxes say can still be read, and no further. */
 export const READABLE = 0.75;
-/** Left of the boxes are the buttons that move the drawing. */
-export const MARGINS = { left: 56, right: 16, top: 16, bottom: 16 } as const;
+export interface Margins {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+/** Left of the boxes are the buttons that move the drawing… */
+export const MARGINS: Margins = { left: 56, right: 16, top: 16, bottom: 16 };
+/** …and below them where there is little room. */
+export const SLIM_MARGINS: Margins = { left: 12, right: 12, top: 12, bottom: 46 };
+/** Lines that go down need no room for what is written on them. */
+const UPRIGHT_GAP = 34;
 /** A graph that is still too wide is laid out anew so often, and so much narrower each time. */
 const TRIES = 4;
 const NARROWER = 0.6;
@@ -46,39 +59,46 @@ interface Form {
   room?: number;
 }
 
-/** Lines begin and end where the handles of the boxes are: in the middle of their sides. */
-const childOf = ({ id, width, height }: Sized) => ({
-  id,
-  width,
-  height,
-  layoutOptions: { 'elk.portConstraints': 'FIXED_POS' },
-  ports: [
-    { id: `${id}<`, x: 0, y: height / 2, layoutOptions: { 'elk.port.side': 'WEST' } },
-    { id: `${id}>`, x: width, y: height / 2, layoutOptions: { 'elk.port.side': 'EAST' } },
-  ],
-});
+/** Where lines come to a box and leave it: in the middle of its sides. */
+export const endsOf = ({ width, height }: { width: number; height: number }, isUpright: boolean) =>
+  isUpright
+    ? { into: { x: width / 2, y: 0 }, out: { x: width / 2, y: height } }
+    : { into: { x: 0, y: height / 2 }, out: { x: width, y: height / 2 } };
+
+const childOf = (box: Sized, isUpright: boolean) => {
+  const { into, out } = endsOf(box, isUpright);
+  const side = (name: string) => ({ layoutOptions: { 'elk.port.side': name } });
+  return {
+    ...box,
+    layoutOptions: { 'elk.portConstraints': 'FIXED_POS' },
+    ports: [
+      { id: `${box.id}<`, ...into, ...side(isUpright ? 'NORTH' : 'WEST') },
+      { id: `${box.id}>`, ...out, ...side(isUpright ? 'SOUTH' : 'EAST') },
+    ],
+  };
+};
 
 /** How far a drawing is shrunk to be as wide as there is room. */
-const zoomOf = (width: number, room: number) =>
-  Math.min(1, (room - MARGINS.left - MARGINS.right) / width);
+const zoomOf = (width: number, room: number, { left, right } = MARGINS) =>
+  Math.min(1, (room - left - right) / width);
 
 const laidOut = (
   boxes: Sized[],
   edges: [string, string][],
   gap: number,
-  aspect: number | null,
+  { aspect = null, isUpright = false }: { aspect?: number | null; isUpright?: boolean },
 ): Promise<ElkNode> =>
   elk.layout({
     id: 'root',
     layoutOptions: {
       'elk.algorithm': 'layered',
-      'elk.direction': 'RIGHT',
+      'elk.direction': isUpright ? 'DOWN' : 'RIGHT',
       'elk.edgeRouting': 'ORTHOGONAL',
       'elk.spacing.nodeNode': '14',
       'elk.layered.spacing.nodeNodeBetweenLayers': String(gap),
       ...(aspect === null ? {} : wrapped(aspect)),
     },
-    children: boxes.map(childOf),
+    children: boxes.map((box) => childOf(box, isUpright)),
     edges: edges.map(([from, to]) => ({
       id: `${from}>${to}`,
       sources: [`${from}>`],
@@ -92,23 +112,26 @@ export async function placed(
   edges: [string, string][],
   { gap = 90, room }: Form,
 ): Promise<Placed> {
-  let made = await laidOut(boxes, edges, gap, null);
+  const widest = Math.max(0, ...boxes.map((box) => box.width));
+  const isUpright = room !== undefined && zoomOf(2 * widest + gap, room) < READABLE;
+  const margins = isUpright ? SLIM_MARGINS : MARGINS;
+  let made = await laidOut(boxes, edges, isUpright ? UPRIGHT_GAP : gap, { isUpright });
   const { width = 1, height: high = 1 } = made;
-  const fits = () => room === undefined || zoomOf(made.width ?? 0, room) >= READABLE;
+  const fits = () => isUpright || room === undefined || zoomOf(made.width ?? 0, room) >= READABLE;
   // Broken into lines it is as large, and the lines want room between them: half as much again.
   const wanted = (room ?? 0) / READABLE;
   let aspect = (wanted * wanted) / (1.5 * width * high);
   for (let tries = 0; tries < TRIES && !fits(); tries += 1, aspect *= NARROWER)
-    made = await laidOut(boxes, edges, gap, aspect);
-  const zoom = room === undefined ? 1 : zoomOf(made.width ?? 0, room);
+    made = await laidOut(boxes, edges, gap, { aspect });
+  const zoom = room === undefined ? 1 : zoomOf(made.width ?? 0, room, margins);
   const at = new Map(
     (made.children ?? []).map((node) => [node.id, { x: node.x ?? 0, y: node.y ?? 0 }]),
   );
   const bendsOf = ({ sections = [] }: ElkExtendedEdge) =>
     sections.flatMap(({ bendPoints = [] }) => bendPoints.map(({ x, y }) => ({ x, y })));
   const bends = new Map((made.edges ?? []).map((edge) => [edge.id, bendsOf(edge)]));
-  const height = (made.height ?? 0) * Math.max(READABLE, zoom) + MARGINS.top + MARGINS.bottom;
-  return { at, bends, height };
+  const height = (made.height ?? 0) * Math.max(READABLE, zoom) + margins.top + margins.bottom;
+  return { at, bends, height, isUpright };
 }
 
 /** The box that a graph is drawn in, and its width, in steps: not every pixel is laid out anew. */
@@ -137,6 +160,7 @@ export function usePlaces(boxes: Sized[], edges: [string, string][], form: Form 
     bends: places?.bends ?? NONE,
     /** Of the whole drawing, as far as it is shrunk to fit. */
     height: places?.height ?? 0,
+    isUpright: places?.isUpright ?? false,
     isNow: places?.shape === shape,
     shape: places?.shape ?? '',
   };

@@ -22,3 +22,20 @@ export function useUrlState(name: string, otherwise = ''): [string, (value: stri
   );
   return [value, set];
 }
+
+/** Goes to another state of the screen, several parts of it at once; Back comes back from it. */
+export function useGo(): (change: Record<string, string>) => void {
+  const navigate = useNavigate();
+  return useCallback(
+    (change) =>
+      void navigate({
+        to: '.',
+        search: (before: Record<string, unknown>) =>
+          Object.fromEntries(
+            Object.entries({ ...before, ...change }).filter(([, value]) => value !== ''),
+          ),
+        resetScroll: false,
+      } as never),
+    [navigate],
+  );
+}

@@ -50,6 +50,53 @@ test('the overview, the big screen and what one answers there fit on a phone', a
   await page.close();
 });
 
+/** Which boxes of a graph are not seen whole within its frame. */
+const beyond = (page: Page) =>
+  page.locator('.react-flow').evaluate((frame) => {
+    const { left, right, top, bottom } = frame.getBoundingClientRect();
+    return [...frame.querySelectorAll('.react-flow__node')]
+      .filter((node) => {
+        const at = node.getBoundingClientRect();
+        return at.left < left || at.right > right || at.top < top || at.bottom > bottom;
+      })
+      .map((node) => node.textContent ?? '');
+  });
+
+test('graphs go downwards on a phone, and what is beyond the frame is dragged into it', async ({
+  browser,
+}) => {
+  const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+  const boxes = page.locator('.react-flow__node');
+  await page.goto(`${page$()}/jobs?view=parcels`);
+  await expect(boxes).toHaveCount(5);
+  await expect.poll(() => beyond(page)).toEqual([]);
+  await expect(page.getByText('There is more: drag to see it.')).toBeHidden();
+  expect(await sticksOut(page)).toEqual([]);
+  await page.locator('.react-flow').scrollIntoViewIfNeeded();
+  await page.screenshot({ path: `${SHOTS}/graph-phone.png` });
+  const question = 'SELECT location_id, COUNT(*) AS n FROM inventory_position GROUP BY location_id';
+  await page.goto(`${page$()}/sql?as=plan&q=${encodeURIComponent(question)}`);
+  await expect(boxes.first()).toBeVisible();
+  await expect.poll(() => beyond(page)).toEqual([]);
+  await page.screenshot({ path: `${SHOTS}/plan-phone.png`, fullPage: true });
+  // Dozens of tables with their columns fit into no phone.
+  await page.goto(`${page$()}/lineage?view=sales_by_day`);
+  const more = page.getByText('There is more: drag to see it.');
+  await expect(more).toBeVisible();
+  await page.screenshot({ path: `${SHOTS}/lineage-phone.png`, fullPage: true });
+  const frame = page.locator('.react-flow__pane');
+  await frame.scrollIntoViewIfNeeded();
+  const first = boxes.first();
+  const was = (await first.boundingBox())!;
+  const { x, y, width, height } = (await frame.boundingBox())!;
+  await page.mouse.move(x + width - 8, y + height - 60);
+  await page.mouse.down();
+  await page.mouse.move(x + width - 108, y + height - 90, { steps: 4 });
+  await page.mouse.up();
+  await expect.poll(async () => (await first.boundingBox())!.x).toBeLessThan(was.x - 60);
+  await page.close();
+});
+
 test('ten thousand rows are scrolled without a halt', async ({ page }) => {
   // The answer is made up; the table, its rows and the browser's frames are the real ones.
   const rows = Array.from({ length: 10_000 }, (_, at) => ({

@@ -58,6 +58,9 @@ test('a table of PostgreSQL is found, looked at, saved and read', async ({ page 
   };
   psql('CREATE TABLE "Stock" (sku text PRIMARY KEY, pieces int, price numeric(10,2), since date)');
   psql(`INSERT INTO "Stock" VALUES ('tea', 4, 9.95, '2026-03-02'), ('pot', NULL, 24.5, NULL)`);
+  const wide = Array.from({ length: 120 }, (_, at) => `c${at + 1} int`);
+  psql(`CREATE TABLE wide (${wide.join(', ')})`);
+  psql('CREATE SCHEMA archive; CREATE TABLE archive.wide (c1 text, old text)');
   const own = await startRialto(['sales'], `[variables]\ndatabase_password = "${url.password}"\n`);
   const served = await startPage(own.url);
   try {
@@ -76,6 +79,16 @@ test('a table of PostgreSQL is found, looked at, saved and read', async ({ page 
     const rows = page.getByTestId('source-rows');
     await expect(rows.getByRole('gridcell', { name: '24.5' }).first()).toBeVisible();
     await page.screenshot({ path: `${SHOTS}/story-source-postgres.png`, fullPage: true });
+    // One with more columns than a preview has rows, and a namesake in another schema.
+    const table = page.getByRole('textbox', { name: 'Table', exact: true });
+    await table.fill('wide');
+    await page.getByRole('button', { name: 'Find the columns' }).click();
+    await expect(page.locator('tr[data-field]')).toHaveCount(120);
+    await expect(typeOf(page, 'c120')).toHaveValue('INT');
+    await expect(field(page, 'old')).toHaveCount(0);
+    await table.fill('"Stock"');
+    await page.getByRole('button', { name: 'Find the columns' }).click();
+    await expect(page.locator('tr[data-field]')).toHaveCount(4);
     await page.getByLabel('Name of the table').fill('stock');
     const sql = page.getByTestId('source-sql');
     await expect(sql).toContainText("'password' = '${database_password}'");

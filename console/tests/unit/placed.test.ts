@@ -57,6 +57,20 @@ test('a line to the next row crosses no box', async () => {
   }
 });
 
+test('where two boxes have no room beside each other, a chain goes down', async () => {
+  const { boxes, edges } = chain(6);
+  const room = 330;
+  const { at, bends, height, isUpright } = await placed(boxes, edges, { gap: 60, room });
+  expect(isUpright).toBe(true);
+  expect(new Set([...at.values()].map(({ x }) => x)).size).toBe(1);
+  const tops = boxes.map(({ id }) => at.get(id)!.y);
+  expect(tops).toEqual([...tops].sort((a, b) => a - b));
+  expect([...bends.values()].flat()).toEqual([]);
+  expect(height).toBeGreaterThan(6 * HEIGHT);
+  const wide = await placed(boxes, edges, { gap: 60, room: 1100 });
+  expect(wide.isUpright).toBe(false);
+});
+
 test('corners are rounded, and a line is written on where it is longest', () => {
   const points = [
     { x: 0, y: 0 },

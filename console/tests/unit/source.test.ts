@@ -8,6 +8,7 @@ import {
   sourceSql,
   type Draft,
 } from '@/screens/sources/add/draft';
+import { columnRows } from '@/screens/sources/add/columns';
 import { codesOf, columnsSql, previewSql, unitOf } from '@/screens/sources/add/draft';
 import { cells, columnsOf, fieldsOf, mappedOf } from '@/screens/sources/add/infer';
 
@@ -132,7 +133,7 @@ test('a table of a database is read by its own columns, its password by its vari
     connector: 'postgres',
     options: { url: 'postgresql://db/shop', 'table-name': 'Shop."My Stock"', password: 'pg' },
   };
-  const { table, query } = columnsSql(stock);
+  const { table, query } = columnsSql(stock, 0, 1600);
   expect(table).toContain("'table-name' = 'information_schema.columns'");
   expect(table).toContain("'password' = '${pg}'");
   expect(query).toContain("`table_name` = 'My Stock' AND `table_schema` = 'shop'");
@@ -159,4 +160,45 @@ test('a table of a database is read by its own columns, its password by its vari
   const sql = sourceSql({ ...stock, fields });
   expect(sql).toContain("'connector' = 'postgres',\n  'url' = 'postgresql://db/shop'");
   expect(sql).not.toContain('format');
+});
+
+test('a table of a database may have more columns than a preview has rows', async () => {
+  const stock: Draft = { ...EMPTY, connector: 'postgres', options: { 'table-name': 'wide' } };
+  const row = (schema: string, at: number) => ({
+    table_schema: schema,
+    column_name: `${schema}_${at}`,
+    ordinal_position: at,
+    udt_name: 'text',
+  });
+  const count = (schema: string, columns: number) =>
+    Array.from({ length: columns }, (_, at) => row(schema, at + 1));
+  // A database in whose catalogue the rows lie in no order; at most fifty are shown.
+  const answers = (all: ReturnType<typeof row>[]) => {
+    const queries: string[] = [];
+    const ask = ({ query }: { query: string }) => {
+      queries.push(query);
+      const after = Number(/> (\d+)/.exec(query)?.[1]);
+      const upTo = Number(/<= (\d+)/.exec(query)?.[1]);
+      const such = all.filter(
+        (one) => one.ordinal_position > after && one.ordinal_position <= upTo,
+      );
+      const rows = such.reverse().slice(0, 50);
+      return Promise.resolve({ columns: [], rows, refused: [], ended: true });
+    };
+    return { queries, ask };
+  };
+  const few = answers(count('public', 49));
+  expect(await columnRows(stock, few.ask)).toHaveLength(49);
+  expect(few.queries).toHaveLength(1);
+  const many = answers(count('public', 120));
+  const fields = columnsOf(await columnRows(stock, many.ask));
+  expect(fields.map(({ name }) => name)).toEqual(
+    Array.from({ length: 120 }, (_, at) => `public_${at + 1}`),
+  );
+  expect(many.queries).toHaveLength(5);
+  // Another schema has a table of that name: its columns are not among them.
+  const two = answers([...count('archive', 60), ...count('public', 60), ...count('test', 60)]);
+  const ours = columnsOf(await columnRows(stock, two.ask));
+  expect(ours).toHaveLength(60);
+  expect(ours.every(({ name }) => name.startsWith('public_'))).toBe(true);
 });

@@ -71,6 +71,7 @@ export const shell = {
     empty: 'No rows yet.',
     loading: 'Loading …',
     cut: 'The first {{rows}} rows are shown.',
+    drag: 'There is more: drag to see it.',
   },
   chart: { form: 'Form of {{title}}', chart: 'Chart', table: 'Table', export: 'Export {{title}}' },
   status: {

@@ -65,6 +65,7 @@ export const shell = {
     empty: '暂无数据。',
     loading: '加载中…',
     cut: '仅显示前 {{rows}} 行。',
+    drag: '还有更多内容：拖动即可查看。',
   },
   chart: { form: '“{{title}}”的形式', chart: '图', table: '表', export: '导出“{{title}}”' },
   status: {

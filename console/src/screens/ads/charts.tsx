@@ -45,7 +45,17 @@ export function Attribution() {
       rows={paid.length ? rows : []}
       empty={t('ads.noTouch')}
       columns={[
-        { id: 'campaign', header: t('funnel.campaign'), value: (row) => row.campaign_id },
+        {
+          id: 'campaign',
+          header: t('funnel.campaign'),
+          value: (row) => row.campaign_id,
+          cell: (row) =>
+            row.campaign_id === 'none' ? (
+              <span className="soft">{t('funnel.noCampaign')}</span>
+            ) : (
+              text(row.campaign_id)
+            ),
+        },
         ...models.map((model) => ({
           id: model,
           header: t(`ads.model.${model}`),

@@ -161,7 +161,7 @@ export function Ads() {
           {
             label: t('ads.cost'),
             value: number(cost, 2),
-            under: t('ads.campaigns', { rows: number(rows.length) }),
+            under: t('ads.campaigns', { count: rows.length, rows: number(rows.length) }),
           },
           {
             label: t('ads.revenue'),
@@ -179,12 +179,12 @@ export function Ads() {
               sum('impressions') > 0 ? (sum('clicks') / sum('impressions')) * 100 : null,
               2,
             ),
-            under: t('ads.shown', { rows: number(sum('impressions')) }),
+            under: t('ads.shown', { count: sum('impressions'), rows: number(sum('impressions')) }),
           },
           {
             label: t('ads.conversions'),
             value: number(sum('conversions')),
-            under: t('ads.clicked', { rows: number(sum('clicks')) }),
+            under: t('ads.clicked', { count: sum('clicks'), rows: number(sum('clicks')) }),
           },
         ]}
       />

@@ -1,8 +1,9 @@
 // The graph, drawn: boxes that are buttons, so that it is gone through by keyboard as well.
-import { Handle, Position, type Edge, type Node, type NodeProps } from '@xyflow/react';
+import type { Edge, Node, NodeProps } from '@xyflow/react';
 import { createContext, useContext, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { clipped } from '@/components/format';
+import { BoxEnds, handlesOf, type Ends } from '@/components/Ends';
 import { Flow, useShowFocused } from '@/components/Flow';
 import { READABLE, usePlaces, useRoom } from '@/components/placed';
 import type { Graph, GraphNode } from './graph';
@@ -10,7 +11,13 @@ import './Canvas.css';
 
 const WIDTH = 176;
 const HEIGHT = 58;
-type BoxNode = Node<{ node: GraphNode; isChosen: boolean }, 'box'>;
+type BoxNode = Node<{ node: GraphNode; isChosen: boolean; ends: Ends }, 'box'>;
+
+const endsOf = ({ kind }: GraphNode, isUpright: boolean): Ends => ({
+  isUpright,
+  hasInto: kind !== 'source',
+  hasOut: kind !== 'sink',
+});
 
 interface Hands {
   choose: (id: string) => void;
@@ -18,7 +25,7 @@ interface Hands {
 }
 const HandsContext = createContext<Hands>({ choose: () => {}, remove: () => {} });
 
-function BoxView({ data: { node, isChosen } }: NodeProps<BoxNode>) {
+function BoxView({ data: { node, isChosen, ends } }: NodeProps<BoxNode>) {
   const { t } = useTranslation();
   const hands = useContext(HandsContext);
   const showFocused = useShowFocused(node.id);
@@ -28,7 +35,7 @@ function BoxView({ data: { node, isChosen } }: NodeProps<BoxNode>) {
   const said = isBoth ? `${node.title} · ${text}` : node.title || text;
   return (
     <>
-      {node.kind !== 'source' && <Handle type="target" position={Position.Left} />}
+      <BoxEnds {...ends} connects />
       <button
         type="button"
         // No class of its own: React Flow takes what is called `source` for a handle.
@@ -46,18 +53,9 @@ function BoxView({ data: { node, isChosen } }: NodeProps<BoxNode>) {
         <span className="soft">{kind}</span>
         <span className="clip">{clipped(said, 60) || kind}</span>
       </button>
-      {node.kind !== 'sink' && <Handle type="source" position={Position.Right} />}
     </>
   );
 }
-const handlesOf = (node: GraphNode) => [
-  ...(node.kind === 'source'
-    ? []
-    : [{ type: 'target' as const, position: Position.Left, x: 0, y: HEIGHT / 2 }]),
-  ...(node.kind === 'sink'
-    ? []
-    : [{ type: 'source' as const, position: Position.Right, x: WIDTH, y: HEIGHT / 2 }]),
-];
 const types = { box: BoxView };
 
 interface Props extends Hands {
@@ -71,7 +69,7 @@ export function Canvas({ graph, chosen, choose, remove, connect }: Props) {
   const { t } = useTranslation();
   const sized = graph.nodes.map(({ id }) => ({ id, width: WIDTH, height: HEIGHT }));
   const { ref, room } = useRoom();
-  const { places, bends, shape } = usePlaces(sized, graph.edges, { gap: 40, room });
+  const { places, bends, isUpright, shape } = usePlaces(sized, graph.edges, { gap: 40, room });
   const hands = useMemo(() => ({ choose, remove }), [choose, remove]);
   const nodes = graph.nodes.flatMap((node): BoxNode[] => {
     const position = places?.get(node.id);
@@ -81,11 +79,11 @@ export function Canvas({ graph, chosen, choose, remove, connect }: Props) {
       {
         id: node.id,
         type: 'box',
-        data: { node, isChosen: node.id === chosen },
+        data: { node, isChosen: node.id === chosen, ends: endsOf(node, isUpright) },
         position,
         width: WIDTH,
         height: HEIGHT,
-        handles: handlesOf(node),
+        handles: handlesOf({ width: WIDTH, height: HEIGHT }, endsOf(node, isUpright)),
       },
     ];
   });
@@ -111,6 +109,7 @@ export function Canvas({ graph, chosen, choose, remove, connect }: Props) {
             // What is chosen is seen, and the rest by moving the drawing.
             fitZoom={READABLE}
             shown={chosen}
+            isSlim={isUpright}
             connect={({ source, target }) => connect(source, target)}
           />
         ) : (

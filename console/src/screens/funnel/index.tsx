@@ -11,6 +11,10 @@ import { Figures, PageHead, Panel } from '@/components/Panel';
 import { useUrlState } from '@/components/urlState';
 import { Campaigns, Hot, Carts } from './parts';
 
+const counted = (row: Row | undefined) => ({
+  count: toNumber(row?.sessions) ?? 0,
+  rows: number(row?.sessions),
+});
 const byStep = (a: Row, b: Row) => (toNumber(a.step_no) ?? 0) - (toNumber(b.step_no) ?? 0);
 
 function Steps({ rows }: { rows: Row[] }) {
@@ -148,12 +152,12 @@ export function Funnel() {
           {
             label: t('funnel.cartRate'),
             value: percent(of('cart')?.total_conversion_percent),
-            under: t('funnel.carts', { rows: number(of('cart')?.sessions) }),
+            under: t('funnel.carts', counted(of('cart'))),
           },
           {
             label: t('funnel.conversion'),
             value: percent(of('purchase')?.total_conversion_percent),
-            under: t('funnel.bought', { rows: number(of('purchase')?.sessions) }),
+            under: t('funnel.bought', counted(of('purchase'))),
           },
           {
             label: t('funnel.lost'),

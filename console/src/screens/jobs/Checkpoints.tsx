@@ -1,6 +1,6 @@
 // How old the newest checkpoint is, what it cost, and taking one at once.
 import { Button } from '@mantine/core';
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { takeCheckpoint } from '@/api/http';
 import type { CheckpointStatus, Status } from '@/api/types';
@@ -35,7 +35,12 @@ function Facts({ kept }: { kept: CheckpointStatus }) {
 
 export function Checkpoints({ status }: { status: Status }) {
   const { t } = useTranslation();
-  const take = useMutation({ mutationFn: takeCheckpoint });
+  const client = useQueryClient();
+  const take = useMutation({
+    mutationFn: takeCheckpoint,
+    // The facts below are of the same checkpoint then.
+    onSuccess: () => client.invalidateQueries({ queryKey: ['status'] }),
+  });
   const kept = status.checkpoints;
   return (
     <Panel

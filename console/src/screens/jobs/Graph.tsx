@@ -1,10 +1,11 @@
 // The circuit behind a view as it runs: each operator with what it costs, each line with the rows
 // that flow along it.
-import { Handle, Position, type Edge, type Node, type NodeProps } from '@xyflow/react';
+import type { Edge, Node, NodeProps } from '@xyflow/react';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Status } from '@/api/types';
 import { bytes, clipped, number, percent, short } from '@/components/format';
+import { BoxEnds, handlesOf, type Ends } from '@/components/Ends';
 import { Flow } from '@/components/Flow';
 import { READABLE, usePlaces, useRoom } from '@/components/placed';
 import { lookOf, rateOf, runningOf, type Box, type Look } from './lineage';
@@ -12,9 +13,15 @@ import './Graph.css';
 
 const WIDTH = 196;
 const HEIGHT = 64;
-type BoxNode = Node<{ box: Box }, 'box'>;
+type BoxNode = Node<{ box: Box; ends: Ends }, 'box'>;
 
-function BoxView({ data: { box } }: NodeProps<BoxNode>) {
+const endsOf = ({ kind }: Box, isUpright: boolean): Ends => ({
+  isUpright,
+  hasInto: kind !== 'source',
+  hasOut: kind !== 'output',
+});
+
+function BoxView({ data: { box, ends } }: NodeProps<BoxNode>) {
   const { t } = useTranslation();
   const values = {
     rows: short(box.rows),
@@ -33,9 +40,7 @@ function BoxView({ data: { box } }: NodeProps<BoxNode>) {
       data-slowest={box.isSlowest}
       title={box.note === null ? box.name : clipped(box.note)}
     >
-      {box.kind !== 'source' && (
-        <Handle type="target" position={Position.Left} isConnectable={false} />
-      )}
+      <BoxEnds {...ends} connects={false} />
       <strong className="clip">
         {box.kind === 'rest'
           ? t('jobs.rest', { ...values, count: box.operators })
@@ -44,22 +49,10 @@ function BoxView({ data: { box } }: NodeProps<BoxNode>) {
             : box.name}
       </strong>
       <span className="soft clip">{t(`jobs.box.${box.kind}`, values)}</span>
-      {box.kind !== 'output' && (
-        <Handle type="source" position={Position.Right} isConnectable={false} />
-      )}
     </div>
   );
 }
 
-// Said beforehand: lines are then drawn with the boxes, not after the boxes were measured.
-const handlesOf = (box: Box) => [
-  ...(box.kind === 'source'
-    ? []
-    : [{ type: 'target' as const, position: Position.Left, x: 0, y: HEIGHT / 2 }]),
-  ...(box.kind === 'output'
-    ? []
-    : [{ type: 'source' as const, position: Position.Right, x: WIDTH, y: HEIGHT / 2 }]),
-];
 const types = { box: BoxView };
 
 /** The look before the newest one. */
@@ -82,15 +75,18 @@ export function Graph({ status, view }: { status: Status; view: string }) {
   const sized = boxes.map(({ id }) => ({ id, width: WIDTH, height: HEIGHT }));
   const pairs = lines.map(({ from, to }): [string, string] => [from, to]);
   const { ref, room } = useRoom();
-  const { places, bends, height, isNow, shape } = usePlaces(sized, pairs, { gap: 88, room });
+  const { places, bends, height, isUpright, isNow, shape } = usePlaces(sized, pairs, {
+    gap: 88,
+    room,
+  });
   const nodes = boxes.map((box): BoxNode => ({
     id: box.id,
     type: 'box',
-    data: { box },
+    data: { box, ends: endsOf(box, isUpright) },
     position: places?.get(box.id) ?? { x: 0, y: 0 },
     width: WIDTH,
     height: HEIGHT,
-    handles: handlesOf(box),
+    handles: handlesOf({ width: WIDTH, height: HEIGHT }, endsOf(box, isUpright)),
   }));
   const edges = lines.map(({ from, to, nodes: given }): Edge => {
     const rate = rateOf(given, before, now);
@@ -121,6 +117,7 @@ export function Graph({ status, view }: { status: Status; view: string }) {
           fitZoom={READABLE}
           shown={`output:${view}`}
           isGoneThrough
+          isSlim={isUpright}
         />
       ) : (
         <p className="soft">{t('table.loading')}</p>

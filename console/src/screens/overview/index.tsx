@@ -18,6 +18,7 @@ import { Badge, Figures, Meter, PageHead, Panel } from '@/components/Panel';
 import { NeedsPack, Nothing } from '@/components/Notice';
 import { Chart } from '@/components/Chart';
 import { AlertsPanel } from './AlertsPanel';
+import { Categories, TopProducts } from './Best';
 import { TodayChart } from './TodayChart';
 import { useSales, type Sales } from './sales';
 
@@ -117,44 +118,9 @@ function Stores({ sales }: { sales: Sales }) {
   );
 }
 
-function TopProducts({ sales }: { sales: Sales }) {
-  const { t } = useTranslation();
-  const rows = useCalmRows(sales.today ? 'sales_top_products' : null, { business_date: sales.today });
-  const top = rows
-    .filter((row) => row.currency === sales.currency)
-    .sort((a, b) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0))
-    .slice(0, 8);
-  const most = Math.max(1, ...top.map((row) => toNumber(row.gmv) ?? 0));
-  return (
-    <Panel title={t('overview.top')} span={5} flush>
-      {top.length === 0 && <Nothing>{t('table.empty')}</Nothing>}
-      <ul className="list">
-        {top.map((row) => (
-          <li
-            key={text(row.place)}
-            style={{ backgroundSize: `${((toNumber(row.gmv) ?? 0) / most) * 100}% 100%` }}
-            className="barred"
-          >
-            <span className="soft num" style={{ width: 18 }}>
-              {text(row.place)}
-            </span>
-            <span className="grow clip">
-              {text(row.description)} <span className="soft">{text(row.sku)}</span>
-            </span>
-            <span className="num soft">{t('overview.pieces', { units: number(row.units) })}</span>
-            <span className="num" style={{ width: 84 }}>
-              {money(row.gmv, row.currency)}
-            </span>
-          </li>
-        ))}
-      </ul>
-    </Panel>
-  );
-}
-
 function Days({ sales }: { sales: Sales }) {
   const { t } = useTranslation();
-  const rows = sales.days.slice(-28);
+  const rows = useMemo(() => sales.days.slice(-28), [sales.days]);
   const option = useMemo(
     () => () => ({
       legend: { show: false },
@@ -265,34 +231,5 @@ export function Overview() {
         <Days sales={sales} />
       </div>
     </>
-  );
-}
-
-function Categories({ sales }: { sales: Sales }) {
-  const { t } = useTranslation();
-  const rows = useCalmRows(sales.today ? 'sales_top_categories' : null, { business_date: sales.today });
-  const top = rows
-    .filter((row) => row.currency === sales.currency)
-    .sort((a, b) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0))
-    .slice(0, 8);
-  return (
-    <Panel title={t('overview.categories')} span={4} flush>
-      {top.length === 0 && <Nothing>{t('table.empty')}</Nothing>}
-      <ul className="list">
-        {top.map((row) => (
-          <li
-            key={text(row.place)}
-            className="barred"
-            style={{ backgroundSize: `${toNumber(row.share_percent) ?? 0}% 100%` }}
-          >
-            <span className="grow clip">{text(row.category_id)}</span>
-            <span className="num soft">{percent(row.share_percent)}</span>
-            <span className="num" style={{ width: 84 }}>
-              {money(row.gmv, row.currency)}
-            </span>
-          </li>
-        ))}
-      </ul>
-    </Panel>
   );
 }

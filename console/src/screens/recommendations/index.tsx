@@ -8,7 +8,7 @@ import { number, text, toNumber } from '@/components/format';
 import { NeedsPack, Nothing } from '@/components/Notice';
 import { Badge, PageHead, Panel } from '@/components/Panel';
 import { reasonSaid } from '@/components/reasons';
-import { useUrlState } from '@/components/urlState';
+import { useGo, useUrlState } from '@/components/urlState';
 
 const byPlace = (a: Row, b: Row) => (toNumber(a.place) ?? 0) - (toNumber(b.place) ?? 0);
 
@@ -35,7 +35,7 @@ function Ranked({
               <span className="num soft" style={{ width: 20 }}>
                 {text(row.place)}
               </span>
-              <button type="button" className="plain" onClick={() => open(sku)}>
+              <button type="button" className="plain link" onClick={() => open(sku)}>
                 {sku}
               </button>
               <span className="grow soft" style={{ textAlign: 'right' }}>
@@ -132,7 +132,8 @@ type Kind = keyof typeof KINDS;
 export function Recommendations() {
   const { t } = useTranslation();
   const views = useViews();
-  const [kindText, setKind] = useUrlState('by', 'customer');
+  const go = useGo();
+  const [kindText] = useUrlState('by', 'customer');
   const kind: Kind = kindText in KINDS ? (kindText as Kind) : 'customer';
   const [subject, setSubject] = useUrlState('for');
   const [typed, setTyped] = useState<string | null>(null);
@@ -143,10 +144,7 @@ export function Recommendations() {
     [first.data, column],
   );
   const chosen = subject || known[0] || '';
-  const openSku = (sku: string) => {
-    setKind('sku');
-    setTimeout(() => setSubject(sku));
-  };
+  const openSku = (sku: string) => go({ by: 'sku', for: sku });
   if (views && !views.has('recommend_customer_list'))
     return <NeedsPack pack="recommend" what={t('nav.recommendations')} />;
   return (
@@ -158,9 +156,8 @@ export function Recommendations() {
           value={kind}
           aria-label={t('recommend.by')}
           onChange={(value) => {
-            setSubject('');
             setTyped(null);
-            setTimeout(() => setKind(value));
+            go({ by: value === 'customer' ? '' : value, for: '' });
           }}
           data={(Object.keys(KINDS) as Kind[]).map((value) => ({
             value,

@@ -1,10 +1,11 @@
 // How a question would be kept right, were it a view: its steps as a graph, from the views and
 // tables that it reads to its rows.
-import { Handle, Position, type Edge, type Node, type NodeProps } from '@xyflow/react';
+import type { Edge, Node, NodeProps } from '@xyflow/react';
 import { createContext, useContext, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useExplained, type ExplainedStep } from '@/api/project';
 import { clipped } from '@/components/format';
+import { BoxEnds, handlesOf } from '@/components/Ends';
 import { Flow, useShowFocused } from '@/components/Flow';
 import { ErrorNotice } from '@/components/Notice';
 import { Badge } from '@/components/Panel';
@@ -14,7 +15,7 @@ import './Plan.css';
 const WIDTH = 240;
 const HEIGHT = 84;
 
-type StepNode = Node<{ step: ExplainedStep; isChosen: boolean }, 'step'>;
+type StepNode = Node<{ step: ExplainedStep; isChosen: boolean; isUpright: boolean }, 'step'>;
 const ChooseContext = createContext<(at: string) => void>(() => {});
 
 /** What a step does, without its name in front. */
@@ -24,7 +25,7 @@ export function bodyOf(step: ExplainedStep): string {
   return inside ? step.what.slice(step.name.length + 1, -1) : '';
 }
 
-function StepView({ id, data: { step, isChosen } }: NodeProps<StepNode>) {
+function StepView({ id, data: { step, isChosen, isUpright } }: NodeProps<StepNode>) {
   const { t } = useTranslation();
   const choose = useContext(ChooseContext);
   const showFocused = useShowFocused(id);
@@ -37,18 +38,13 @@ function StepView({ id, data: { step, isChosen } }: NodeProps<StepNode>) {
       onFocus={showFocused}
       onClick={() => choose(id)}
     >
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <BoxEnds isUpright={isUpright} hasInto hasOut connects={false} />
       <strong>{t(`plan.step.${step.name}`, { defaultValue: step.name })}</strong>
       <span className="soft">{clipped(bodyOf(step), 160)}</span>
-      <Handle type="source" position={Position.Right} isConnectable={false} />
     </button>
   );
 }
 const types = { step: StepView };
-const HANDLES = [
-  { type: 'target' as const, position: Position.Left, x: 0, y: HEIGHT / 2 },
-  { type: 'source' as const, position: Position.Right, x: WIDTH, y: HEIGHT / 2 },
-];
 
 function Chosen({ step }: { step: ExplainedStep }) {
   const { t } = useTranslation();
@@ -86,17 +82,23 @@ export function Plan({ query }: { query: string }) {
   );
   const sized = steps.map((_, at) => ({ id: String(at), width: WIDTH, height: HEIGHT }));
   const { ref, room } = useRoom();
-  const { places, bends, height, isNow, shape } = usePlaces(sized, edges, { gap: 56, room });
+  const { places, bends, height, isUpright, isNow, shape } = usePlaces(sized, edges, {
+    gap: 56,
+    room,
+  });
   if (error) return <ErrorNotice error={error} />;
   if (!data) return <p className="soft">{t('plan.working')}</p>;
   const nodes = steps.map((step, at): StepNode => ({
     id: String(at),
     type: 'step',
-    data: { step, isChosen: String(at) === chosen },
+    data: { step, isChosen: String(at) === chosen, isUpright },
     position: places?.get(String(at)) ?? { x: 0, y: 0 },
     width: WIDTH,
     height: HEIGHT,
-    handles: HANDLES,
+    handles: handlesOf(
+      { width: WIDTH, height: HEIGHT },
+      { isUpright, hasInto: true, hasOut: true },
+    ),
   }));
   const lines = edges.map(([source, target]): Edge => ({
     id: `${source}>${target}`,
@@ -128,6 +130,7 @@ export function Plan({ query }: { query: string }) {
               minZoom={0.2}
               fitZoom={READABLE}
               shown="0"
+              isSlim={isUpright}
             />
           </ChooseContext.Provider>
         ) : (

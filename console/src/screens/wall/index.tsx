@@ -116,7 +116,7 @@ export function Wall() {
         />
       </section>
       <section className="wall-grid">
-        <TodayChart sales={sales} height={330} />
+        <TodayChart sales={sales} height={Math.max(240, Math.round(innerHeight * 0.4))} />
         <div className="panel span-4">
           <header>
             <h2>{t('overview.top')}</h2>
@@ -143,7 +143,9 @@ export function Wall() {
               const reached = (toNumber(row.net_sales) ?? 0) / target;
               return (
                 <li key={text(row.store_id)} style={{ alignItems: 'center' }}>
-                  <span style={{ width: 110 }}>{text(row.store_id)}</span>
+                  <span style={{ width: 'min(110px, 18vw)' }} className="clip">
+                    {text(row.store_id)}
+                  </span>
                   <span className="grow">
                     <Meter
                       share={reached}
@@ -151,12 +153,12 @@ export function Wall() {
                       label={text(row.store_id)}
                     />
                   </span>
-                  <span className="num" style={{ width: 110 }}>
+                  <span className="num" style={{ width: 'min(110px, 20vw)' }}>
                     {money(row.net_sales, row.currency, 0)}
                   </span>
                   <span
                     className={`num ${row.on_course === true ? 'good' : 'soft'}`}
-                    style={{ width: 64 }}
+                    style={{ width: 'min(64px, 14vw)' }}
                   >
                     {percent(reached * 100, 0)}
                   </span>

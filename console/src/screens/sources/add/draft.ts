@@ -176,8 +176,13 @@ export function previewSql(draft: Draft): string {
   return `SELECT ${[...raw, ...mapped].join(', ')} FROM ${id(draft.name || 'source')}`;
 }
 
-/** The columns of a database's table, which the database itself has as a table. */
-export function columnsSql(draft: Draft): { table: string; query: string } {
+/** The columns of a database's table, which the database itself has as a table: those behind a
+ * place, up to another one. */
+export function columnsSql(
+  draft: Draft,
+  after: number,
+  upTo: number,
+): { table: string; query: string } {
   const options = { ...draft.options, 'table-name': 'information_schema.columns' };
   const named = (draft.options['table-name'] ?? '').split('.').map((part) => part.trim());
   // As it is written between quotes; else in small letters, as SQL reads names.
@@ -188,9 +193,11 @@ export function columnsSql(draft: Draft): { table: string; query: string } {
   const own = schema
     ? `\`table_schema\` = ${literal(schema)}`
     : "`table_schema` NOT IN ('information_schema', 'pg_catalog')";
+  const places = `\`ordinal_position\` > ${after} AND \`ordinal_position\` <= ${upTo}`;
+  const where = [`\`table_name\` = ${literal(name)}`, own, places].join(' AND ');
   return {
     table: table('columns', lines, withOptions({ ...draft, options }, draft.format)),
-    query: `SELECT * FROM \`columns\` WHERE \`table_name\` = ${literal(name)} AND ${own}`,
+    query: `SELECT * FROM \`columns\` WHERE ${where}`,
   };
 }
 const CATALOGUE = {

@@ -10,7 +10,8 @@ import { ErrorNotice, Nothing } from '@/components/Notice';
 import { PageHead, Panel } from '@/components/Panel';
 import { RestartNow } from '@/components/SaveView';
 import { connectorOf } from './connectors';
-import { columnsSql, EMPTY, linesSql, previewSql, sourceSql, tableSql, type Draft } from './draft';
+import { columnRows } from './columns';
+import { EMPTY, linesSql, previewSql, sourceSql, tableSql, type Draft } from './draft';
 import { Fields } from './Fields';
 import { columnsOf, fieldsOf } from './infer';
 import { Place, Sample } from './Place';
@@ -119,8 +120,7 @@ export function AddSource({ close }: { close: () => void }) {
       const own = said(sample);
       if (own !== null) return fieldsOf(own.split(/\r?\n/), draft);
       // A database knows its columns; of others the records tell.
-      if (draft.connector === 'postgres')
-        return columnsOf((await tryRows({ ...columnsSql(draft), sample: null })).rows);
+      if (draft.connector === 'postgres') return columnsOf(await columnRows(draft));
       const { rows } = await tryRows({ table: linesSql(draft), query: null, sample: null });
       return fieldsOf(
         rows.map((row) => text(row.line)),
