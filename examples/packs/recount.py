@@ -27,8 +27,10 @@ SHOPS = ({"SHOP_SEED": 11, "SHOP_DAYS": 5, "SHOP_CUSTOMERS": 2000, "COPIES": 0.0
          {"SHOP_SEED": 13, "SHOP_DAYS": 3, "SHOP_CUSTOMERS": 4000, "COPIES": 0.1,
           "SHOP_START": "2025-12-12"})
 FEEDS = ("behavior_event", "ad_event", "sale_line")
-DAY = datetime.timedelta(days=1)
-SHOWN, POOL, POPULAR_WEIGHT, SESSION_POPULAR = 10, 100, 0.7, 30
+DAY, SECOND = datetime.timedelta(days=1), datetime.timedelta(seconds=1)
+SHOWN, POOL, POPULAR_WEIGHT = 10, 100, 0.7
+# Of a session's list; the half-life is in seconds.
+SESSION_POPULAR, SESSION_NEIGHBOURS, SESSION_HALF_LIFE = 30, 10, 180
 
 
 def project(folder, shop):
@@ -309,20 +311,24 @@ def session_lists(views, events, items, just):
     """What sessions are shown that are going on."""
     newest = max(of[0][0] for of in items.values())
     since = newest.replace(minute=0, second=0, microsecond=0) - datetime.timedelta(hours=1)
-    who = collections.defaultdict(set)
+    who, viewed = collections.defaultdict(set), collections.defaultdict(dict)
     for row in events["behavior_event"]:
         if row["action"] in ("product_viewed", "cart_added") and row["session_id"] and row["sku"]:
             who[row["session_id"]].add(row["customer_id"])
+            of, item = viewed[row["session_id"]], (row["customer_id"], row["sku"])
+            of[item] = max(row["at"], of.get(item, row["at"]))
     gone = {row["sku"] for row in views["recommend_out_of_stock"]}
     beside = by_sku(views["recommend_goes_with"])
     lists = {}
     for session, seen in items.items():
         if seen[0][0] < since:
             continue
-        scores = collections.Counter()
-        for place, (_, sku) in enumerate(seen, 1):
+        scores, began = collections.Counter(), min(viewed[session].values())
+        for at, sku in seen:
+            weight = 2 ** min(36, (at - began) // SECOND / SESSION_HALF_LIFE)
             for row in beside.get(sku, ()):
-                scores[row["with_sku"]] += row["score"] // place
+                if row["place"] <= SESSION_NEIGHBOURS:
+                    scores[row["with_sku"]] += int(row["score"] * weight)
         for row in views["recommend_popular"]:
             if row["place"] <= SESSION_POPULAR:
                 scores[row["sku"]] += 100 - row["place"]

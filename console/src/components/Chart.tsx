@@ -2,6 +2,7 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 import { ChartFrame, type Framed } from './ChartFrame';
+import { insist } from './insist';
 
 export interface Palette {
   ink: string;
@@ -76,7 +77,8 @@ function dressed(option: Option, palette: Palette, title: string): Option {
       icon: 'rect',
       textStyle: { color: palette.soft, fontSize: 12 },
     },
-    aria: { enabled: true, label: { general: { withTitle: title } } },
+    // The title is the frame's: the picture itself has none.
+    aria: { enabled: true, label: { general: { withoutTitle: title } } },
     ...option,
     xAxis: dress(option.xAxis),
     yAxis: dress(option.yAxis),
@@ -99,7 +101,7 @@ function Picture({
   useEffect(() => {
     let gone = false;
     let close = () => {};
-    void import('./echarts').then(({ init }) => {
+    void insist(() => import('./echarts')).then(({ init }) => {
       if (gone || !box.current) return;
       const made = init(box.current, undefined, { renderer: 'svg' });
       const watcher = new ResizeObserver(() => made.resize());

@@ -3,6 +3,7 @@ import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import type uPlot from 'uplot';
 import { clockOf } from './format';
+import { insist } from './insist';
 import 'uplot/dist/uPlot.min.css';
 
 /** Less is not drawn as if it were all: a new page begins with a minute to fill. */
@@ -24,7 +25,7 @@ export function FastSeries({ label, times, values, height = 150 }: Props) {
   useEffect(() => {
     let gone = false;
     let watcher: ResizeObserver | undefined;
-    void import('uplot').then(({ default: Plot }) => {
+    void insist(() => import('uplot')).then(({ default: Plot }) => {
       const element = box.current;
       if (gone || !element) return;
       const style = getComputedStyle(document.documentElement);

@@ -27,6 +27,16 @@ test('a sale is seen within a second of its event', async ({ page }) => {
   });
 });
 
+test('a chart whose drawing did not come is drawn when it does', async ({ page }) => {
+  let asked = 0;
+  await page.route(/assets\/echarts-[^/]*\.js/, (route) =>
+    ++asked === 1 ? route.abort() : route.continue(),
+  );
+  await page.goto(process.env.TEST_PAGE!);
+  await expect(page.locator('.panel [role="img"] svg').first()).toBeVisible();
+  expect(asked).toBeGreaterThan(1);
+});
+
 test('a lost connection is said, the last rows stay, and it heals by itself', async ({ page }) => {
   const rialto = process.env.TEST_RIALTO!;
   const own = await startPage(rialto);
