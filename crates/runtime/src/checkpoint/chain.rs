@@ -36,7 +36,7 @@ struct Link {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Merge {
     /// The name of that one.
-    name: String,
+    pub name: String,
     objects: Vec<String>,
     /// They are all there is.
     whole: bool,

@@ -14,7 +14,7 @@ pub(super) struct Merger {
     done: Receiver<Option<Merged>>,
     stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    is_busy: bool,
+    merging: Option<String>,
 }
 
 impl Merger {
@@ -34,23 +34,25 @@ impl Merger {
             }
         };
         let thread = std::thread::Builder::new().name("merging".into()).spawn(run)?;
-        Ok(Self { work: Some(work), done, stopped, thread: Some(thread), is_busy: false })
+        Ok(Self { work: Some(work), done, stopped, thread: Some(thread), merging: None })
     }
 
-    /// Whether something is being merged, or was, and has not been taken.
-    pub fn is_busy(&self) -> bool {
-        self.is_busy
+    /// The object that is being written, or was, and has not been taken.
+    pub fn merging(&self) -> Option<&String> {
+        self.merging.as_ref()
     }
 
     /// Begins to merge; nothing is being merged.
     pub fn merge(&mut self, merge: Merge) {
-        self.is_busy = self.work.as_ref().is_some_and(|work| work.send(merge).is_ok());
+        let name = merge.name.clone();
+        let is_sent = self.work.as_ref().is_some_and(|work| work.send(merge).is_ok());
+        self.merging = is_sent.then_some(name);
     }
 
     /// What was merged since this was asked last.
     pub fn take_done(&mut self) -> Option<Merged> {
         let done = self.done.try_recv().ok()?;
-        self.is_busy = false;
+        self.merging = None;
         done
     }
 }

@@ -71,7 +71,7 @@ fn open(files: &Arc<CrashFiles>) -> Result<CheckpointStore, String> {
 
 /// What a writer does behind a checkpoint, without a thread of its own for it.
 fn tidy(chains: &mut Chains, store: &CheckpointStore, epoch: u64) {
-    chains.let_go();
+    chains.let_go(None);
     if let Some(Ok(merged)) = chains.due(epoch).map(|merge| merge.run(store, &|| false)) {
         chains.adopt(&merged);
     }

@@ -66,11 +66,12 @@ impl Writer {
                 if outbox.send(written.map(|()| epoch)).is_err() || !well {
                     break;
                 }
-                // What is behind the promise: nobody waits for it, and it may fail. While objects
-                // are merged none is let go, as nobody names the one that they become.
-                if !merger.is_busy() {
-                    chains.let_go();
-                    chains.due(epoch).into_iter().for_each(|merge| merger.merge(merge));
+                // What is behind the promise: nobody waits for it, and it may fail.
+                chains.let_go(merger.merging());
+                if merger.merging().is_none()
+                    && let Some(merge) = chains.due(epoch)
+                {
+                    merger.merge(merge);
                 }
             }
         };
@@ -178,10 +179,10 @@ impl Chains {
         chains.any(|chain| chain.adopt(merged));
     }
 
-    /// Lets go of what is old.
-    pub(super) fn let_go(&self) {
+    /// Lets go of what is old, but not of what is being merged: no checkpoint names it yet.
+    pub(super) fn let_go(&self, merging: Option<&String>) {
         let all = self.shards.iter().chain([&self.views]);
-        let used: BTreeSet<String> = all.flat_map(Chain::objects).cloned().collect();
+        let used: BTreeSet<String> = all.flat_map(Chain::objects).chain(merging).cloned().collect();
         crash_at("collect");
         let _ = self.store.retain(self.retained, &used);
     }
