@@ -35,10 +35,6 @@ use crate::args::{Arguments, Command};
 use crate::failure::{Failure, Result};
 use crate::output::Stdout;
 
-/// State beyond `--memory` lies in a file.
-#[global_allocator]
-static ALLOCATOR: rialto_memory::Allocator = rialto_memory::Allocator;
-
 /// Queries nest deeper than the stack of a main thread.
 const STACK_BYTES: usize = 64 << 20;
 

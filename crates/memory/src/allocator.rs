@@ -2,20 +2,32 @@
 
 #![allow(unsafe_code, reason = "an allocator is made of unsafe calls")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
+
+use mimalloc::MiMalloc;
 
 use crate::spill;
 
-/// The process's allocator: the system's, and the file for what is large once memory is scarce.
-///
-/// To be made the `#[global_allocator]` of a binary. Until [`crate::limit`] is called it hands
-/// everything to the system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Allocator;
+/// Steps make and drop many small buffers on several threads: a quarter less time than with glibc's
+/// heaps, for a fifth more memory.
+static HEAP: MiMalloc = MiMalloc;
 
-// SAFETY: every block comes from `System` or from a mapped file, and goes back to where it came
+/// `mi_option_purge_delay` of mimalloc 3, which the crate has no name for.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+/// So long the heap keeps pages with nothing on them.
+const KEPT_MS: std::ffi::c_long = 3_000;
+
+/// Here, and not in the binary, for these calls to be compiled as the rest of the step's path.
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+
+/// The heap, and the file for what is large once memory is scarce: until [`crate::limit`] is
+/// called, everything goes to the heap.
+struct Allocator;
+
+// SAFETY: every block comes from the heap or from a mapped file, and goes back to where it came
 // from: which of them it is, is told by its address, as the file's range of addresses is reserved
-// for as long as the process lives and `System` has no part of it. Blocks of the file are aligned
+// for as long as the process lives and the heap has no part of it. Blocks of the file are aligned
 // to pages, are as large as asked for, and are no one else's until they are given back.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
@@ -26,7 +38,7 @@ unsafe impl GlobalAlloc for Allocator {
             return block;
         }
         // SAFETY: the caller's promise about the layout is handed on.
-        unsafe { System.alloc(layout) }
+        unsafe { HEAP.alloc(layout) }
     }
 
     #[inline]
@@ -38,7 +50,7 @@ unsafe impl GlobalAlloc for Allocator {
             return block;
         }
         // SAFETY: the caller's promise about the layout is handed on.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { HEAP.alloc_zeroed(layout) }
     }
 
     #[inline]
@@ -47,8 +59,8 @@ unsafe impl GlobalAlloc for Allocator {
             spill::give_back(ptr, layout);
             return;
         }
-        // SAFETY: the block is not of the file, so it is of `System`, with this layout.
-        unsafe { System.dealloc(ptr, layout) }
+        // SAFETY: the block is not of the file, so it is of the heap, with this layout.
+        unsafe { HEAP.dealloc(ptr, layout) }
     }
 
     #[inline]
@@ -58,8 +70,8 @@ unsafe impl GlobalAlloc for Allocator {
             return ptr;
         }
         if !owned && !spill::wants(new_size) {
-            // SAFETY: a block that is not of the file is of `System`, with this layout.
-            return unsafe { System.realloc(ptr, layout, new_size) };
+            // SAFETY: a block that is not of the file is of the heap, with this layout.
+            return unsafe { HEAP.realloc(ptr, layout, new_size) };
         }
         // SAFETY: the caller promises that `new_size`, rounded up to the alignment, fits an isize.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
@@ -69,7 +81,7 @@ unsafe impl GlobalAlloc for Allocator {
         // long as the shorter of the two sizes and are not the same; the old one is given back
         // where it came from.
         unsafe {
-            let new = taken.unwrap_or_else(|| System.alloc(new_layout));
+            let new = taken.unwrap_or_else(|| HEAP.alloc(new_layout));
             if !new.is_null() {
                 std::ptr::copy_nonoverlapping(ptr, new, layout.size().min(new_size));
                 self.dealloc(ptr, layout);
@@ -77,4 +89,18 @@ unsafe impl GlobalAlloc for Allocator {
             new
         }
     }
+}
+
+/// Has the heap give back pages without anything in use on them, as far as the calling thread may.
+pub(crate) fn free_pages_go_back() {
+    // SAFETY: the call takes the heap's own locks, and touches free memory only.
+    unsafe { libmimalloc_sys::mi_collect(true) };
+}
+
+/// Has the heap keep what was freed for some seconds: what a checkpoint takes is taken again for
+/// the next, and fresh pages cost more than all that is written to them.
+pub(crate) fn free_pages_are_kept() {
+    // SAFETY: the call sets a number that later calls of the heap look at, unless the environment
+    // has set it (`MIMALLOC_PURGE_DELAY`).
+    unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, KEPT_MS) };
 }

@@ -1,4 +1,4 @@
-//! One limit for the memory of the process, and a file for what is beyond it.
+//! The allocator of the process, one limit for its memory, and a file for what is beyond it.
 //!
 //! State lies in few large vectors: tables of keys, columns of rows. Where the process holds more
 //! memory of its own than half its limit, vectors that are made or grow from then on are put into
@@ -8,7 +8,6 @@
 //!
 //! - `allocator.rs`: which allocation goes where
 //! - `spill.rs`: the file, its blocks, and what is free
-//! - `system.rs`: the settings of the system's allocator
 //! - `watch.rs`: how much memory the process holds, and when to spill
 //!
 //! A disk that fails under a mapped page ends the process with a signal (`SIGBUS`), as a failing
@@ -16,8 +15,6 @@
 
 mod allocator;
 mod spill;
-mod system;
 mod watch;
 
-pub use allocator::Allocator;
 pub use watch::{Usage, is_exceeded, limit, machine, usage};

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::{spill, system};
+use crate::{allocator, spill};
 
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -57,7 +57,7 @@ pub fn limit(bytes: u64, folder: &Path) -> io::Result<()> {
     if LIMIT.swap(bytes.max(1), Ordering::AcqRel) != 0 {
         return Ok(());
     }
-    system::large_blocks_go_back();
+    allocator::free_pages_are_kept();
     let look = move || {
         let (mut beyond, mut looks) = (0, 0_u32);
         loop {
@@ -68,7 +68,7 @@ pub fn limit(bytes: u64, folder: &Path) -> io::Result<()> {
             looks = looks.wrapping_add(1);
             spill::leave((limit / 2).saturating_sub(own));
             if own > limit / 2 && looks.is_multiple_of(TRIM_LOOKS) {
-                system::free_pages_go_back();
+                allocator::free_pages_go_back();
             }
             beyond = if own > limit { beyond + 1 } else { 0 };
             EXCEEDED.store(beyond >= BEYOND_MAX, Ordering::Relaxed);
