@@ -17,7 +17,11 @@ const PROJECT: &str = "CREATE TABLE sales (id BIGINT, country STRING, qty INT, \
     CREATE MATERIALIZED VIEW large AS SELECT country, qty FROM sales WHERE qty >= 5;\n";
 
 pub fn start(dir: &Path, more: &[&str]) -> (Running, String) {
-    fs::write(dir.join("job.sql"), PROJECT).unwrap();
+    start_project(dir, PROJECT, more)
+}
+
+fn start_project(dir: &Path, project: &str, more: &[&str]) -> (Running, String) {
+    fs::write(dir.join("job.sql"), project).unwrap();
     let serve = ["run", "job.sql", "--serve", "127.0.0.1:0"];
     let running = Running::start(dir, &[&serve[..], more].concat());
     wait_until("where it serves", || running.said().contains("serving http://"));
@@ -73,6 +77,41 @@ pub fn sell(address: &str, rows: &[(i64, &str, i64)]) {
 
 const SALES: [(i64, &str, i64); 5] =
     [(1, "UK", 2), (2, "DE", 7), (3, "UK", 5), (4, "FR", 5), (5, "a,b c", 1)];
+
+#[test]
+fn a_window_is_known_by_its_start_where_all_are_equally_long() {
+    let view = |name: &str, columns: &str, window: &str| {
+        let of = "TABLE sales, DESCRIPTOR(at)";
+        format!(
+            "CREATE MATERIALIZED VIEW {name} AS SELECT {columns}, COUNT(*) AS n FROM TABLE(\
+             {window}({of}, {})) GROUP BY window_start, window_end, shop;\n",
+            match window {
+                "TUMBLE" => "INTERVAL '1' HOUR",
+                _ => "INTERVAL '1' HOUR, INTERVAL '1' DAY",
+            }
+        )
+    };
+    let project = "CREATE TABLE sales (shop STRING, at TIMESTAMP(3), WATERMARK FOR at AS at) \
+        WITH ('connector' = 'http');\n"
+        .to_owned()
+        + &view("a", "window_start AS `hour`, shop", "TUMBLE")
+        + &view("b", "shop, window_start", "HOP")
+        + &view("c", "shop, window_start", "CUMULATE")
+        + &view("d", "window_end, shop", "TUMBLE")
+        + &view("e", "window_start, window_end, shop", "TUMBLE")
+        + &view("f", "window_start", "TUMBLE");
+    let dir = tempfile::tempdir().unwrap();
+    let (child, address) = start_project(dir.path(), &project, &[]);
+    let list = get(&address, "/v1/views");
+    let keys: Vec<&Value> = (0..6).map(|view| &list["views"][view]["key"]).collect();
+    assert_eq!(keys[0], &json!(["hour", "shop"]));
+    assert_eq!(keys[1], &json!(["window_start", "shop"]));
+    assert_eq!(keys[2], &json!([]), "windows of different ends start together");
+    assert_eq!(keys[3], &json!([]));
+    assert_eq!(keys[4], &json!(["window_start", "window_end", "shop"]));
+    assert_eq!(keys[5], &json!([]));
+    drop(child);
+}
 
 #[test]
 fn views_are_read_by_page_by_key_and_as_of_a_step() {

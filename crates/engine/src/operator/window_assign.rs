@@ -65,6 +65,11 @@ pub enum Windows {
 }
 
 impl Windows {
+    /// Whether a window's start tells its end.
+    pub fn are_equally_long(&self) -> bool {
+        !matches!(self, Self::Cumulate { .. })
+    }
+
     /// Whether the lengths make sense, with what is wrong if not.
     pub fn validate(&self) -> Result<()> {
         let problem = match *self {

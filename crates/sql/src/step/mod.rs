@@ -60,6 +60,9 @@ pub struct Traits {
     pub insert_only: bool,
     /// Columns of which no two rows that are there at once have equal values.
     pub key: Option<Vec<usize>>,
+    /// The start and the end of a row's window, where the start tells the end: of a key that has
+    /// both, the end may be left out.
+    pub window: Option<(usize, usize)>,
     /// What a column means for time; one a column.
     pub roles: Vec<Role>,
     /// A row is in the shard of the hash of these columns, in this order; `None`: anywhere.

@@ -81,9 +81,11 @@ impl Lowering {
         roles.resize(output.fields().len(), Role::None);
         let insert_only_distinct = calls.is_empty() && input.traits.insert_only && window.is_none();
         let input = exchange(input, &keys);
+        let at = |column: usize| keys.iter().position(|&key| key == column);
         let traits = Traits {
             insert_only: emission == Emission::Final || insert_only_distinct,
             key: Some((0..keys.len()).collect()),
+            window: input.traits.window.and_then(|(s, e)| Some((at(s)?, at(e)?))),
             roles,
             partitioning: super::partitioning_among(&input, &keys),
             restates: false,

@@ -241,6 +241,7 @@ fn join_traits(
         insert_only,
         restates: !insert_only && (beside_one || l.restates || r.restates),
         key,
+        window: None,
         roles: output.iter().map(role).collect(),
         partitioning: if padded { None } else { moved(&left.keys) },
     }

@@ -132,6 +132,7 @@ impl Lowering {
         let traits = Traits {
             insert_only: !set.except && inputs.iter().all(|i| i.traits.insert_only),
             key: None,
+            window: None,
             roles: vec![Role::None; all.len()],
             partitioning: Some(all),
             restates: false,
@@ -263,6 +264,7 @@ impl Lowering {
         ]);
         match window.kind {
             WindowKind::Aligned(windows) => {
+                traits.window = windows.are_equally_long().then_some((width, width + 1));
                 let node = StepNode::WindowAssign { time, windows, zone: window.zone };
                 Ok(Arc::new(StepPlan { node, inputs: vec![input], schema, traits }))
             }
@@ -377,12 +379,18 @@ fn loose(schema: &Schema) -> SchemaRef {
 
 /// What is known of columns after a projection.
 fn project_traits(input: &Traits, columns: &[Option<usize>]) -> Traits {
-    let moved = |from: &Vec<usize>| -> Option<Vec<usize>> {
-        from.iter().map(|c| columns.iter().position(|p| p == &Some(*c))).collect()
-    };
+    let place = |column: usize| columns.iter().position(|p| *p == Some(column));
+    let moved =
+        |from: &Vec<usize>| -> Option<Vec<usize>> { from.iter().map(|&c| place(c)).collect() };
+    let key = input.key.as_ref().and_then(|key| {
+        // The end is not missed where the start is there.
+        let told = input.window.filter(|(start, end)| key.contains(start) && place(*end).is_none());
+        moved(&key.iter().copied().filter(|&c| told.is_none_or(|(_, end)| c != end)).collect())
+    });
     Traits {
         insert_only: input.insert_only,
-        key: input.key.as_ref().and_then(moved),
+        key,
+        window: input.window.and_then(|(start, end)| Some((place(start)?, place(end)?))),
         roles: columns.iter().map(|c| c.map_or(Role::None, |c| input.roles[c])).collect(),
         partitioning: input.partitioning.as_ref().and_then(moved),
         restates: input.restates,
@@ -479,6 +487,7 @@ fn union_all(inputs: Vec<Plan>, schema: &Schema) -> Plan {
     let traits = Traits {
         insert_only: inputs.iter().all(|i| i.traits.insert_only),
         key: None,
+        window: None,
         roles: (0..schema.fields().len()).map(role).collect(),
         partitioning: None,
         restates: inputs.iter().any(|i| i.traits.restates),

@@ -98,6 +98,7 @@ impl Lowering {
         let traits = Traits {
             insert_only: emission == Emission::Final,
             key: input.traits.key.clone(),
+            window: input.traits.window,
             roles,
             partitioning: input.traits.partitioning.clone(),
             restates: false,

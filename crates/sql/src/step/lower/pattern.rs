@@ -78,6 +78,7 @@ impl Lowering {
         let traits = Traits {
             insert_only: true,
             key: None,
+            window: None,
             roles,
             partitioning: super::partitioning_among(&input, &partition),
             restates: false,

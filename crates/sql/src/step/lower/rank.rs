@@ -178,6 +178,7 @@ impl Lowering {
         let traits = Traits {
             insert_only: spec.is_output_insert_only(),
             key,
+            window: input.traits.window,
             roles,
             partitioning: input.traits.partitioning.clone(),
             restates: false,
@@ -201,6 +202,7 @@ impl Lowering {
         let traits = Traits {
             insert_only: self.emission == Emission::Final,
             key: Some(partition.clone()),
+            window: input.traits.window,
             roles: input.traits.roles.clone(),
             partitioning: input.traits.partitioning.clone(),
             restates: false,

@@ -76,6 +76,7 @@ fn scan_traits(table: &TableDef, columns: &[usize]) -> Traits {
     Traits {
         insert_only: !has_changes(table),
         key,
+        window: None,
         roles: columns.iter().map(role).collect(),
         partitioning: None,
         restates: false,

@@ -148,6 +148,8 @@ fn assign_again(combined: Plan, time: usize, windows: Windows) -> Option<Plan> {
     let schema = window_schema(&combined.schema, time).ok()?;
     let mut traits = combined.traits.clone();
     traits.roles.extend([Role::WindowStart, Role::WindowEnd(LocalZone::UTC), Role::WindowTime]);
+    let start = combined.schema.fields().len();
+    traits.window = windows.are_equally_long().then_some((start, start + 1));
     let node = StepNode::WindowAssign { time, windows, zone: LocalZone::UTC };
     Some(Arc::new(StepPlan { node, inputs: vec![combined], schema, traits }))
 }

@@ -305,6 +305,7 @@ fn as_of_traits(left: &Side, right: &Side) -> Traits {
     Traits {
         insert_only: probe.insert_only,
         key: None,
+        window: None,
         roles,
         partitioning: known.then(|| left.keys.clone()),
         restates: false,

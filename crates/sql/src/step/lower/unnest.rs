@@ -37,6 +37,7 @@ impl Lowering {
         let traits = Traits {
             insert_only: input.traits.insert_only,
             key: None,
+            window: None,
             roles,
             partitioning: input.traits.partitioning.clone(),
             restates: input.traits.restates,
