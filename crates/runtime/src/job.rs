@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{
     CheckpointError, CheckpointOptions, CheckpointStore, Cut, Found, Identity, Keeper, Resumed,
+    Still,
 };
 use crate::delivery::Outlet;
 use crate::letters::{self, Letters, Taken};
@@ -347,7 +348,8 @@ impl Job {
     /// Steps until the input ends or `control` says stop, then makes the sinks' output visible.
     ///
     /// While the outputs of a step are handed on, the shards are at the next step already, as long
-    /// as there is more to read and nothing wants the job to stand still.
+    /// as there is more to read and nothing wants the job to stand still; a checkpoint does for as
+    /// long as the shards take to say what has changed.
     pub fn run(&mut self, control: &Control, observer: &mut dyn Observer) -> Result<Summary> {
         self.show_kept(observer)?;
         for output in &mut self.outputs {
@@ -363,14 +365,15 @@ impl Job {
             let ended = self.end()?;
             more = !ended.report.ended;
             let is_busy = more && ended.report.rows > 0;
-            let due = self.is_checkpoint_due(control)?;
-            if is_busy && !due && self.may_go_on(control) {
+            let still = match self.is_checkpoint_due(control)? {
+                true => self.begin_checkpoint()?,
+                false => None,
+            };
+            if is_busy && self.may_go_on(control) {
                 self.begin()?;
             }
             self.hand_on(ended, observer)?;
-            if due {
-                self.take_checkpoint(false)?;
-            }
+            self.take_checkpoint(still, false)?;
             self.look_at_deliveries()?;
             if rialto_memory::is_exceeded() && !self.executor.is_stepping() {
                 self.finish(false, control)?;
@@ -401,7 +404,8 @@ impl Job {
             return Ok(());
         }
         self.settle()?;
-        self.take_checkpoint(false)?;
+        let still = self.begin_checkpoint()?;
+        self.take_checkpoint(still, false)?;
         self.settle()?;
         self.drain(&mut |_| true).map(drop)
     }
@@ -439,11 +443,22 @@ impl Job {
         Ok(false)
     }
 
-    /// Takes a checkpoint, which is written beside the job. Without [`Job::keep`] nothing happens.
-    fn take_checkpoint(&mut self, finished: bool) -> Result<()> {
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+    /// Begins a checkpoint between two steps. Without [`Job::keep`] nothing happens.
+    fn begin_checkpoint(&mut self) -> Result<Option<Still>> {
         self.has_news = false;
-        keeper.take(&mut self.executor, &mut self.outputs, self.summary, finished, now_ms())
+        let Some(keeper) = &mut self.keeper else { return Ok(None) };
+        keeper.begin(&mut self.executor).map(Some)
+    }
+
+    /// Takes the checkpoint that was begun, if one was, once all steps before it are handed on; it
+    /// is written beside the job.
+    fn take_checkpoint(&mut self, still: Option<Still>, finished: bool) -> Result<()> {
+        match (&mut self.keeper, still) {
+            (Some(keeper), Some(still)) => {
+                keeper.take(still, &mut self.outputs, self.summary, finished, now_ms())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Waits until the last checkpoint is durable and the sinks have committed it.
@@ -511,7 +526,8 @@ impl Job {
         let delivers = self.outputs.iter().any(delivers);
         if self.keeper.is_some() {
             self.settle()?;
-            self.take_checkpoint(ended && !delivers)?;
+            let still = self.begin_checkpoint()?;
+            self.take_checkpoint(still, ended && !delivers)?;
             self.settle()?;
             if !delivers {
                 return Ok(());
@@ -528,7 +544,8 @@ impl Job {
             if !self.drain(&mut patient)? || !ended {
                 return Ok(());
             }
-            self.take_checkpoint(true)?;
+            let still = self.begin_checkpoint()?;
+            self.take_checkpoint(still, true)?;
             return self.settle();
         }
         self.deliver(|_| true)?;

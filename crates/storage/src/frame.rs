@@ -112,11 +112,13 @@ pub fn seal(kind: Kind, name: &str, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// As [`seal`], without a copy where the payload has [`HEADER_BYTES`] of room.
-pub fn seal_owned(kind: Kind, name: &str, mut payload: Vec<u8>) -> Vec<u8> {
-    let header = header(kind, name, &payload);
-    payload.splice(0..0, header);
-    payload
+/// As [`seal`], without a copy: `bytes` are [`HEADER_BYTES`] of any content, and then the payload.
+///
+/// # Panics
+/// Where there are fewer.
+pub fn seal_in_place(kind: Kind, name: &str, bytes: &mut [u8]) {
+    let (room, payload) = bytes.split_at_mut(HEADER_BYTES);
+    room.copy_from_slice(&header(kind, name, payload));
 }
 
 fn header(kind: Kind, name: &str, payload: &[u8]) -> Vec<u8> {
@@ -191,7 +193,9 @@ mod tests {
         for payload in [&b""[..], b"x", &[7; 5000]] {
             let sealed = seal(KIND, "a/b", payload);
             assert_eq!(open(KIND, "a/b", &sealed), Ok(Opened { version: 3, payload }));
-            assert_eq!(seal_owned(KIND, "a/b", payload.to_vec()), sealed);
+            let mut bytes = [&[1; HEADER_BYTES], payload].concat();
+            seal_in_place(KIND, "a/b", &mut bytes);
+            assert_eq!(bytes, sealed);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rialto_engine::executor::{Executor, ShardState};
+use rialto_engine::executor::{Executor, ShardState, Snapshot};
 use rialto_engine::state::StateWriter;
 use rialto_engine::view::View;
 use rialto_engine::{Circuit, Delta, Digest, EngineError, NodeInfo, Result};
@@ -57,6 +57,12 @@ impl Identity {
             figures: Arc::clone(figures),
         }
     }
+}
+
+/// A circuit between two steps, and how long it stood still for that.
+pub(crate) struct Still {
+    snapshot: Snapshot,
+    pause: Duration,
 }
 
 /// Keeps the checkpoints of one running job.
@@ -219,19 +225,25 @@ impl Keeper {
         is_asked
     }
 
-    /// Takes a checkpoint and has it written beside the job.
+    /// Begins a checkpoint: the circuit's part of it, behind which the next step may begin.
+    pub fn begin(&mut self, executor: &mut Executor) -> Result<Still> {
+        self.taken = Instant::now();
+        let snapshot = executor.checkpoint()?;
+        Ok(Still { snapshot, pause: self.taken.elapsed() })
+    }
+
+    /// Takes a checkpoint, once the outputs of all steps until it have been taken in, and has it
+    /// written beside the job.
     pub fn take(
         &mut self,
-        executor: &mut Executor,
+        still: Still,
         outputs: &mut [JobOutput],
         summary: Summary,
         finished: bool,
         clock_ms: i64,
     ) -> Result<()> {
-        self.taken = Instant::now();
+        let Still { snapshot, pause } = still;
         self.epoch += 1;
-        let began = Instant::now();
-        let snapshot = executor.checkpoint()?;
         let mut views = Vec::new();
         for (at, view) in self.views.iter_mut().enumerate() {
             if let Some(view) = view {
@@ -265,7 +277,7 @@ impl Keeper {
             epoch: self.epoch,
             rialto: env!("CARGO_PKG_VERSION").into(),
             taken_ms: clock_ms,
-            pause_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            pause_us: u64::try_from(pause.as_micros()).unwrap_or(u64::MAX),
             changed_bytes,
             finished,
             shards: *shards,

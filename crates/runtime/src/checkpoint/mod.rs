@@ -29,7 +29,7 @@ mod tests;
 mod writer;
 
 pub use change::{Change, ChangedInserts, Fate, Outline, OutputChange, Step};
-pub(crate) use keeper::{Identity, Keeper};
+pub(crate) use keeper::{Identity, Keeper, Still};
 pub use manifest::{Cut, Cuts, Manifest, Node, OutputState, PendingEpoch};
 pub use store::{CheckpointError, CheckpointStore, Found};
 

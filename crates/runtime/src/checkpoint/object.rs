@@ -9,11 +9,12 @@ use rialto_storage::frame::HEADER_BYTES;
 /// Nodes (or outputs) with their changed tables.
 pub(super) type Tables = Vec<(usize, Vec<TableImage>)>;
 
-/// The bytes of an object, with room for its envelope.
+/// The bytes of an object behind [`HEADER_BYTES`] of room for its envelope.
 pub(super) fn encode(tables: &Tables) -> Vec<u8> {
     let images = tables.iter().flat_map(|(_, images)| images);
     let bytes: usize = images.map(|i| i.entries.len() + i.name.len() + 32).sum();
     let mut out = Vec::with_capacity(bytes + HEADER_BYTES);
+    out.resize(HEADER_BYTES, 0);
     for (node, images) in tables {
         for image in images {
             put_head(*node, &image.name, image.full, &mut out);
@@ -23,10 +24,10 @@ pub(super) fn encode(tables: &Tables) -> Vec<u8> {
     out
 }
 
-/// The bytes of the object that some come to which were applied. `whole`: there is none before
-/// them.
+/// As [`encode`], of the object that some come to which were applied. `whole`: there is none
+/// before them.
 pub(super) fn encode_merged(state: &ShardState, whole: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEADER_BYTES);
+    let mut out = vec![0; HEADER_BYTES];
     for (node, part) in state.nodes() {
         for table in part.merged(whole) {
             put_head(node, table.name, table.full, &mut out);
@@ -84,6 +85,11 @@ mod tests {
         vec![(7, vec![TableImage { name: "t".into(), full, entries: out.into() }])]
     }
 
+    /// Without the room.
+    fn payload(object: Vec<u8>) -> Bytes {
+        Bytes::from(object).slice(HEADER_BYTES..)
+    }
+
     fn state(objects: &[Bytes]) -> ShardState {
         let mut state = ShardState::default();
         objects.iter().for_each(|object| apply(object, &mut state).unwrap());
@@ -102,12 +108,12 @@ mod tests {
             table(&[(1, Some(b"new"))], false),
             table(&[(2, Some(b"two"))], false),
         ];
-        let objects = objects.map(|tables| Bytes::from(encode(&tables)));
+        let objects = objects.map(|tables| payload(encode(&tables)));
         let state_of_all = state(&objects);
         assert_eq!(slots(&state_of_all), [(1, b"new".to_vec()), (2, b"two".to_vec())]);
-        let whole = Bytes::from(encode_merged(&state_of_all, true));
+        let whole = payload(encode_merged(&state_of_all, true));
         let again = state(&[whole.clone()]);
-        assert_eq!(encode_merged(&again, true), whole);
+        assert_eq!(payload(encode_merged(&again, true)), whole);
         let torn = whole.slice(..whole.len() - 1);
         assert!(apply(&torn, &mut ShardState::default()).is_err());
     }
@@ -120,12 +126,12 @@ mod tests {
             table(&[(3, Some(b"d")), (0, None)], false),
             table(&[(0, Some(b"A")), (4, None)], false),
         ];
-        let objects = objects.map(|tables| Bytes::from(encode(&tables)));
+        let objects = objects.map(|tables| payload(encode(&tables)));
         let all = slots(&state(&objects));
         assert_eq!(all.len(), 3);
         for from in 1..objects.len() {
             for to in from + 1..=objects.len() {
-                let merged = encode_merged(&state(&objects[from..to]), false).into();
+                let merged = payload(encode_merged(&state(&objects[from..to]), false));
                 let chain = [&objects[..from], &[merged], &objects[to..]].concat();
                 assert_eq!(slots(&state(&chain)), all, "{from}..{to}");
             }

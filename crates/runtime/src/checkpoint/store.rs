@@ -206,8 +206,9 @@ impl CheckpointStore {
     }
 
     /// Writes what [`object::encode`] made.
-    pub(super) fn put(&self, name: &str, object: Vec<u8>) -> Result<()> {
-        Ok(self.storage.put(name, &frame::seal_owned(STATE, name, object))?)
+    pub(super) fn put(&self, name: &str, mut object: Vec<u8>) -> Result<()> {
+        frame::seal_in_place(STATE, name, &mut object);
+        Ok(self.storage.put(name, &object)?)
     }
 
     /// Writes an object.
