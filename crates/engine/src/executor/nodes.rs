@@ -1,7 +1,7 @@
 //! One shard's instances of all nodes, and what flows between them in a step.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::circuit::{Circuit, NodeKind, Partitioning};
@@ -72,18 +72,27 @@ struct Flow {
 pub(super) struct Step {
     pub command: StepCommand,
     report: Mutex<WorkerReport>,
+    /// Whether the report has an error.
+    failed: AtomicBool,
     /// How many rows nodes have said.
     said: AtomicU64,
 }
 
 impl Step {
     pub fn new(command: StepCommand, report: WorkerReport) -> Self {
-        Self { command, report: Mutex::new(report), said: AtomicU64::new(0) }
+        let (failed, said) = (AtomicBool::new(report.error.is_some()), AtomicU64::new(0));
+        Self { command, report: Mutex::new(report), failed, said }
     }
 
     /// What there is to tell of it so far.
     pub fn report(&self) -> MutexGuard<'_, WorkerReport> {
         lock(&self.report)
+    }
+
+    /// Something of the step has failed: nodes that have not run need not.
+    pub fn fail(&self, error: EngineError) {
+        self.failed.store(true, Relaxed);
+        self.report().fail(error);
     }
 
     /// A node has been run, and has said so many rows.
@@ -204,7 +213,7 @@ impl Nodes {
         });
         node.watermark.store(after.max(before).0, Relaxed);
         let value = value.unwrap_or_else(|error| {
-            step.report().fail(error);
+            step.fail(error);
             Deltas::new()
         });
         self.say(id, value, step, watch);
@@ -266,7 +275,7 @@ impl Nodes {
             Work::Operator(instance) => {
                 let mut instance = lock(instance);
                 let output = instance.operator.watermark(&after, step.command.clock_ms);
-                if step.report().error.is_some() {
+                if step.failed.load(Relaxed) {
                     return (Ok(Vec::new()), output);
                 }
                 let mut late = Deltas::new();

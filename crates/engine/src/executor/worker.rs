@@ -170,7 +170,7 @@ impl Worker {
                 let (part, watch) = (Arc::clone(step), self.watch.clone());
                 let run = move |core: &Core| core.run(at, &part, watch.clone());
                 if let Err(error) = self.all(run) {
-                    step.report().fail(error);
+                    step.fail(error);
                 }
                 self.watch.resume();
             }
@@ -199,7 +199,7 @@ impl Worker {
                 core.poll(source, &part, &mut watch);
             };
             if let Err(error) = self.each(sources, poll) {
-                step.report().fail(error);
+                step.fail(error);
             }
             self.watch.resume();
         } else {
@@ -321,7 +321,10 @@ impl Core {
                     report.source_rows[source] += count;
                     rows.extend(polled);
                 }
-                Err(error) => report.fail(error),
+                Err(error) => {
+                    drop(report);
+                    step.fail(error);
+                }
             }
         }
         let node = self.sources[source].1;
