@@ -265,7 +265,7 @@ def main():
     parser.add_argument("rialto")
     parser.add_argument("--rate", type=float, default=10_000)
     parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--warm", type=float, default=5, help="seconds before the first probe")
+    parser.add_argument("--warm", type=float, default=10, help="seconds before the first probe")
     parser.add_argument("--days", type=int, default=4)
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--shards", type=int, default=1)
