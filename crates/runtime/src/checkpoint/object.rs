@@ -25,9 +25,11 @@ pub(super) fn encode(tables: &Tables) -> Vec<u8> {
 }
 
 /// As [`encode`], of the object that some come to which were applied. `whole`: there is none
-/// before them.
-pub(super) fn encode_merged(state: &ShardState, whole: bool) -> Vec<u8> {
-    let mut out = vec![0; HEADER_BYTES];
+/// before them; `bytes_max`: that many they have themselves, and it has no more. Room for all at
+/// once is for memory that is touched once: a vector that grows is copied again and again.
+pub(super) fn encode_merged(state: &ShardState, whole: bool, bytes_max: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes_max + HEADER_BYTES);
+    out.resize(HEADER_BYTES, 0);
     for (node, part) in state.nodes() {
         for table in part.merged(whole) {
             put_head(node, table.name, table.full, &mut out);
@@ -111,9 +113,9 @@ mod tests {
         let objects = objects.map(|tables| payload(encode(&tables)));
         let state_of_all = state(&objects);
         assert_eq!(slots(&state_of_all), [(1, b"new".to_vec()), (2, b"two".to_vec())]);
-        let whole = payload(encode_merged(&state_of_all, true));
+        let whole = payload(encode_merged(&state_of_all, true, 0));
         let again = state(&[whole.clone()]);
-        assert_eq!(payload(encode_merged(&again, true)), whole);
+        assert_eq!(payload(encode_merged(&again, true, 0)), whole);
         let torn = whole.slice(..whole.len() - 1);
         assert!(apply(&torn, &mut ShardState::default()).is_err());
     }
@@ -131,7 +133,7 @@ mod tests {
         assert_eq!(all.len(), 3);
         for from in 1..objects.len() {
             for to in from + 1..=objects.len() {
-                let merged = payload(encode_merged(&state(&objects[from..to]), false));
+                let merged = payload(encode_merged(&state(&objects[from..to]), false, 0));
                 let chain = [&objects[..from], &[merged], &objects[to..]].concat();
                 assert_eq!(slots(&state(&chain)), all, "{from}..{to}");
             }

@@ -240,13 +240,16 @@ impl CheckpointStore {
         stopped: &dyn Fn() -> bool,
     ) -> Result<u64> {
         let mut state = ShardState::default();
+        let mut read = 0;
         for object in objects {
             if stopped() {
                 return Err(CheckpointError::Broken("the merging was broken off".into()));
             }
-            object::apply(&self.read(object)?, &mut state)?;
+            let bytes = self.read(object)?;
+            read += bytes.len();
+            object::apply(&bytes, &mut state)?;
         }
-        let bytes = object::encode_merged(&state, whole);
+        let bytes = object::encode_merged(&state, whole, read);
         drop(state);
         let length = bytes.len() as u64;
         self.put(name, bytes)?;
