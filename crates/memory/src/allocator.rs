@@ -8,8 +8,8 @@ use mimalloc::MiMalloc;
 
 use crate::spill;
 
-/// Steps make and drop many small buffers on several threads: a quarter less time than with glibc's
-/// heaps, for a fifth more memory.
+/// Steps make and drop many small buffers on several threads, which costs less than with glibc's
+/// heaps.
 static HEAP: MiMalloc = MiMalloc;
 
 /// `mi_option_purge_delay` of mimalloc 3, which the crate has no name for.
