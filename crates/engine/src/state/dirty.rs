@@ -6,8 +6,9 @@
 #[derive(Debug, Default)]
 pub struct Dirty {
     on: bool,
+    /// A bit for each slot.
     marked: Vec<u64>,
-    slots: Vec<u32>,
+    count: usize,
 }
 
 impl Dirty {
@@ -24,10 +25,8 @@ impl Dirty {
         if word >= self.marked.len() {
             self.marked.resize(word + 1, 0);
         }
-        if self.marked[word] & bit == 0 {
-            self.marked[word] |= bit;
-            self.slots.push(slot);
-        }
+        self.count += usize::from(self.marked[word] & bit == 0);
+        self.marked[word] |= bit;
     }
 
     /// Notes that all of these slots were written or freed.
@@ -38,16 +37,26 @@ impl Dirty {
         }
     }
 
-    /// The marked slots, which are marked no more; `None` where nothing was tracked so far. From
-    /// here on everything is.
+    /// The marked slots, ascending, which are marked no more; `None` where nothing was tracked so
+    /// far. From here on everything is.
     pub(super) fn take(&mut self) -> Option<Vec<u32>> {
         if !std::mem::replace(&mut self.on, true) {
             return None;
         }
-        for &slot in &self.slots {
-            self.marked[slot as usize / 64] = 0;
+        let count = std::mem::take(&mut self.count);
+        let mut slots = Vec::with_capacity(count);
+        let words = self.marked.iter_mut().zip((0..).step_by(64));
+        for (word, first) in words {
+            if slots.len() == count {
+                break;
+            }
+            let mut rest = std::mem::take(word);
+            while rest != 0 {
+                slots.push(first + rest.trailing_zeros());
+                rest &= rest - 1;
+            }
         }
-        Some(std::mem::take(&mut self.slots))
+        Some(slots)
     }
 
     /// Stops tracking: the next checkpoint writes everything.
@@ -71,9 +80,9 @@ mod tests {
         let mut dirty = Dirty::default();
         dirty.mark(7);
         assert_eq!(dirty.take(), None);
-        dirty.mark_all(&[7, 130, 7]);
+        dirty.mark_all(&[130, 7, 130, 63]);
         dirty.mark(130);
-        assert_eq!(dirty.take(), Some(vec![7, 130]));
+        assert_eq!(dirty.take(), Some(vec![7, 63, 130]));
         dirty.mark(7);
         assert_eq!(dirty.take(), Some(vec![7]));
         assert_eq!(dirty.take(), Some(vec![]));
