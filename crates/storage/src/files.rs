@@ -44,6 +44,9 @@ pub trait Files: Send + Sync + Debug {
     /// A part of a file, shorter where the file ends.
     fn read_range(&self, path: &Path, range: Range<u64>) -> io::Result<Vec<u8>>;
 
+    /// Says that nobody will soon read a file again: what the system holds of it in memory may go.
+    fn forget(&self, _path: &Path) {}
+
     /// The names in a folder, sorted.
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
 
@@ -68,6 +71,9 @@ pub trait File: Send + Debug {
 
     /// Makes the content durable. After an error it must not be tried again: see [`SafeFile`].
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Says that nobody will soon read what was synced: the system need not hold it in memory.
+    fn forget(&mut self) {}
 }
 
 /// A file that never trusts a disk that lied: after a failed fsync, or a failed write that could

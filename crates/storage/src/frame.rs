@@ -36,6 +36,16 @@ pub struct Opened<'a> {
     pub payload: &'a [u8],
 }
 
+/// What stands before a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// In which version the payload was written: at most that of the [`Kind`].
+    pub version: u32,
+    /// How many bytes the payload has.
+    pub length: u64,
+    crc: u32,
+}
+
 /// Why a file is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
@@ -112,68 +122,84 @@ pub fn seal(kind: Kind, name: &str, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// As [`seal`], without a copy: `bytes` are [`HEADER_BYTES`] of any content, and then the payload.
-///
-/// # Panics
-/// Where there are fewer.
-pub fn seal_in_place(kind: Kind, name: &str, bytes: &mut [u8]) {
-    let (room, payload) = bytes.split_at_mut(HEADER_BYTES);
-    room.copy_from_slice(&header(kind, name, payload));
+fn header(kind: Kind, name: &str, payload: &[u8]) -> [u8; HEADER_BYTES] {
+    header_of(kind, name, payload.len() as u64, crc32c::crc32c(payload))
 }
 
-fn header(kind: Kind, name: &str, payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEADER_BYTES);
-    out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&kind.version.to_le_bytes());
-    out.extend_from_slice(&kind.tag);
-    out.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-    out.extend_from_slice(&crc32c::crc32c(name.as_bytes()).to_le_bytes());
-    out.extend_from_slice(&crc32c::crc32c(payload).to_le_bytes());
-    let crc = crc32c::crc32c(&out);
-    out.extend_from_slice(&crc.to_le_bytes());
+/// What stands before a payload of so many bytes and this checksum.
+pub fn header_of(kind: Kind, name: &str, length: u64, crc: u32) -> [u8; HEADER_BYTES] {
+    let mut out = [0; HEADER_BYTES];
+    out[..8].copy_from_slice(&MAGIC);
+    out[8..12].copy_from_slice(&kind.version.to_le_bytes());
+    out[12..16].copy_from_slice(&kind.tag);
+    out[16..24].copy_from_slice(&length.to_le_bytes());
+    out[24..28].copy_from_slice(&crc32c::crc32c(name.as_bytes()).to_le_bytes());
+    out[28..32].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c(&out[..32]);
+    out[32..].copy_from_slice(&crc.to_le_bytes());
     out
 }
 
 /// The payload of a file that was read whole, if it is what was written under this name.
 pub fn open<'a>(kind: Kind, name: &str, bytes: &'a [u8]) -> Result<Opened<'a>, FrameError> {
+    let head = open_head(kind, name, bytes)?;
+    let (found, expected) = (bytes.len() as u64, head.length.saturating_add(HEADER_BYTES as u64));
+    if found < expected {
+        return Err(FrameError::Torn { what: kind.what, name: name.to_owned(), found, expected });
+    }
+    if found > expected {
+        return Err(damaged(kind, name, "the length"));
+    }
+    let payload = &bytes[HEADER_BYTES..];
+    check(kind, name, &head, crc32c::crc32c(payload))?;
+    Ok(Opened { version: head.version, payload })
+}
+
+/// What stands before the payload of a file of which the first bytes are given: at least
+/// [`HEADER_BYTES`], or all that it has.
+pub fn open_head(kind: Kind, name: &str, bytes: &[u8]) -> Result<Head, FrameError> {
     let what = kind.what;
-    let name = || name.to_owned();
     let found = bytes.len() as u64;
+    let name_of = || name.to_owned();
     let start = bytes.len().min(MAGIC.len());
     if bytes[..start] != MAGIC[..start] {
-        return Err(FrameError::Foreign { what, name: name() });
+        return Err(FrameError::Foreign { what, name: name_of() });
     }
-    let Some((header, payload)) = bytes.split_at_checked(HEADER_BYTES) else {
+    let Some((header, _)) = bytes.split_at_checked(HEADER_BYTES) else {
         let expected = HEADER_BYTES as u64;
-        return Err(FrameError::Torn { what, name: name(), found, expected });
+        return Err(FrameError::Torn { what, name: name_of(), found, expected });
     };
     if crc32c::crc32c(&header[..HEADER_BYTES - 4]) != word(header, 32) {
-        return Err(FrameError::Damaged { what, name: name(), part: "the header" });
+        return Err(damaged(kind, name, "the header"));
     }
     if header[12..16] != kind.tag {
         let found = String::from_utf8_lossy(&header[12..16]).into_owned();
-        return Err(FrameError::OtherKind { what, name: name(), found });
+        return Err(FrameError::OtherKind { what, name: name_of(), found });
     }
     let version = word(header, 8);
     if version > kind.version {
         let known = kind.version;
-        return Err(FrameError::Future { what, name: name(), found: version, known });
+        return Err(FrameError::Future { what, name: name_of(), found: version, known });
     }
-    if word(header, 24) != crc32c::crc32c(name().as_bytes()) {
-        return Err(FrameError::Swapped { what, name: name() });
+    if word(header, 24) != crc32c::crc32c(name.as_bytes()) {
+        return Err(FrameError::Swapped { what, name: name_of() });
     }
     let length = u64::from(word(header, 16)) | u64::from(word(header, 20)) << 32;
-    let expected = length.saturating_add(HEADER_BYTES as u64);
-    if found < expected {
-        return Err(FrameError::Torn { what, name: name(), found, expected });
-    }
-    if found > expected {
-        return Err(FrameError::Damaged { what, name: name(), part: "the length" });
-    }
-    if crc32c::crc32c(payload) != word(header, 28) {
-        return Err(FrameError::Damaged { what, name: name(), part: "the content" });
-    }
-    Ok(Opened { version, payload })
+    Ok(Head { version, length, crc: word(header, 28) })
+}
+
+/// The checksum (CRC-32C) of bytes behind others that have the checksum `crc`; that of none is 0.
+pub fn crc_of(crc: u32, bytes: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc, bytes)
+}
+
+/// Whether the payload with this checksum (CRC-32C) is that of the head.
+pub fn check(kind: Kind, name: &str, head: &Head, crc: u32) -> Result<(), FrameError> {
+    if crc == head.crc { Ok(()) } else { Err(damaged(kind, name, "the content")) }
+}
+
+fn damaged(kind: Kind, name: &str, part: &'static str) -> FrameError {
+    FrameError::Damaged { what: kind.what, name: name.to_owned(), part }
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -193,9 +219,14 @@ mod tests {
         for payload in [&b""[..], b"x", &[7; 5000]] {
             let sealed = seal(KIND, "a/b", payload);
             assert_eq!(open(KIND, "a/b", &sealed), Ok(Opened { version: 3, payload }));
-            let mut bytes = [&[1; HEADER_BYTES], payload].concat();
-            seal_in_place(KIND, "a/b", &mut bytes);
-            assert_eq!(bytes, sealed);
+            let (head, _) = sealed.split_at(HEADER_BYTES);
+            let crc =
+                crc_of(crc_of(0, &payload[..payload.len() / 3]), &payload[payload.len() / 3..]);
+            assert_eq!(header_of(KIND, "a/b", payload.len() as u64, crc), head);
+            let opened = open_head(KIND, "a/b", head).unwrap();
+            assert_eq!(opened.length, payload.len() as u64);
+            assert_eq!(check(KIND, "a/b", &opened, crc), Ok(()));
+            assert!(check(KIND, "a/b", &opened, !crc).is_err());
         }
     }
 

@@ -29,4 +29,4 @@ pub use local::LocalStorage;
 pub use os::OsFiles;
 pub use remote::RemoteStorage;
 pub use s3::is_s3;
-pub use storage::{Object, Storage, check_name};
+pub use storage::{Object, Storage, Upload, check_name};

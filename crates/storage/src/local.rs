@@ -11,11 +11,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::error::{Result, StorageError};
-use crate::files::{Files, create_folders};
-use crate::storage::{Object, Storage, check_name};
+use crate::files::{File, Files, create_folders};
+use crate::storage::{Object, Storage, Upload, check_name};
 
 /// What an unfinished object's name starts with. No object's name can.
 const HIDDEN: &str = ".tmp-";
+
+/// So much of an object is read or written before the system is told to forget it. Memory in which
+/// it keeps what nobody reads again has to be found and cleared first, which took five times as
+/// long as writing did.
+const PART_BYTES: u64 = 4 << 20;
 
 /// Objects below one folder. One process at a time writes to it.
 #[derive(Debug)]
@@ -74,20 +79,21 @@ impl LocalStorage {
         self.files.sync_folder(above).map_err(|e| self.poisoned(above, &e))
     }
 
-    /// Writes a hidden file and makes its content durable.
-    fn write_hidden(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+    /// Begins a hidden file in the folder of an object, which is made.
+    fn hide<'a>(&'a self, name: &str) -> Result<Hidden<'a>> {
+        let path = self.check(name)?;
+        let folder = Self::folder_of(&path);
+        self.make_folder(folder)?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let hidden = folder.join(format!("{HIDDEN}{}-{number}", std::process::id()));
         let failed = |e| StorageError::io("write", name, e);
-        let mut file = self.files.create(&hidden).map_err(failed)?;
-        if let Err(error) = file.write(bytes) {
-            drop(file);
-            // Only room is lost if this fails too; opening will try again.
-            let _ = self.files.remove(&hidden);
-            return Err(failed(error));
-        }
-        file.sync().map_err(|e| self.poisoned(&hidden, &e))?;
-        Ok(hidden)
+        let file = self.files.create(&hidden).map_err(failed)?;
+        Ok(Hidden { storage: self, name: name.to_owned(), path, hidden, file, unsynced: 0 })
+    }
+
+    fn sync_folder_of(&self, path: &Path) -> Result<()> {
+        let folder = Self::folder_of(path);
+        self.files.sync_folder(folder).map_err(|e| self.poisoned(folder, &e))
     }
 
     fn folder_of(path: &Path) -> &Path {
@@ -97,31 +103,25 @@ impl LocalStorage {
 
 impl Storage for LocalStorage {
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.check(name)?;
-        let folder = Self::folder_of(&path);
-        self.make_folder(folder)?;
-        let hidden = self.write_hidden(folder, name, bytes)?;
-        self.files.rename(&hidden, &path).map_err(|e| {
-            let _ = self.files.remove(&hidden);
-            StorageError::io("write", name, e)
-        })?;
-        self.files.sync_folder(folder).map_err(|e| self.poisoned(folder, &e))
+        let mut hidden = self.hide(name)?;
+        hidden.write(bytes)?;
+        Box::new(hidden).finish()
     }
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.check(name)?;
-        let folder = Self::folder_of(&path);
-        self.make_folder(folder)?;
-        let hidden = self.write_hidden(folder, name, bytes)?;
+        let mut hidden = self.hide(name)?;
+        hidden.write(bytes)?;
+        hidden.sync()?;
         // A rename would replace what is there; a second name is refused.
-        let linked = self.files.link(&hidden, &path);
-        let removed = self.files.remove(&hidden);
-        linked.map_err(|e| match e.kind() {
+        self.files.link(&hidden.hidden, &hidden.path).map_err(|e| match e.kind() {
             ErrorKind::AlreadyExists => StorageError::Exists { name: name.to_owned() },
-            _ => StorageError::io("write", name, e),
+            _ => hidden.failed(e),
         })?;
-        self.files.sync_folder(folder).map_err(|e| self.poisoned(folder, &e))?;
-        removed.map_err(|e| StorageError::io("write", name, e))
+        self.sync_folder_of(&hidden.path)
+    }
+
+    fn upload<'a>(&'a self, name: &str) -> Result<Box<dyn Upload + 'a>> {
+        Ok(Box::new(self.hide(name)?))
     }
 
     fn get(&self, name: &str) -> Result<Vec<u8>> {
@@ -131,7 +131,14 @@ impl Storage for LocalStorage {
 
     fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>> {
         check_name(name)?;
-        self.files.read_range(&self.root.join(name), range).map_err(|e| not_read(name, e))
+        let path = self.root.join(name);
+        let bytes = self.files.read_range(&path, range).map_err(|e| not_read(name, e))?;
+        self.files.forget(&path);
+        Ok(bytes)
+    }
+
+    fn part_bytes(&self) -> u64 {
+        PART_BYTES
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<Object>> {
@@ -181,6 +188,59 @@ impl Storage for LocalStorage {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(StorageError::io("delete", name, e)),
             _ => Ok(()),
         }
+    }
+}
+
+/// An object under its hidden name.
+struct Hidden<'a> {
+    storage: &'a LocalStorage,
+    name: String,
+    /// The object's own.
+    path: PathBuf,
+    hidden: PathBuf,
+    file: Box<dyn File>,
+    unsynced: u64,
+}
+
+impl Hidden<'_> {
+    fn failed(&self, error: std::io::Error) -> StorageError {
+        StorageError::io("write", self.name.as_str(), error)
+    }
+
+    /// Makes the content durable.
+    fn sync(&mut self) -> Result<()> {
+        self.file.sync().map_err(|e| self.storage.poisoned(&self.hidden, &e))?;
+        self.file.forget();
+        self.unsynced = 0;
+        Ok(())
+    }
+}
+
+impl Upload for Hidden<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        for part in bytes.chunks(PART_BYTES as usize) {
+            if self.unsynced + part.len() as u64 > PART_BYTES {
+                self.sync()?;
+            }
+            self.file.write(part).map_err(|e| self.failed(e))?;
+            self.unsynced += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.sync()?;
+        let renamed = self.storage.files.rename(&self.hidden, &self.path);
+        renamed.map_err(|e| self.failed(e))?;
+        self.storage.sync_folder_of(&self.path)
+    }
+}
+
+impl Drop for Hidden<'_> {
+    /// Takes the hidden name away, which is gone where the object has its own. Only room is lost if
+    /// this fails: opening will try again.
+    fn drop(&mut self) {
+        let _ = self.storage.files.remove(&self.hidden);
     }
 }
 

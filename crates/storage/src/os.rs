@@ -59,6 +59,12 @@ impl Files for OsFiles {
         Ok(bytes)
     }
 
+    fn forget(&self, path: &Path) {
+        if let Ok(file) = fs::File::open(path) {
+            forget(&file);
+        }
+    }
+
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(folder)? {
@@ -111,4 +117,18 @@ impl File for OsFile {
         // The length is part of the data that fdatasync keeps; times are not.
         self.file.sync_data()
     }
+
+    fn forget(&mut self) {
+        forget(&self.file);
+    }
 }
+
+/// A hint, and no matter if it is not taken.
+#[cfg(target_os = "linux")]
+fn forget(file: &fs::File) {
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+}
+
+/// Elsewhere there is no such call.
+#[cfg(not(target_os = "linux"))]
+fn forget(_: &fs::File) {}

@@ -17,7 +17,7 @@ use object_store::{
 use tokio::runtime::Runtime;
 
 use crate::error::{Result, StorageError};
-use crate::storage::{Object, Storage, check_name};
+use crate::storage::{Object, Storage, Upload, check_name};
 
 /// An answer that takes longer is taken for none.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -106,6 +106,10 @@ impl Storage for RemoteStorage {
         self.put_as(name, bytes, PutMode::Create)
     }
 
+    fn upload<'a>(&'a self, name: &str) -> Result<Box<dyn Upload + 'a>> {
+        Ok(Box::new(Whole { storage: self, name: name.to_owned(), bytes: Vec::new() }))
+    }
+
     fn get(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.path(name)?;
         let bytes = async { self.store.get(&path).await?.bytes().await };
@@ -167,6 +171,24 @@ impl Storage for RemoteStorage {
             Err(StorageError::NotFound { .. }) => Ok(()),
             other => other,
         }
+    }
+}
+
+/// An object that is sent when it is whole.
+struct Whole<'a> {
+    storage: &'a RemoteStorage,
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl Upload for Whole<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.storage.put(&self.name, &self.bytes)
     }
 }
 

@@ -26,11 +26,20 @@ pub trait Storage: Send + Sync + Debug {
     /// try at once exactly one succeeds.
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<()>;
 
+    /// Begins to store an object that is not in memory as a whole, in place of what has its name.
+    fn upload<'a>(&'a self, name: &str) -> Result<Box<dyn Upload + 'a>>;
+
     /// The bytes of an object.
     fn get(&self, name: &str) -> Result<Vec<u8>>;
 
     /// A part of an object, shorter where the object ends.
     fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>>;
+
+    /// How many bytes of a large object are best asked for at a time, by who reads it from its
+    /// front to its end: as many as there are where every call has to cross a network.
+    fn part_bytes(&self) -> u64 {
+        u64::MAX
+    }
 
     /// The objects whose names start with `prefix`, sorted by name.
     fn list(&self, prefix: &str) -> Result<Vec<Object>>;
@@ -38,6 +47,16 @@ pub trait Storage: Send + Sync + Debug {
     /// Takes an object away; fine if there is none. It may be back after a crash: what must not
     /// be read again has to be told by what names it.
     fn delete(&self, name: &str) -> Result<()>;
+}
+
+/// An object that is being written, from its front. There is none before it is finished; one that
+/// is dropped before leaves nothing.
+pub trait Upload {
+    /// Appends all of `bytes`.
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// The object is there, whole and durable, when this returns; see [`Storage::put`].
+    fn finish(self: Box<Self>) -> Result<()>;
 }
 
 /// Refuses names that cannot be kept everywhere: on a file system and in a bucket.

@@ -66,11 +66,6 @@ impl ShardState {
         tables.into_iter().try_for_each(|table| part.apply(table))
     }
 
-    /// The state of every node that has some, in order.
-    pub fn nodes(&self) -> impl Iterator<Item = (usize, &StatePart)> {
-        self.nodes.iter().map(|(&node, part)| (node, part))
-    }
-
     /// Gives every node's state to the node that `to` says; without one it is let go.
     pub fn renumber(&mut self, to: impl Fn(usize) -> Option<usize>) {
         let nodes = std::mem::take(&mut self.nodes).into_iter();

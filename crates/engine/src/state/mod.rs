@@ -24,5 +24,5 @@ pub(crate) use codec::put_bytes;
 pub use codec::{Input, Persist};
 pub use dirty::Dirty;
 pub(crate) use reader::SlotMap;
-pub use reader::{MergedTable, StatePart, StateReader};
-pub use writer::{Changed, StateWriter, TableImage, entries};
+pub use reader::{StatePart, StateReader};
+pub use writer::{Changed, ENTRY_HEAD, EntryHead, StateWriter, TableImage, entries};

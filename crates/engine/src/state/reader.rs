@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::codec::{Input, Persist};
-use super::writer::{ENTRY_HEAD, FREED, TableImage, entries};
+use super::writer::{ENTRY_HEAD, TableImage, entries};
 use crate::key::shard_of;
 use crate::{EngineError, Result};
 
@@ -17,33 +17,23 @@ struct Place {
     length: u32,
 }
 
-/// Nothing was said of the slot.
-const NOWHERE: Place = Place { image: u32::MAX, start: 0, length: 0 };
 /// The slot is not in use.
-const NOT_USED: Place = Place { image: u32::MAX - 1, start: 0, length: 0 };
+const NOT_USED: Place = Place { image: u32::MAX, start: 0, length: 0 };
 
 /// The state of one shard's instance of an operator: the newest bytes of each slot of each table.
 #[derive(Debug, Default)]
 pub struct StatePart {
     images: Vec<Bytes>,
-    tables: BTreeMap<String, Table>,
-}
-
-/// What is known of a table.
-#[derive(Debug, Default)]
-struct Table {
-    /// Whether that is all there is; else there is more in what was written before.
-    full: bool,
-    slots: Vec<Place>,
+    tables: BTreeMap<String, Vec<Place>>,
 }
 
 impl StatePart {
     /// Takes over a later checkpoint's changes.
     pub fn apply(&mut self, image: TableImage) -> Result<()> {
         let number = self.images.len() as u32;
-        let table = self.tables.entry(image.name).or_default();
+        let slots = self.tables.entry(image.name).or_default();
         if image.full {
-            *table = Table { full: true, slots: Vec::new() };
+            slots.clear();
         }
         let mut read = 0;
         for entry in entries(&image.entries) {
@@ -55,10 +45,10 @@ impl StatePart {
                 None => NOT_USED,
             };
             read += length;
-            if slot as usize >= table.slots.len() {
-                table.slots.resize(slot as usize + 1, NOWHERE);
+            if slot as usize >= slots.len() {
+                slots.resize(slot as usize + 1, NOT_USED);
             }
-            table.slots[slot as usize] = place;
+            slots[slot as usize] = place;
         }
         self.images.push(image.entries);
         Ok(())
@@ -66,58 +56,16 @@ impl StatePart {
 
     /// The slots of a table that are in use, ascending, each with its bytes.
     pub fn slots<'a>(&'a self, name: &str) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
-        let said = self.tables.get(name).into_iter().flat_map(|table| self.said(table));
-        said.filter_map(|(slot, bytes)| Some((slot, bytes?)))
-    }
-
-    /// The slots of a table of which something was said, ascending, each with its bytes; none where
-    /// it is not in use.
-    fn said<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = (u32, Option<&'a [u8]>)> {
-        let slots =
-            table.slots.iter().enumerate().filter(|(_, place)| place.image != NOWHERE.image);
-        slots.map(|(slot, place)| {
-            let bytes = self.images.get(place.image as usize);
-            (slot as u32, bytes.map(|b| &b[place.start..place.start + place.length as usize]))
-        })
-    }
-
-    /// The tables, each with what all images come to that were applied. `whole`: there is nothing
-    /// before them.
-    pub fn merged(&self, whole: bool) -> impl Iterator<Item = MergedTable<'_>> {
-        self.tables.iter().map(move |(name, table)| {
-            let full = whole || table.full;
-            MergedTable { name, full, part: self, table }
+        let slots = self.tables.get(name).into_iter().flatten().enumerate();
+        slots.filter_map(|(slot, place)| {
+            let bytes = self.images.get(place.image as usize)?;
+            Some((slot as u32, &bytes[place.start..place.start + place.length as usize]))
         })
     }
 
     /// The names of the tables.
     pub fn tables(&self) -> impl Iterator<Item = &str> {
         self.tables.keys().map(String::as_str)
-    }
-}
-
-/// What merging checkpoints makes of a table.
-#[derive(Debug)]
-pub struct MergedTable<'a> {
-    /// The table's name within its operator.
-    pub name: &'a str,
-    /// See [`TableImage::full`].
-    pub full: bool,
-    part: &'a StatePart,
-    table: &'a Table,
-}
-
-impl MergedTable<'_> {
-    /// Appends the bytes of [`TableImage::entries`].
-    pub fn write(&self, out: &mut Vec<u8>) {
-        for (slot, bytes) in self.part.said(self.table) {
-            if self.full && bytes.is_none() {
-                continue;
-            }
-            slot.put(out);
-            bytes.map_or(FREED, |bytes| bytes.len() as u32).put(out);
-            out.extend_from_slice(bytes.unwrap_or_default());
-        }
     }
 }
 

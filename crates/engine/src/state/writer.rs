@@ -2,14 +2,39 @@
 
 use bytes::Bytes;
 
-use super::codec::Persist;
+use super::codec::{Input, Persist};
 use super::dirty::Dirty;
 use crate::{EngineError, Result};
 
 /// The length that stands for a slot that was freed.
-pub(super) const FREED: u32 = u32::MAX;
-/// The bytes of an entry before those of its slot.
-pub(super) const ENTRY_HEAD: usize = 8;
+const FREED: u32 = u32::MAX;
+/// How many bytes an [`EntryHead`] takes.
+pub const ENTRY_HEAD: usize = 8;
+
+/// What stands before a slot's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryHead {
+    /// The slot.
+    pub slot: u32,
+    /// How many bytes follow; none, and `None`, where it was freed.
+    pub length: Option<u32>,
+}
+
+impl EntryHead {
+    /// Appends its bytes.
+    #[inline]
+    pub fn put(self, out: &mut Vec<u8>) {
+        self.slot.put(out);
+        self.length.unwrap_or(FREED).put(out);
+    }
+
+    /// Reads it back.
+    #[inline]
+    pub fn get(input: &mut Input<'_>) -> Result<Self> {
+        let (slot, length) = (input.get()?, input.get()?);
+        Ok(Self { slot, length: (length != FREED).then_some(length) })
+    }
+}
 
 /// The changes of one table of one operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +99,7 @@ impl StateWriter {
         }
         let mut entries = Vec::with_capacity(changed.live.len() * 32 + changed.freed.len() * 8);
         for &slot in &changed.freed {
-            slot.put(&mut entries);
-            FREED.put(&mut entries);
+            EntryHead { slot, length: None }.put(&mut entries);
         }
         for (index, &slot) in changed.live.iter().enumerate() {
             slot.put(&mut entries);
@@ -117,15 +141,11 @@ impl StateWriter {
 
 /// The entries of a [`TableImage`]: slots with their bytes, `None` for one that was freed.
 pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<(u32, Option<&[u8]>)>> {
-    let mut input = super::Input::new(bytes);
+    let mut input = Input::new(bytes);
     std::iter::from_fn(move || {
         (input.remaining() > 0).then(|| {
-            let (slot, length) = (input.get::<u32>()?, input.get::<u32>()?);
-            let bytes = match length {
-                FREED => None,
-                length => Some(input.take(length as usize)?),
-            };
-            Ok((slot, bytes))
+            let EntryHead { slot, length } = EntryHead::get(&mut input)?;
+            Ok((slot, length.map(|length| input.take(length as usize)).transpose()?))
         })
     })
 }

@@ -21,6 +21,7 @@ mod change;
 mod fit;
 mod keeper;
 mod manifest;
+mod merge;
 mod merger;
 mod object;
 mod store;

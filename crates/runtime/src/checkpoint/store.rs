@@ -19,10 +19,11 @@ use rialto_storage::frame::{self, Kind};
 use rialto_storage::{Storage, StorageError};
 
 use super::manifest::{Manifest, PendingEpoch};
-use super::object;
+use super::merge::{Merging, Stopped};
+use super::object::{self, Tables};
 
 const MANIFEST: Kind = Kind { tag: *b"CKPT", what: "checkpoint manifest", version: 1 };
-const STATE: Kind = Kind { tag: *b"STAT", what: "checkpoint state", version: 1 };
+pub(super) const STATE: Kind = Kind { tag: *b"STAT", what: "checkpoint state", version: 1 };
 
 /// Why checkpoints cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,9 @@ impl From<frame::FrameError> for CheckpointError {
 }
 
 pub(super) type Result<T> = std::result::Result<T, CheckpointError>;
+
+/// Takes the next piece of an object.
+pub(super) type Give<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
 
 /// The newest whole checkpoint, and what was found on the way to it.
 #[derive(Debug, Default)]
@@ -172,7 +176,7 @@ impl CheckpointStore {
         Ok(bytes.slice(frame::HEADER_BYTES..))
     }
 
-    fn state(&self, objects: &[String]) -> Result<ShardState> {
+    pub(super) fn state(&self, objects: &[String]) -> Result<ShardState> {
         let mut state = ShardState::default();
         for name in objects {
             object::apply(&self.read(name)?, &mut state)?;
@@ -205,10 +209,29 @@ impl CheckpointStore {
         })
     }
 
-    /// Writes what [`object::encode`] made.
-    pub(super) fn put(&self, name: &str, mut object: Vec<u8>) -> Result<()> {
-        frame::seal_in_place(STATE, name, &mut object);
-        Ok(self.storage.put(name, &object)?)
+    /// Writes the changed tables of some nodes, and answers how many bytes the object has.
+    pub(super) fn put(&self, name: &str, tables: &Tables) -> Result<u64> {
+        self.put_pieces(name, &mut |give| object::write(tables, give))
+    }
+
+    /// Writes an object that is never in memory as a whole: `write` gives out its pieces, and does
+    /// so twice, because their checksum stands in front. Answers how many bytes the object has.
+    pub(super) fn put_pieces(
+        &self,
+        name: &str,
+        write: &mut dyn FnMut(Give<'_>) -> Result<()>,
+    ) -> Result<u64> {
+        let (mut length, mut crc) = (0, 0);
+        write(&mut |piece| {
+            length += piece.len() as u64;
+            crc = frame::crc_of(crc, piece);
+            Ok(())
+        })?;
+        let mut upload = self.storage.upload(name)?;
+        upload.write(&frame::header_of(STATE, name, length, crc))?;
+        write(&mut |piece| Ok(upload.write(piece)?))?;
+        upload.finish()?;
+        Ok(frame::HEADER_BYTES as u64 + length)
     }
 
     /// Writes an object.
@@ -237,23 +260,10 @@ impl CheckpointStore {
         name: &str,
         objects: &[String],
         whole: bool,
-        stopped: &dyn Fn() -> bool,
+        stopped: Stopped<'_>,
     ) -> Result<u64> {
-        let mut state = ShardState::default();
-        let mut read = 0;
-        for object in objects {
-            if stopped() {
-                return Err(CheckpointError::Broken("the merging was broken off".into()));
-            }
-            let bytes = self.read(object)?;
-            read += bytes.len();
-            object::apply(&bytes, &mut state)?;
-        }
-        let bytes = object::encode_merged(&state, whole, read);
-        drop(state);
-        let length = bytes.len() as u64;
-        self.put(name, bytes)?;
-        Ok(length)
+        let mut merging = Merging::of(self.storage.as_ref(), objects, whole, stopped)?;
+        self.put_pieces(name, &mut |give| merging.write(give))
     }
 
     /// Lets go of all checkpoints but the newest `retained`, and of the objects of none.

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use super::chain::{Chain, Merge, MergePolicy, Merged};
 use super::manifest::Manifest;
 use super::merger::Merger;
-use super::object::{self, Tables};
+use super::object::Tables;
 use super::store::{CheckpointError, CheckpointStore, object_name};
 use crate::crash::crash_at;
 
@@ -197,9 +197,7 @@ fn extend(
     if tables.is_empty() {
         return Ok(());
     }
-    let object = object::encode(tables);
-    let bytes = object.len() as u64;
-    store.put(&name, object)?;
+    let bytes = store.put(&name, tables)?;
     chain.add(name, bytes);
     Ok(())
 }
