@@ -198,7 +198,8 @@ impl Cluster {
         self.wait(job, &[], limit)
     }
 
-    /// Takes a savepoint, and with `stop` ends the job behind it; answers where it is.
+    /// Takes a savepoint, and with `stop` ends the job behind it; answers where it is. One that the
+    /// cluster declines for the moment is asked for again within the limit.
     pub fn savepoint(
         &self,
         job: &str,
@@ -207,33 +208,58 @@ impl Cluster {
         limit: Duration,
     ) -> Result<String, Trouble> {
         let what = format!("cannot take a savepoint of job {job}");
+        let start = Instant::now();
+        loop {
+            let operation = self.try_savepoint(job, folder, stop, start + limit, &what)?;
+            if let Some(location) = operation["location"].as_str() {
+                return Ok(location.to_owned());
+            }
+            let cause = operation["failure-cause"]["stack-trace"].as_str().unwrap_or_default();
+            if !passes(cause) || start.elapsed() > limit {
+                return Err(Trouble::told(what, cause));
+            }
+            self.http.pause(LOOK_INTERVAL);
+        }
+    }
+
+    /// What became of a savepoint that was asked for once.
+    fn try_savepoint(
+        &self,
+        job: &str,
+        folder: Option<&str>,
+        stop: Stop,
+        deadline: Instant,
+        what: &str,
+    ) -> Result<Value, Trouble> {
         let (path, body) = match stop {
             Stop::No => (format!("/jobs/{job}/savepoints"), json!({ "target-directory": folder })),
             Stop::Yes => {
                 (format!("/jobs/{job}/stop"), json!({ "targetDirectory": folder, "drain": false }))
             }
         };
-        let begun = self.http.ask(Method::POST, &path, Some(&body), &what)?;
+        let begun = self.http.ask(Method::POST, &path, Some(&body), what)?;
         let request = begun["request-id"].as_str().unwrap_or_default();
         let path = format!("/jobs/{job}/savepoints/{request}");
-        let start = Instant::now();
         loop {
-            let found = self.http.ask(Method::GET, &path, None, &what)?;
+            let mut found = self.http.ask(Method::GET, &path, None, what)?;
             if found["status"]["id"] == "COMPLETED" {
-                let operation = &found["operation"];
-                if let Some(location) = operation["location"].as_str() {
-                    return Ok(location.to_owned());
-                }
-                let cause = operation["failure-cause"]["stack-trace"].as_str().unwrap_or_default();
-                return Err(Trouble::told(what, cause));
+                return Ok(found["operation"].take());
             }
-            if start.elapsed() > limit {
-                let why = format!("it has not been completed within {} s", limit.as_secs());
-                return Err(Trouble::new(what, why));
+            if Instant::now() > deadline {
+                return Err(Trouble::new(what, "it has not been completed in time")
+                    .hint("give it more time with --timeout; a task that is always busy holds it up"));
             }
             self.http.pause(LOOK_INTERVAL);
         }
     }
+}
+
+/// Whether a savepoint was declined for what is over in a moment: a task that has read all it has
+/// (constant rows do so at once, again after every restart) is just ending, or one is just starting.
+fn passes(cause: &str) -> bool {
+    ["(task is closing)", "(tasks not ready)", "Not all required tasks are currently running"]
+        .iter()
+        .any(|reason| cause.contains(reason))
 }
 
 /// Whether the job ends behind its savepoint.
@@ -243,4 +269,81 @@ pub enum Stop {
     No,
     /// It ends.
     Yes,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    use super::*;
+
+    /// A cluster of which each savepoint ends as the next of these; gives the requests that it got.
+    fn cluster(ends: Vec<Value>) -> (Cluster, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let served = thread::spawn(move || {
+            let ends = ends.into_iter().flat_map(|operation| {
+                let done = json!({ "status": { "id": "COMPLETED" }, "operation": operation });
+                [json!({ "request-id": "r" }), done]
+            });
+            ends.map(|answer| answer_one(&listener, &answer.to_string())).collect()
+        });
+        (Cluster { http: Http::new(&base, "the cluster").unwrap() }, served)
+    }
+
+    fn answer_one(listener: &TcpListener, body: &str) -> String {
+        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        let (mut request, mut length) = (String::new(), 0);
+        stream.read_line(&mut request).unwrap();
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).unwrap();
+            if line.trim().is_empty() {
+                break;
+            }
+            if let Some(said) = line.to_lowercase().strip_prefix("content-length:") {
+                length = said.trim().parse().unwrap();
+            }
+        }
+        stream.read_exact(&mut vec![0; length]).unwrap();
+        let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json";
+        let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        stream.get_mut().write_all(answer.as_bytes()).unwrap();
+        request.trim().to_owned()
+    }
+
+    fn failed(reason: &str) -> Value {
+        let trace = format!("org.apache.flink.runtime.checkpoint.CheckpointException: {reason}");
+        json!({ "failure-cause": { "class": "CheckpointException", "stack-trace": trace } })
+    }
+
+    #[test]
+    fn a_savepoint_that_is_declined_for_the_moment_is_asked_for_again() {
+        let closing = failed("Failure reason: Checkpoint was declined (task is closing)");
+        let starting = failed("Failure reason: Not all required tasks are currently running.");
+        let (cluster, served) = cluster(vec![closing, starting, json!({ "location": "file:/s" })]);
+        let taken = cluster.savepoint("j", None, Stop::Yes, Duration::from_secs(60)).unwrap();
+        assert_eq!(taken, "file:/s");
+        let asked = ["POST /jobs/j/stop HTTP/1.1", "GET /jobs/j/savepoints/r HTTP/1.1"];
+        assert_eq!(served.join().unwrap(), asked.repeat(3));
+    }
+
+    #[test]
+    fn a_savepoint_that_fails_says_why_at_once() {
+        let (cluster, served) = cluster(vec![failed("the disk is full")]);
+        let error = cluster.savepoint("j", None, Stop::No, Duration::from_secs(60)).unwrap_err();
+        assert!(error.why.contains("the disk is full"), "{error}");
+        assert_eq!(served.join().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_savepoint_that_goes_on_being_declined_says_so_when_its_time_is_over() {
+        let closing = failed("Failure reason: Checkpoint was declined (task is closing)");
+        let (cluster, served) = cluster(vec![closing]);
+        let error = cluster.savepoint("j", None, Stop::No, Duration::ZERO).unwrap_err();
+        assert!(error.why.contains("task is closing"), "{error}");
+        assert_eq!(served.join().unwrap().len(), 2);
+    }
 }
