@@ -246,8 +246,9 @@ impl Cluster {
                 return Ok(found["operation"].take());
             }
             if Instant::now() > deadline {
-                return Err(Trouble::new(what, "it has not been completed in time")
-                    .hint("give it more time with --timeout; a task that is always busy holds it up"));
+                return Err(Trouble::new(what, "it has not been completed in time").hint(
+                    "give it more time with --timeout; a task that is always busy holds it up",
+                ));
             }
             self.http.pause(LOOK_INTERVAL);
         }
@@ -255,7 +256,7 @@ impl Cluster {
 }
 
 /// Whether a savepoint was declined for what is over in a moment: a task that has read all it has
-/// (constant rows do so at once, again after every restart) is just ending, or one is just starting.
+/// (constant rows do so at once, again after every restart) is just ending, or one is starting.
 fn passes(cause: &str) -> bool {
     ["(task is closing)", "(tasks not ready)", "Not all required tasks are currently running"]
         .iter()
