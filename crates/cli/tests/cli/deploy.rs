@@ -254,6 +254,9 @@ fn a_check_needs_fixtures_and_what_is_portable() {
     assert!(err.contains("hint: only what is portable can be compared"), "{err}");
 }
 
+const CLOSING: &str = "a.B: Failure reason: Checkpoint was declined (task is closing)";
+const STARTING: &str = "a.B: Failure reason: Not all required tasks are currently running.";
+
 /// What the fake cluster is told to do, and what it has seen.
 #[derive(Default)]
 struct Fake {
@@ -262,6 +265,8 @@ struct Fake {
     refuses: Option<(&'static str, &'static str)>,
     /// So many sessions are forgotten at their second statement.
     forgets: usize,
+    /// The next savepoints fail with these errors.
+    declines: Vec<&'static str>,
     /// The state in which a job is from its submission on.
     state: &'static str,
     /// What every plan looks like.
@@ -383,17 +388,22 @@ impl Fake {
                 });
                 (200, json!({ "jobs": jobs.collect::<Vec<_>>() }))
             }
+            ("POST", ["jobs", _, "stop"]) if !self.declines.is_empty() => {
+                (202, json!({ "request-id": "r" }))
+            }
             ("PATCH", ["jobs", job, ..]) | ("POST", ["jobs", job, "stop"]) => {
                 let found = self.jobs.iter_mut().find(|[id, ..]| id == job).unwrap();
                 found[2] = "CANCELED".into();
                 (202, json!({ "request-id": "r" }))
             }
             ("POST", ["jobs", _, "savepoints"]) => (202, json!({ "request-id": "r" })),
-            ("GET", ["jobs", job, "savepoints", "r"]) => (
-                200,
-                json!({ "status": { "id": "COMPLETED" },
-                    "operation": { "location": format!("file:/s/{job}") } }),
-            ),
+            ("GET", ["jobs", job, "savepoints", "r"]) => {
+                let operation = match self.declines.pop() {
+                    Some(trace) => json!({ "failure-cause": { "stack-trace": trace } }),
+                    None => json!({ "location": format!("file:/s/{job}") }),
+                };
+                (200, json!({ "status": { "id": "COMPLETED" }, "operation": operation }))
+            }
             ("GET", ["jobs", _, "exceptions", ..]) => (
                 200,
                 json!({ "exceptionHistory": { "entries": [
@@ -426,6 +436,7 @@ const RUNNING: Fake = Fake {
     version: "2.3.0",
     refuses: None,
     forgets: 0,
+    declines: Vec::new(),
     state: "RUNNING",
     explains: "",
     statements: Vec::new(),
@@ -468,6 +479,8 @@ fn what_runs_is_left_alone_and_what_was_changed_goes_on_from_a_savepoint() {
     assert_eq!(code, Some(2));
     assert!(err.contains("with another text") && err.contains("rialto deploy upgrade"), "{err}");
 
+    // Tasks that are just ending or starting decline a savepoint; in a moment they do not.
+    fake.lock().unwrap().declines = vec![CLOSING, STARTING];
     let (code, out, err) = deploy(&dir, "upgrade", &[]);
     let expected = format!("'shop' is job job2 on {url}, RUNNING, from file:/s/job1\n");
     assert_eq!((code, out), (Some(0), expected), "{err}");
@@ -476,6 +489,17 @@ fn what_runs_is_left_alone_and_what_was_changed_goes_on_from_a_savepoint() {
 
     let (code, out, _) = deploy(&dir, "savepoint", &[]);
     assert_eq!((code, out.as_str()), (Some(0), "file:/s/job2\n"));
+    // What does not pass is said at once, and what should when its time is over.
+    for (declines, why) in [
+        (vec!["a.B: the disk is full"], "the disk is full"),
+        (vec![CLOSING; 100], "Checkpoint was declined (task is closing)"),
+    ] {
+        fake.lock().unwrap().declines = declines;
+        let (code, _, err) = deploy(&dir, "savepoint", &["--timeout", "1"]);
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.contains("cannot take a savepoint of job job2") && err.contains(why), "{err}");
+    }
+    fake.lock().unwrap().declines.clear();
 
     let out = rialto(dir.path(), &["jobs", "--gateway", &url]);
     let text = stdout(&out);
