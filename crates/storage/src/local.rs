@@ -17,7 +17,7 @@ use crate::storage::{Object, Storage, Upload, check_name};
 /// What an unfinished object's name starts with. No object's name can.
 const HIDDEN: &str = ".tmp-";
 
-/// So much of an object is read or written before the system is told to forget it. Memory in which
+/// So much of an object is written before the system is told to forget it. Memory in which
 /// it keeps what nobody reads again has to be found and cleared first, which took five times as
 /// long as writing did.
 const PART_BYTES: u64 = 4 << 20;
@@ -137,8 +137,8 @@ impl Storage for LocalStorage {
         Ok(bytes)
     }
 
-    fn part_bytes(&self) -> u64 {
-        PART_BYTES
+    fn parts_are_cheap(&self) -> bool {
+        true
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<Object>> {

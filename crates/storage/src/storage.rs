@@ -35,10 +35,10 @@ pub trait Storage: Send + Sync + Debug {
     /// A part of an object, shorter where the object ends.
     fn get_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>>;
 
-    /// How many bytes of a large object are best asked for at a time, by who reads it from its
-    /// front to its end: as many as there are where every call has to cross a network.
-    fn part_bytes(&self) -> u64 {
-        u64::MAX
+    /// Whether many small parts of an object cost about as much as all of it at once: not where
+    /// every call has to cross a network.
+    fn parts_are_cheap(&self) -> bool {
+        false
     }
 
     /// The objects whose names start with `prefix`, sorted by name.

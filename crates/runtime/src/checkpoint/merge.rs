@@ -1,10 +1,10 @@
 //! Makes one object of some that are behind one another.
 //!
-//! Of what is read and written only windows are in memory. A state has hundreds of megabytes, and
-//! memory that the system has to find first takes longer than what is done in it: whoever merges in
-//! memory takes a core from the steps for seconds. So the objects are read again and again: are
-//! they whole, where are the newest bytes of each slot, what is their checksum, and where do they
-//! go.
+//! Of what is read and written only windows are in memory, but for objects behind a network. A
+//! state has hundreds of megabytes, and memory that the system has to find first takes longer than
+//! what is done in it: whoever merges in memory takes a core from the steps for seconds. So the
+//! objects are read again and again: are they whole, where are the newest bytes of each slot, what
+//! is their checksum, and where do they go.
 
 use std::collections::BTreeMap;
 
@@ -65,8 +65,7 @@ impl<'a> Merging<'a> {
         stopped: Stopped<'a>,
     ) -> Result<Self> {
         let part = (WINDOWS / objects.len().max(1) as u64).max(WINDOW_MIN);
-        // Where a part is the whole of it, it is asked for once.
-        let window = if storage.part_bytes() == u64::MAX { u64::MAX } else { part };
+        let window = if storage.parts_are_cheap() { part } else { u64::MAX };
         Self::with_windows(storage, objects, whole, stopped, window)
     }
 
