@@ -14,6 +14,10 @@ static HEAP: MiMalloc = MiMalloc;
 
 /// `mi_option_purge_delay` of mimalloc 3, which the crate has no name for.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+/// `mi_option_allow_thp`, likewise.
+const ALLOW_THP: libmimalloc_sys::mi_option_t = 43;
+/// Huge pages are asked for, and given back as a whole only.
+const HUGE_PAGES_KEPT_WHOLE: std::ffi::c_long = 2;
 /// So long the heap keeps pages with nothing on them.
 const KEPT_MS: std::ffi::c_long = 3_000;
 
@@ -103,4 +107,20 @@ pub(crate) fn free_pages_are_kept() {
     // SAFETY: the call sets a number that later calls of the heap look at, unless the environment
     // has set it (`MIMALLOC_PURGE_DELAY`).
     unsafe { libmimalloc_sys::mi_option_set_default(PURGE_DELAY, KEPT_MS) };
+}
+
+/// Has page faults take huge pages, where the system has some to give, or small ones only.
+pub(crate) fn pages_may_be_huge(may: bool) {
+    // SAFETY: the call sets a number that later calls of the heap look at, unless the environment
+    // has set it (`MIMALLOC_ALLOW_THP`).
+    unsafe { libmimalloc_sys::mi_option_set_default(ALLOW_THP, HUGE_PAGES_KEPT_WHOLE) };
+    #[cfg(target_os = "linux")]
+    // SAFETY: the call sets a flag of the process; memory that it has stays what it is. Where there
+    // is no such flag it fails, and nothing is different.
+    unsafe {
+        let (off, none): (libc::c_ulong, libc::c_ulong) = ((!may).into(), 0);
+        libc::prctl(libc::PR_SET_THP_DISABLE, off, none, none, none);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = may;
 }

@@ -17,4 +17,4 @@ mod allocator;
 mod spill;
 mod watch;
 
-pub use watch::{Usage, is_exceeded, limit, machine, usage};
+pub use watch::{Usage, is_exceeded, limit, machine, settled, usage};

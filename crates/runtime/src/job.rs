@@ -34,6 +34,8 @@ const RESTS_A_WAIT: f64 = 20.0;
 const REST_FACTOR: u32 = 160;
 /// ...but at least so often.
 const REST_MAX: Duration = Duration::from_secs(2);
+/// A job that has had no backlog for so long is live.
+const LIVE: Duration = Duration::from_secs(5);
 /// A job of which nothing is different takes its next checkpoint after so many intervals.
 const QUIET_INTERVALS: u32 = 10;
 /// How often a job without checkpoints has its sinks deliver what they took.
@@ -145,6 +147,8 @@ pub struct Job {
     rests: u32,
     /// The last step took as much of a source as a step takes: there is more.
     has_backlog: bool,
+    /// When there was a backlog last, or the job began.
+    last_backlog: Instant,
     /// Something is different from what the last checkpoint has.
     has_news: bool,
     letters: Option<Letters>,
@@ -179,6 +183,7 @@ impl Job {
             ran: (Instant::now(), Duration::ZERO),
             rests: 0,
             has_backlog: false,
+            last_backlog: Instant::now(),
             has_news: true,
             begun: (0, Instant::now()),
             letters: None,
@@ -285,6 +290,11 @@ impl Job {
         }
         let full = self.rows_max as u64;
         self.has_backlog = report.source_rows.iter().any(|&rows| rows >= full);
+        if self.has_backlog {
+            self.last_backlog = Instant::now();
+        } else if self.last_backlog.elapsed() > LIVE {
+            rialto_memory::settled();
+        }
         self.has_news |= !report.quiet;
         self.rests = if report.rows > 0 { 0 } else { self.rests.saturating_add(1) };
         Ok(Ended { report, taken, began_ms, took: began.elapsed() })
